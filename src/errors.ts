@@ -1,0 +1,126 @@
+/**
+ * Every error code of this project, with the status it has when it reaches HTTP.
+ * docs/errors.md says for each what it means and what to do; a test compares the two.
+ */
+import createError from '@fastify/error'
+
+export const AlreadyRegisteredError = createError(
+  'FST_NEON_ALREADY_REGISTERED',
+  'the db plugin is already registered on this Fastify instance',
+  500
+)
+export const UrlInvalidError = createError('FST_NEON_URL_INVALID', '%s', 500)
+export const TransactionRolledBackError = createError(
+  'FST_NEON_ROLLED_BACK',
+  'the transaction was rolled back by the database, because a statement in it failed and its error was not passed on',
+  500
+)
+
+export const ConfigInvalidError = createError('APP_CONFIG_INVALID', '%s', 500)
+export const UnauthenticatedError = createError(
+  'APP_UNAUTHENTICATED',
+  'a valid bearer token is required',
+  401
+)
+export const KeysUnavailableError = createError(
+  'APP_KEYS_UNAVAILABLE',
+  'the keys that tokens are checked with cannot be loaded',
+  503
+)
+export const CursorInvalidError = createError('APP_CURSOR_INVALID', 'the cursor is not one of this list', 400)
+export const TaskNotFoundError = createError('APP_TASK_NOT_FOUND', 'there is no such task', 404)
+export const RouteNotFoundError = createError('APP_ROUTE_NOT_FOUND', 'there is no such route', 404)
+export const InternalError = createError('APP_INTERNAL', 'the request could not be completed', 500)
+
+export interface FailureDefinition {
+  code: `FST_NEON_${string}`
+  /** Fixed text: never a URL, a parameter, a row or the server's own words. */
+  message: string
+  statusCode: number
+  /** True when the same work may be run again without being asked: it is certain that none of it happened. */
+  retryable: boolean
+}
+
+/** What can go wrong between `fastify.db` and the database; `neon/failure.ts` sorts errors into these. */
+export const DATABASE_FAILURES = {
+  /** No connection could be made; a later try may succeed. */
+  unreachable: {
+    code: 'FST_NEON_UNREACHABLE',
+    message: 'the database cannot be reached',
+    statusCode: 503,
+    retryable: true
+  },
+  /** The login was refused for a reason that trying again does not change. */
+  refused: {
+    code: 'FST_NEON_REFUSED',
+    message: 'the database refuses the login',
+    statusCode: 503,
+    retryable: false
+  },
+  /** No client of the pool became free in time, or too many already wait for one. */
+  exhausted: {
+    code: 'FST_NEON_EXHAUSTED',
+    message: 'no database connection became free in time',
+    statusCode: 503,
+    retryable: true
+  },
+  /** The pool has ended. */
+  closed: {
+    code: 'FST_NEON_CLOSED',
+    message: 'the database pool has ended',
+    statusCode: 503,
+    retryable: false
+  },
+  /** The link broke while a statement ran; whether it took effect is not known. */
+  lost: {
+    code: 'FST_NEON_CONNECTION_LOST',
+    message: 'the connection to the database was lost during a statement',
+    statusCode: 503,
+    retryable: false
+  },
+  /** No answer within the statement deadline. */
+  timeout: {
+    code: 'FST_NEON_STATEMENT_TIMEOUT',
+    message: 'the database did not answer a statement in time',
+    statusCode: 503,
+    retryable: false
+  },
+  /** The link broke after COMMIT was sent. */
+  commitOutcomeUnknown: {
+    code: 'FST_NEON_COMMIT_OUTCOME_UNKNOWN',
+    message:
+      'the connection to the database was lost during COMMIT, so it is not known whether it took effect',
+    statusCode: 503,
+    retryable: false
+  },
+  /** Serialization failure, deadlock or lock timeout: the transaction was rolled back. */
+  contention: {
+    code: 'FST_NEON_CONTENTION',
+    message: 'the transaction was rolled back because it met another one',
+    statusCode: 409,
+    retryable: true
+  },
+  /** A unique, foreign-key or exclusion constraint. */
+  conflict: {
+    code: 'FST_NEON_CONFLICT',
+    message: 'the change conflicts with what is stored',
+    statusCode: 409,
+    retryable: false
+  },
+  /** A value the database does not take; a request schema should have caught it. */
+  invalid: {
+    code: 'FST_NEON_INVALID_VALUE',
+    message: 'a value is not one that the database accepts',
+    statusCode: 400,
+    retryable: false
+  },
+  /** Any other error that the server answered to a statement. */
+  statement: {
+    code: 'FST_NEON_STATEMENT_FAILED',
+    message: 'the database could not execute a statement',
+    statusCode: 500,
+    retryable: false
+  }
+} as const satisfies Record<string, FailureDefinition>
+
+export type FailureKind = keyof typeof DATABASE_FAILURES

@@ -1,0 +1,47 @@
+import t from 'tap'
+import { deriveDirectUrl, isLoopbackHost } from '../../src/neon/connection-host.ts'
+import { DIRECT, POOLED, urlWith } from './connection-strings.ts'
+
+t.test('isLoopbackHost', async t => {
+  for (const host of ['localhost', 'LOCALHOST.', 'api.localhost', '127.0.0.1', '127.9.9.9', '::1', '[::1]']) {
+    t.equal(isLoopbackHost(host), true, host)
+  }
+  for (const host of ['', '0.0.0.0', '::', 'localhost.evil.com', '127.0.0.1.nip.io', '128.0.0.1', DIRECT]) {
+    t.equal(isLoopbackHost(host), false, host)
+  }
+})
+
+t.test('deriveDirectUrl', async t => {
+  const rows: ReadonlyArray<readonly [string, string, string]> = [
+    ['drops -pooler', urlWith({ host: POOLED }), urlWith()],
+    ['drops it before a port', urlWith({ host: `${POOLED}:5432` }), urlWith({ host: `${DIRECT}:5432` })],
+    [
+      'drops it in any case',
+      urlWith({ host: 'EP-X-Pooler.aws.Neon.Tech' }),
+      urlWith({ host: 'EP-X.aws.Neon.Tech' })
+    ],
+    [
+      'drops it twice',
+      urlWith({ host: 'ep-x-pooler-pooler.neon.tech' }),
+      urlWith({ host: 'ep-x.neon.tech' })
+    ],
+    ['drops it behind a raw @', urlWith({ login: 'u:p@w', host: POOLED }), urlWith({ login: 'u:p@w' })],
+    ['drops it without a user', `postgres://${POOLED}`, `postgres://${DIRECT}`],
+    ['drops it in any scheme', `POSTGRES://${POOLED}/db`, `POSTGRES://${DIRECT}/db`],
+    ['keeps a direct host', urlWith(), urlWith()],
+    [
+      'keeps other labels',
+      urlWith({ host: 'ep-x.a-pooler.neon.tech' }),
+      urlWith({ host: 'ep-x.a-pooler.neon.tech' })
+    ],
+    ['keeps other hosts', urlWith({ host: 'a-pooler.corp.net' }), urlWith({ host: 'a-pooler.corp.net' })],
+    [
+      'keeps the password',
+      urlWith({ login: 'u:x-pooler.neon.tech' }),
+      urlWith({ login: 'u:x-pooler.neon.tech' })
+    ],
+    ['keeps the database', 'postgres://h/x-pooler.neon.tech', 'postgres://h/x-pooler.neon.tech'],
+    ['keeps what is not a URL', POOLED, POOLED]
+  ]
+  for (const [title, href, expected] of rows) t.equal(deriveDirectUrl(href), expected, title)
+})
