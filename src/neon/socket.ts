@@ -1,0 +1,53 @@
+/**
+ * The WebSocket under each client: bounded handshake and close, no compression,
+ * certificates always verified, and a register so that a pool can end them all.
+ */
+import { type ClientOptions, WebSocket } from 'ws'
+
+// The largest message the driver may be sent: one frame of Neon's relay is far
+// below it, and without a limit a broken peer could fill the memory.
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+// How long a close waits for the peer's close frame. ws waits 30 s, in which a
+// silent peer would keep a client that the pool has long given up.
+const CLOSE_TIMEOUT_MS = 1000
+
+export interface SocketOptions {
+  /** Time for DNS, TCP, TLS and the upgrade together, in ms. */
+  handshakeTimeoutMs: number
+  /** True: only `wss:`. False is for a database on this machine. */
+  secure: boolean
+}
+
+export interface SocketRegister {
+  /** What the driver makes its sockets with. */
+  NeonSocket: new (
+    address: string
+  ) => WebSocket
+  /** The sockets that are not closed yet. */
+  open: ReadonlySet<WebSocket>
+}
+
+export function createSocketRegister(options: SocketOptions): SocketRegister {
+  const open = new Set<WebSocket>()
+  const settings: ClientOptions & { closeTimeout: number } = {
+    handshakeTimeout: options.handshakeTimeoutMs,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    perMessageDeflate: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+    followRedirects: false,
+    rejectUnauthorized: true
+  }
+
+  class NeonSocket extends WebSocket {
+    constructor(address: string) {
+      // The password crosses this socket in the clear, and the driver's own
+      // switch for TLS can be changed by anybody who holds a client.
+      super(options.secure ? address.replace(/^ws:/, 'wss:') : address, settings)
+      open.add(this)
+      this.once('close', () => open.delete(this))
+    }
+  }
+
+  return { NeonSocket, open }
+}

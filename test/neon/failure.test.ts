@@ -1,0 +1,223 @@
+import { DatabaseError } from '@neondatabase/serverless'
+import { DrizzleQueryError } from 'drizzle-orm/errors'
+import fc from 'fast-check'
+import t from 'tap'
+import type { FailureKind } from '../../src/errors.ts'
+import {
+  DatabaseFailure,
+  describeFailure,
+  type FailurePhase,
+  findFailure,
+  isAnswerOfServer,
+  toFailure
+} from '../../src/neon/failure.ts'
+
+function serverError(code: string, message = 'server text', severity = 'ERROR') {
+  return Object.assign(new DatabaseError(message, message.length, 'error'), { code, severity })
+}
+
+function systemError(code: string) {
+  return Object.assign(new Error(`connect ${code}`), { code })
+}
+
+/** As the driver passes it on: no Error, and the real one inside. */
+function errorEvent(error: Error) {
+  return { type: 'error', target: {}, error, message: error.message }
+}
+
+const ROWS: { title: string; error: unknown; phase: FailurePhase; kind: FailureKind }[] = [
+  {
+    title: 'a refused TCP connection',
+    error: errorEvent(systemError('ECONNREFUSED')),
+    phase: 'connect',
+    kind: 'unreachable'
+  },
+  {
+    title: 'an upgrade answered 503',
+    error: errorEvent(new Error('Unexpected server response: 503')),
+    phase: 'connect',
+    kind: 'unreachable'
+  },
+  {
+    title: 'an upgrade answered 404',
+    error: errorEvent(new Error('Unexpected server response: 404')),
+    phase: 'connect',
+    kind: 'refused'
+  },
+  {
+    title: 'an untrusted certificate',
+    error: errorEvent(systemError('SELF_SIGNED_CERT_IN_CHAIN')),
+    phase: 'connect',
+    kind: 'refused'
+  },
+  {
+    title: 'a setting the driver does not take',
+    error: new TypeError('Invalid URL'),
+    phase: 'connect',
+    kind: 'refused'
+  },
+  {
+    title: 'a timeout of the pool',
+    error: new Error('Connection terminated due to connection timeout', {
+      cause: errorEvent(systemError('ECONNRESET'))
+    }),
+    phase: 'connect',
+    kind: 'unreachable'
+  },
+  { title: 'something unknown while connecting', error: 'text', phase: 'connect', kind: 'unreachable' },
+  {
+    title: 'a wrong password, as Postgres says it',
+    error: serverError('28P01'),
+    phase: 'connect',
+    kind: 'refused'
+  },
+  {
+    title: 'a wrong password, as Neon says it',
+    error: serverError('XX000', "password authentication failed for user 'x'"),
+    phase: 'connect',
+    kind: 'refused'
+  },
+  {
+    title: 'a compute that does not wake',
+    error: serverError('XX000', "Couldn't connect to compute node"),
+    phase: 'connect',
+    kind: 'unreachable'
+  },
+  {
+    title: 'a quota that is used up',
+    error: serverError('XX000', 'Your account or project has exceeded the compute time quota.'),
+    phase: 'connect',
+    kind: 'refused'
+  },
+  {
+    title: 'a parameter that the pooler does not take',
+    error: serverError('08P01', 'unsupported startup parameter: options'),
+    phase: 'connect',
+    kind: 'refused'
+  },
+  { title: 'a missing database', error: serverError('3D000'), phase: 'connect', kind: 'refused' },
+  { title: 'too many sessions', error: serverError('53300'), phase: 'connect', kind: 'unreachable' },
+  {
+    title: 'a server error without a code',
+    error: new DatabaseError('x', 1, 'error'),
+    phase: 'connect',
+    kind: 'unreachable'
+  },
+  {
+    title: 'a link lost in a statement',
+    error: new Error('Connection terminated unexpectedly'),
+    phase: 'statement',
+    kind: 'lost'
+  },
+  { title: 'a reset in a statement', error: systemError('ECONNRESET'), phase: 'statement', kind: 'lost' },
+  {
+    title: 'a server that shuts down',
+    error: serverError('57P01', 'x', 'FATAL'),
+    phase: 'statement',
+    kind: 'lost'
+  },
+  {
+    title: 'a statement without an answer',
+    error: new Error('Query read timeout'),
+    phase: 'statement',
+    kind: 'timeout'
+  },
+  {
+    title: 'a statement that was cancelled',
+    error: serverError('57014'),
+    phase: 'statement',
+    kind: 'timeout'
+  },
+  { title: 'a serialization failure', error: serverError('40001'), phase: 'statement', kind: 'contention' },
+  { title: 'a deadlock', error: serverError('40P01'), phase: 'statement', kind: 'contention' },
+  { title: 'a unique violation', error: serverError('23505'), phase: 'statement', kind: 'conflict' },
+  { title: 'a check violation', error: serverError('23514'), phase: 'statement', kind: 'invalid' },
+  { title: 'a NUL in a text', error: serverError('22021'), phase: 'statement', kind: 'invalid' },
+  { title: 'a missing table', error: serverError('42P01'), phase: 'statement', kind: 'statement' },
+  {
+    title: 'a server error without a code',
+    error: new DatabaseError('x', 1, 'error'),
+    phase: 'statement',
+    kind: 'statement'
+  },
+  { title: 'something unknown in a statement', error: undefined, phase: 'statement', kind: 'statement' }
+]
+
+t.test('a failure', async t => {
+  for (const { title, error, phase, kind } of ROWS) {
+    t.test(`for ${title} (${phase}) is ${kind}`, async t => {
+      t.equal(toFailure(error, phase).kind, kind)
+    })
+  }
+
+  t.test('is found behind the error of Drizzle', async t => {
+    const error = new DrizzleQueryError(
+      'insert …',
+      ['secret'],
+      serverError('23505', 'Key (title)=(secret) exists')
+    )
+
+    const failure = findFailure(error)
+
+    t.match(failure, { kind: 'conflict', code: 'FST_NEON_CONFLICT', statusCode: 409, sqlState: '23505' })
+    t.notMatch(JSON.stringify(failure) + failure?.message, /secret/)
+  })
+
+  t.test('is itself when it already is one', async t => {
+    const failure = new DatabaseFailure('exhausted')
+
+    t.equal(toFailure(failure, 'statement'), failure)
+    t.equal(findFailure(failure), failure)
+  })
+
+  t.test('is found for what the driver throws, and for nothing else', async t => {
+    t.equal(findFailure(errorEvent(systemError('ECONNRESET')))?.kind, 'lost')
+    t.equal(findFailure(new Error('Connection terminated'))?.kind, 'lost')
+    t.equal(findFailure(new Error('Query read timeout'))?.kind, 'timeout')
+    t.equal(findFailure(systemError('ECONNREFUSED')), undefined, 'of a fetch in a handler, say')
+    t.equal(findFailure(new Error('business')), undefined)
+    t.equal(findFailure(undefined), undefined)
+  })
+
+  t.test('is described by codes alone', async t => {
+    const refused = toFailure(errorEvent(systemError('ECONNREFUSED')), 'connect')
+    const conflict = toFailure(serverError('23505', 'Key (title)=(secret)'), 'statement')
+
+    t.strictSame(describeFailure(refused), {
+      code: 'FST_NEON_UNREACHABLE',
+      kind: 'unreachable',
+      causeCode: 'ECONNREFUSED'
+    })
+    t.strictSame(describeFailure(conflict), {
+      code: 'FST_NEON_CONFLICT',
+      kind: 'conflict',
+      sqlState: '23505'
+    })
+    t.strictSame(describeFailure(new DatabaseFailure('closed')), { code: 'FST_NEON_CLOSED', kind: 'closed' })
+  })
+
+  t.test('is made of any value whatever, and of a circle of causes', async t => {
+    fc.assert(fc.property(fc.anything(), value => toFailure(value, 'statement') instanceof DatabaseFailure))
+    const circle = new Error('circle')
+    circle.cause = circle
+
+    t.equal(toFailure(circle, 'statement').kind, 'statement')
+    t.equal(toFailure(circle, 'connect').kind, 'unreachable')
+  })
+})
+
+t.test('an answer of the server', async t => {
+  t.test('leaves the connection usable when it is an ERROR of a statement', async t => {
+    t.ok(isAnswerOfServer(serverError('23505')))
+    t.ok(isAnswerOfServer(new DrizzleQueryError('', [], serverError('57014'))))
+  })
+
+  t.test('does not, when the session ends or its state is in doubt', async t => {
+    t.notOk(isAnswerOfServer(serverError('57P01', 'x', 'FATAL')))
+    t.notOk(isAnswerOfServer(serverError('08P01')))
+    t.notOk(isAnswerOfServer(serverError('XX000')))
+    t.notOk(isAnswerOfServer(new DatabaseError('x', 1, 'error')))
+    t.notOk(isAnswerOfServer(new Error('Query read timeout')))
+    t.notOk(isAnswerOfServer(new DrizzleQueryError('', [])))
+  })
+})

@@ -1,0 +1,297 @@
+import { once } from 'node:events'
+import { inspect } from 'node:util'
+import t, { type Test } from 'tap'
+import { WebSocketServer } from 'ws'
+import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
+import { NeonPool, POOL_DEFAULTS, type PoolEvent, type PoolLimits } from '../../src/neon/pool.ts'
+import { until } from '../helper.ts'
+import { administer, createDatabase } from '../postgres.ts'
+
+async function openPool(t: Test, limits: Partial<PoolLimits> = {}, url?: string) {
+  const { connection } = verifyConnectionUrl(url ?? (await createDatabase(t)))
+  if (!connection) throw new Error('no valid URL')
+  const pool = new NeonPool({ ...POOL_DEFAULTS, ...limits, url: connection, applicationName: 'pool-test' })
+  t.teardown(() => pool.end())
+  const events: PoolEvent[] = []
+  pool.observe(event => events.push(event))
+  return { pool, events }
+}
+
+const pidOf = async (client: { query: NeonPool['query'] }) => {
+  const {
+    rows: [row]
+  } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+  return row?.pid
+}
+
+const kill = (pid: number | undefined) => administer(`select pg_terminate_backend(${pid})`)
+
+t.test('the pool', async t => {
+  t.test('answers a query through the WebSocket', async t => {
+    const { pool, events } = await openPool(t)
+
+    const { rows } = await pool.query('select 1 as one')
+
+    t.strictSame(rows, [{ one: 1 }])
+    t.strictSame(events, [{ type: 'connected' }])
+  })
+
+  t.test('never has more clients than its maximum, and serves all who come', async t => {
+    const { pool } = await openPool(t, { max: 3 })
+    let most = 0
+
+    const results = await Promise.all(
+      Array.from({ length: 150 }, async (_, number) => {
+        const { rows } = await pool.query('select $1::int as number', [number])
+        most = Math.max(most, pool.totalCount)
+        return rows[0]?.number
+      })
+    )
+
+    t.strictSame(
+      results,
+      Array.from({ length: 150 }, (_, number) => number)
+    )
+    t.equal(most, 3)
+    t.equal(pool.waitingCount, 0)
+  })
+
+  t.test('passes a client to a callback, as pg-pool does', async t => {
+    const { pool } = await openPool(t)
+
+    const rows = await new Promise((resolve, reject) => {
+      pool.connect((error, client, release) => {
+        if (error || !client) return reject(error)
+        client
+          .query('select 1 as one')
+          .finally(release)
+          .then(result => resolve(result.rows), reject)
+      })
+    })
+
+    t.strictSame(rows, [{ one: 1 }])
+    t.equal(pool.idleCount, 1)
+  })
+
+  t.test('refuses a checkout that waits too long', async t => {
+    const { pool } = await openPool(t, { max: 1, checkoutTimeoutMs: 20 })
+    const client = await pool.connect()
+
+    await t.rejects(pool.connect(), { code: 'FST_NEON_EXHAUSTED' })
+
+    client.release()
+    t.ok(await pool.query('select 1'))
+  })
+
+  t.test('survives the loss of an idle client, and connects again', async t => {
+    const { pool, events } = await openPool(t)
+    const pid = await pidOf(pool)
+
+    await kill(pid)
+    await until(() => pool.totalCount === 0)
+
+    t.match(events.at(-1), { type: 'idle-client-lost', failure: { kind: 'lost' } })
+    t.not(await pidOf(pool), pid)
+  })
+
+  t.test('survives the loss of a client that is out, and does not lend it again', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const client = await pool.connect()
+    const pid = await pidOf(client)
+
+    await kill(pid)
+    await t.rejects(client.query('select 1'))
+    client.release()
+
+    t.not(await pidOf(pool), pid)
+  })
+
+  t.test('wakes the next waiter when a dead client comes back', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const client = await pool.connect()
+    const next = pool.connect()
+
+    await kill(await pidOf(client))
+    await t.rejects(client.query('select pg_sleep(1)'))
+    client.release()
+
+    const other = await next
+    t.ok(await other.query('select 1'))
+    other.release()
+  })
+
+  t.test('keeps a client whose statement the server refused', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const pid = await pidOf(pool)
+
+    await t.rejects(pool.query('select 1/0'), { code: '22012' })
+
+    t.equal(await pidOf(pool), pid)
+  })
+
+  t.test('destroys a client that comes back inside a transaction', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const client = await pool.connect()
+    await client.query('begin')
+    const pid = await pidOf(client)
+
+    client.release()
+
+    t.not(await pidOf(pool), pid)
+  })
+
+  t.test('destroys a client that comes back in the middle of a statement', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const client = await pool.connect()
+    const pid = await pidOf(client)
+    const running = client.query('select pg_sleep(30)')
+
+    client.release()
+
+    await t.rejects(running, /Connection terminated/)
+    t.not(await pidOf(pool), pid)
+  })
+
+  t.test('destroys a client that comes back with a doubt, and takes it back once', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const client = await pool.connect()
+    const pid = await pidOf(client)
+
+    client.release(new Error('a doubt'))
+    client.release()
+
+    t.not(await pidOf(pool), pid)
+    t.equal(pool.totalCount, 1)
+  })
+
+  t.test('gives up a statement that gets no answer, and its client with it', async t => {
+    const { pool } = await openPool(t, { max: 1, statementTimeoutMs: 50 })
+    const pid = await pidOf(pool)
+
+    await t.rejects(pool.query('select pg_sleep(30)'), /Query read timeout/)
+
+    t.not(await pidOf(pool), pid)
+  })
+
+  t.test('closes a client that was idle for long, and one that is old', async t => {
+    const idle = await openPool(t, { idleTimeoutMs: 10 })
+    await idle.pool.query('select 1')
+    await until(() => idle.pool.totalCount === 0)
+
+    const old = await openPool(t, { maxLifetimeMs: 20 })
+    await old.pool.query('select 1')
+    await until(() => old.pool.totalCount === 0)
+  })
+
+  t.test('says why it cannot connect, in one shape', async t => {
+    const url = await createDatabase(t)
+    const wrong = Object.assign(new URL(url), { password: 'not-the-password' }).href
+    const closed = Object.assign(new URL(url), { port: '1' }).href
+
+    const refused = await openPool(t, {}, wrong)
+    const unreachable = await openPool(t, {}, closed)
+
+    await t.rejects(refused.pool.query('select 1'), { code: 'FST_NEON_REFUSED', sqlState: '28P01' })
+    await t.rejects(unreachable.pool.query('select 1'), { code: 'FST_NEON_UNREACHABLE' })
+    t.match(unreachable.events, [{ type: 'connect-failed', failure: { kind: 'unreachable' } }])
+    await t.rejects(
+      new Promise((resolve, reject) =>
+        unreachable.pool.connect((error, client, release) => {
+          release()
+          error ? reject(error) : resolve(client)
+        })
+      ),
+      { code: 'FST_NEON_UNREACHABLE' }
+    )
+  })
+
+  t.test('gives up a server that accepts and never answers', async t => {
+    const port = await silentWebSocketServer(t)
+    const { pool } = await openPool(t, { connectTimeoutMs: 50 }, `postgresql://u:p@127.0.0.1:${port}/d`)
+
+    await t.rejects(pool.query('select 1'), { code: 'FST_NEON_UNREACHABLE' })
+  })
+
+  t.test('shows its password in no inspection', async t => {
+    const { pool } = await openPool(t)
+    const client = await pool.connect()
+    const password = new URL(await createDatabase(t)).password
+    t.ok(password.length > 8)
+
+    t.notOk(inspect(pool, { depth: 8 }).includes(password))
+    t.notOk(inspect(client, { depth: 8 }).includes(password))
+    client.release()
+  })
+
+  t.test('keeps TLS, whatever a client is told', async t => {
+    const url = new URL(await createDatabase(t))
+    url.searchParams.set('sslmode', 'require')
+    const { pool } = await openPool(t, {}, url.href)
+    const { Client } = pool
+    pool.Client = class extends Client {
+      constructor(config: ConstructorParameters<typeof Client>[0]) {
+        super(config)
+        this.neonConfig.useSecureWebSocket = false
+      }
+    }
+
+    await t.rejects(pool.query('select 1'), { code: 'FST_NEON_UNREACHABLE' }, 'this server has no TLS')
+  })
+})
+
+t.test('the end of the pool', async t => {
+  t.test('closes every connection, and refuses who comes later', async t => {
+    const url = await createDatabase(t)
+    const { pool } = await openPool(t, {}, url)
+    await Promise.all([pool.query('select 1'), pool.query('select 2')])
+    const name = new URL(url).pathname.slice(1)
+
+    await Promise.all([pool.end(), pool.end(), new Promise<void>(resolve => pool.end(resolve))])
+
+    await t.rejects(pool.query('select 1'), { code: 'FST_NEON_CLOSED' })
+    await until(
+      async () => (await administer(`select 1 from pg_stat_activity where datname = '${name}'`)).length === 0
+    )
+  })
+
+  t.test('waits for a client that is out', async t => {
+    const { pool } = await openPool(t)
+    const client = await pool.connect()
+    const ended = pool.end()
+
+    t.ok(await client.query('select 1'))
+    client.release()
+
+    await ended
+  })
+
+  t.test('comes in time although a client is never released', async t => {
+    const { pool } = await openPool(t, { endTimeoutMs: 20 })
+    const client = await pool.connect()
+
+    await pool.end()
+
+    await t.rejects(client.query('select 1'))
+  })
+
+  t.test('refuses those who still wait', async t => {
+    const { pool } = await openPool(t, { max: 1, endTimeoutMs: 20 })
+    await pool.connect()
+    const waiting = pool.connect()
+
+    await Promise.all([t.rejects(waiting, { code: 'FST_NEON_CLOSED' }), pool.end()])
+  })
+})
+
+/** Takes the upgrade and says nothing more, not even at the close. */
+async function silentWebSocketServer(t: Test): Promise<number> {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  server.on('connection', socket => socket.pause())
+  t.teardown(() => {
+    for (const socket of server.clients) socket.terminate()
+    server.close()
+  })
+  await once(server, 'listening')
+  const address = server.address()
+  return typeof address === 'object' && address ? address.port : 0
+}

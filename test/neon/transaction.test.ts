@@ -1,0 +1,227 @@
+import { sql } from 'drizzle-orm'
+import { pgTable, text } from 'drizzle-orm/pg-core'
+import t, { type Test } from 'tap'
+import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
+import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
+import { NeonPool, POOL_DEFAULTS, type PoolLimits } from '../../src/neon/pool.ts'
+import { administer, createDatabase } from '../postgres.ts'
+
+const notes = pgTable('notes', { body: text('body').unique() })
+
+async function open(t: Test, limits: Partial<PoolLimits> = {}) {
+  const url = await createDatabase(t, { migrated: false })
+  await administer('create table notes (body text unique)', url)
+  const { connection } = verifyConnectionUrl(url)
+  if (!connection) throw new Error('no valid URL')
+  const pool = new NeonPool({
+    ...POOL_DEFAULTS,
+    max: 1,
+    ...limits,
+    url: connection,
+    applicationName: 'transaction-test'
+  })
+  t.teardown(() => pool.end())
+  const stored = async () =>
+    (await administer('select body from notes order by body', url)).map(({ body }) => body)
+  return { db: createDrizzle(pool, { notes }), pool, stored, url }
+}
+
+const killEveryoneElse = (url: string) =>
+  administer(
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'transaction-test'",
+    url
+  )
+
+t.test('a transaction', async t => {
+  t.test('commits and returns what the work returns', async t => {
+    const { db, stored } = await open(t)
+
+    const result = await db.transaction(async tx => {
+      await tx.insert(notes).values({ body: 'kept' })
+      return 42
+    })
+
+    t.equal(result, 42)
+    t.strictSame(await stored(), ['kept'])
+  })
+
+  t.test('rolls back and throws what the work throws', async t => {
+    const { db, stored, pool } = await open(t)
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx.insert(notes).values({ body: 'lost' })
+        throw new Error('business')
+      }),
+      { message: 'business' }
+    )
+
+    t.strictSame(await stored(), [])
+    t.equal(pool.idleCount, 1, 'the client is clean and stays')
+  })
+
+  t.test('knows the tables for relational queries', async t => {
+    const { db } = await open(t)
+
+    t.strictSame(await db.transaction(tx => tx.query.notes.findMany()), [])
+  })
+
+  t.test('holds savepoints', async t => {
+    const { db, stored } = await open(t)
+
+    await db.transaction(async tx => {
+      await tx.insert(notes).values({ body: 'outer' })
+      await t.rejects(
+        tx.transaction(async inner => {
+          await inner.insert(notes).values({ body: 'inner' })
+          throw new Error('business')
+        }),
+        { message: 'business' }
+      )
+    })
+
+    t.strictSame(await stored(), ['outer'])
+  })
+
+  t.test('obeys its mode', async t => {
+    const { db } = await open(t)
+    const config = { isolationLevel: 'serializable', accessMode: 'read only', deferrable: true } as const
+
+    const { rows } = await db.transaction(
+      tx =>
+        tx.execute(sql`select current_setting('transaction_isolation') i, current_setting('transaction_read_only') r,
+        current_setting('transaction_deferrable') d`),
+      config
+    )
+
+    t.strictSame(rows, [{ i: 'serializable', r: 'on', d: 'on' }])
+    await db.transaction(async () => {}, { deferrable: false })
+  })
+
+  t.test('refuses a mode that Postgres does not have, before it takes a client', async t => {
+    const { db, pool } = await open(t)
+    const isolationLevel = 'serializable; drop table notes' as unknown as 'serializable'
+
+    await t.rejects(
+      db.transaction(async () => {}, { isolationLevel }),
+      { name: 'TypeError' }
+    )
+
+    t.equal(pool.totalCount, 0)
+  })
+
+  t.test('keeps the pool whole when BEGIN fails, however often', async t => {
+    const { db, url, pool } = await open(t)
+    const begins = { isolationLevel: 'serializable', accessMode: 'read write' } as const
+
+    for (let time = 0; time < 3; time += 1) {
+      const client = await pool.connect()
+      client.release()
+      await killEveryoneElse(url)
+      // The loss is seen at BEGIN, or before it when the message was faster.
+      await db.transaction(async () => {}, begins).catch(error => t.match(error, { name: 'DatabaseFailure' }))
+    }
+
+    await db.transaction(tx => tx.execute(sql`select 1`))
+    t.equal(pool.totalCount, 1)
+    t.equal(pool.waitingCount, 0)
+  })
+
+  t.test('keeps the error of the work when the link is lost in it', async t => {
+    const { db, url, stored } = await open(t)
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx.insert(notes).values({ body: 'lost' })
+        await killEveryoneElse(url)
+        throw new Error('business')
+      }),
+      { message: 'business' }
+    )
+
+    t.strictSame(await stored(), [])
+    await db.transaction(tx => tx.insert(notes).values({ body: 'next' }))
+    t.strictSame(await stored(), ['next'])
+  })
+
+  t.test('is not taken for committed when a statement failed and nobody said so', async t => {
+    const { db, stored } = await open(t)
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx.insert(notes).values({ body: 'lost' })
+        await tx.execute(sql`select 1/0`).catch(() => {})
+      }),
+      { code: 'FST_NEON_ROLLED_BACK' }
+    )
+
+    t.strictSame(await stored(), [])
+  })
+
+  t.test('is rolled back when the server refuses COMMIT', async t => {
+    const { db, stored, url, pool } = await open(t)
+    await administer('alter table notes add constraint late unique (body) deferrable initially deferred', url)
+    await administer('alter table notes drop constraint notes_body_key', url)
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx.insert(notes).values([{ body: 'twice' }, { body: 'twice' }])
+      }),
+      { code: 'FST_NEON_CONFLICT', sqlState: '23505' }
+    )
+
+    t.strictSame(await stored(), [])
+    t.equal(pool.idleCount, 1)
+  })
+
+  t.test('has an unknown outcome when the link is lost at COMMIT', async t => {
+    const { db, url } = await open(t)
+    // Runs at COMMIT, inside the server.
+    await administer(
+      `create function die() returns trigger language plpgsql as
+       $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$`,
+      url
+    )
+    await administer(
+      `create constraint trigger late after insert on notes deferrable initially deferred for each row execute function die()`,
+      url
+    )
+
+    await t.rejects(
+      db.transaction(tx => tx.insert(notes).values({ body: 'who knows' })),
+      { code: 'FST_NEON_COMMIT_OUTCOME_UNKNOWN', retryable: false }
+    )
+
+    t.ok(await db.execute(sql`select 1`))
+  })
+
+  t.test('never passes its state to the next user of the pool when a statement times out', async t => {
+    const { db, stored, pool } = await open(t, { statementTimeoutMs: 100 })
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx.execute(sql`select set_config('app.user', 'alice', true)`)
+        await tx.insert(notes).values({ body: 'of alice' })
+        await tx.execute(sql`select pg_sleep(30)`)
+      }),
+      { cause: { message: 'Query read timeout' } }
+    )
+    const claim = await db.transaction(async tx => {
+      await tx.insert(notes).values({ body: 'of bob' })
+      const { rows } = await tx.execute(sql`select current_setting('app.user', true) as claim`)
+      return rows
+    })
+
+    t.strictSame(claim, [{ claim: null }])
+    t.strictSame(await stored(), ['of bob'])
+    t.equal(pool.totalCount, 1)
+  })
+})
+
+t.test('the Drizzle client without tables still builds queries', async t => {
+  const { pool } = await open(t)
+  const db = createDrizzle(pool)
+
+  t.strictSame(await db.select().from(notes), [])
+  t.equal(db.$client, pool)
+})
