@@ -1,0 +1,19 @@
+/**
+ * Settings of drizzle-kit: where the schema is, where migrations go, and the
+ * direct URL, since a transaction pooler is no place for migrations.
+ */
+import { existsSync } from 'node:fs'
+import { defineConfig } from 'drizzle-kit'
+import { deriveDirectUrl } from './src/neon/connection-host.ts'
+
+if (existsSync('.env')) process.loadEnvFile('.env')
+
+const { DATABASE_URL = '', DATABASE_URL_UNPOOLED } = process.env
+
+export default defineConfig({
+  dialect: 'postgresql',
+  schema: './src/db/schema.ts',
+  out: './drizzle',
+  // `generate` needs no database; `migrate` without a URL stops and says so.
+  dbCredentials: { url: DATABASE_URL_UNPOOLED ? DATABASE_URL_UNPOOLED : deriveDirectUrl(DATABASE_URL) }
+})

@@ -1,0 +1,4 @@
+/**
+ * All tables, in the one file that drizzle-kit and the Drizzle client read.
+ */
+export * from './schema/tasks.ts'
