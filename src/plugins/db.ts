@@ -1,0 +1,114 @@
+/**
+ * Owns the database pool: decorates the server with the Drizzle client on it,
+ * connects in the background, and ends the pool when the server closes.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { AlreadyRegisteredError, UrlInvalidError } from '../errors.ts'
+import { verifyConnectionUrl } from '../neon/connection-url.ts'
+import { createDatabase, type Database, type Schema } from '../neon/database.ts'
+import { type DatabaseFailure, describeFailure, toFailure } from '../neon/failure.ts'
+import { NeonPool, POOL_DEFAULTS, type PoolEvent, type PoolLimits } from '../neon/pool.ts'
+
+/**
+ * Tells the type of `fastify.db` which tables there are:
+ * `declare module 'fastify-neon/db' { interface Register { schema: typeof schema } }`
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: an application fills it by declaration merging
+export interface Register {}
+
+export type RegisteredSchema = Register extends { schema: infer S extends Schema } ? S : Record<string, never>
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The Drizzle client; its pool is `db.$client`. */
+    db: Database<RegisteredSchema>
+  }
+}
+
+export interface DbOptions extends Partial<PoolLimits> {
+  /** `postgresql://user:password@host/database?sslmode=require`, pooled or direct. */
+  connectionString: string
+  /** The tables and relations, as Drizzle takes them. Default: none, so only the query builder works. */
+  schema?: RegisteredSchema
+  /** Shown in `pg_stat_activity`. @default 'fastify-neon' */
+  applicationName?: string
+}
+
+const FIRST_RETRY_MS = 250
+// With the wake of a compute at a few hundred ms, later tries lose little by waiting this long.
+const MAX_RETRY_MS = 5000
+// A wrong password or a missing database is mended by a person.
+const REFUSED_RETRY_MS = 30_000
+
+async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
+  if (fastify.hasDecorator('db')) throw new AlreadyRegisteredError()
+  const { connectionString, schema, applicationName = 'fastify-neon', ...limits } = options
+  const pool = new NeonPool({
+    url: verifiedUrl(connectionString),
+    applicationName,
+    ...POOL_DEFAULTS,
+    ...limits
+  })
+  const closing = new AbortController()
+  let last: 'connected' | 'connect-failed' | undefined
+
+  pool.observe(logEvent)
+  fastify.decorate('db', createDatabase<RegisteredSchema>(pool, schema))
+  fastify.addHook('onClose', endPool)
+  connectInBackground()
+
+  /** Opens the first connection, as often as it takes, without keeping the server from listening. */
+  async function connectInBackground() {
+    for (let attempt = 0; !closing.signal.aborted; attempt += 1) {
+      const failure = await connectOnce()
+      if (failure === undefined) return
+      await sleep(retryDelayMs(failure, attempt), undefined, { signal: closing.signal, ref: false }).catch(
+        ignore
+      )
+    }
+  }
+
+  async function connectOnce(): Promise<DatabaseFailure | undefined> {
+    try {
+      const client = await pool.connect()
+      client.release()
+    } catch (error) {
+      return toFailure(error, 'connect')
+    }
+  }
+
+  /** One line per change, since an outage fails every request. */
+  function logEvent(event: PoolEvent) {
+    if (event.type === 'idle-client-lost') {
+      fastify.log.info(describeFailure(event.failure), 'idle database client lost')
+    } else if (event.type !== last) {
+      last = event.type
+      if (event.type === 'connected') fastify.log.info('database reached')
+      else fastify.log.warn(describeFailure(event.failure), 'database not reached')
+    }
+  }
+
+  async function endPool() {
+    closing.abort()
+    await pool.end()
+  }
+}
+
+function verifiedUrl(connectionString: string) {
+  const { connection, findings } = verifyConnectionUrl(connectionString, { variable: 'connectionString' })
+  if (connection) return connection
+  const problems = findings.filter(({ severity }) => severity === 'error')
+  throw new UrlInvalidError(problems.map(({ message, mend }) => `${message}: ${mend}`).join('; '))
+}
+
+/** Doubles from try to try; the random part keeps replicas that started together apart. */
+function retryDelayMs({ retryable }: DatabaseFailure, attempt: number) {
+  const delayMs = retryable ? Math.min(FIRST_RETRY_MS * 2 ** attempt, MAX_RETRY_MS) : REFUSED_RETRY_MS
+  return delayMs * (0.5 + Math.random() / 2)
+}
+
+function ignore() {}
+
+export default fp(dbPlugin, { name: 'fastify-neon-db', fastify: '5.x' })

@@ -1,0 +1,60 @@
+/**
+ * Owns every error answer: one problem body, whose text for a 5xx is fixed, and
+ * one log line that holds no statement, parameter or row.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { InternalError, RouteNotFoundError } from '../errors.ts'
+import { findFailure } from '../neon/failure.ts'
+
+/** RFC 9457. `code` is what a client compares. */
+export interface Problem {
+  type: 'about:blank'
+  title: string
+  status: number
+  code: string
+  detail: string
+}
+
+const RETRY_AFTER_SECONDS = 1
+
+async function errorHandlerPlugin(fastify: FastifyInstance) {
+  fastify.setErrorHandler(sendProblem)
+  fastify.setNotFoundHandler((request, reply) => sendProblem(new RouteNotFoundError(), request, reply))
+}
+
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = problemOf(error)
+  if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
+  // RFC 6750, section 3.
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+  if (problem.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  return reply.code(problem.status).type('application/problem+json').send(problem)
+}
+
+function problemOf(error: unknown): Problem {
+  const { code, statusCode, message } = publicError(error)
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[statusCode] ?? 'Error',
+    status: statusCode,
+    code,
+    detail: message
+  }
+}
+
+/** The error whose code and text may be shown: ours and Fastify's 4xx; everything else is only "could not be completed". */
+function publicError(error: unknown) {
+  const shown = findFailure(error) ?? error
+  return isPublic(shown) ? shown : new InternalError()
+}
+
+function isPublic(error: unknown): error is Required<Pick<FastifyError, 'code' | 'statusCode' | 'message'>> {
+  if (!(error instanceof Error) || !('code' in error) || !('statusCode' in error)) return false
+  const { code, statusCode } = error
+  if (typeof code !== 'string' || typeof statusCode !== 'number') return false
+  return /^APP_|^FST_NEON_/.test(code) || (code.startsWith('FST_') && statusCode >= 400 && statusCode < 500)
+}
+
+export default fp(errorHandlerPlugin, { name: 'error-handler', fastify: '5.x' })

@@ -1,0 +1,109 @@
+import fastify from 'fastify'
+import t, { type Test } from 'tap'
+import * as schema from '../../src/db/schema.ts'
+import dbPlugin, { type DbOptions } from '../../src/plugins/db.ts'
+import { captureLog, until } from '../helper.ts'
+import { administer, createDatabase } from '../postgres.ts'
+
+async function build(t: Test, options: Partial<DbOptions> = {}) {
+  const connectionString = options.connectionString ?? (await createDatabase(t))
+  const { logs, stream } = captureLog(connectionString)
+  const app = fastify({ logger: { stream } })
+  t.teardown(() => app.close())
+  await app.register(dbPlugin, { ...options, connectionString, schema })
+  return { app, logs, connectionString, said: (text: string) => logs.filter(({ msg }) => msg === text) }
+}
+
+t.test('db plugin', async t => {
+  t.test('decorates the server with the Drizzle client and its tables', async t => {
+    const { app } = await build(t)
+
+    t.strictSame(await app.db.select().from(schema.tasks), [])
+    t.strictSame(await app.db.query.tasks.findMany(), [])
+  })
+
+  t.test('connects in the background', async t => {
+    const { app, said } = await build(t)
+
+    await app.ready()
+    await until(() => app.db.$client.totalCount === 1 && app.db.$client.idleCount === 1)
+
+    t.equal(said('database reached').length, 1)
+  })
+
+  t.test('shows its name to the server', async t => {
+    const { app, connectionString } = await build(t, { applicationName: 'tasks of the week' })
+    await until(() => app.db.$client.idleCount === 1)
+
+    const rows = await administer(
+      'select application_name as name from pg_stat_activity where datname = current_database()',
+      connectionString
+    )
+
+    t.match(rows, [{ name: /^(?!fastify)/ }, { name: /.*/ }])
+    t.ok(rows.some(({ name }) => name === 'tasks of the week'))
+  })
+
+  t.test('is refused a second time on one instance tree', async t => {
+    const { app, connectionString } = await build(t)
+
+    await t.rejects(
+      async () => app.register(async child => child.register(dbPlugin, { connectionString, schema })),
+      { code: 'FST_NEON_ALREADY_REGISTERED' }
+    )
+  })
+
+  t.test('is refused a connection string that cannot work, without showing it', async t => {
+    const app = fastify()
+    const connectionString = 'postgresql://me:s3cr3t-word@ep-x.neon.tech/neondb?sslmode=disable'
+
+    await t.rejects(async () => app.register(dbPlugin, { connectionString, schema }), {
+      code: 'FST_NEON_URL_INVALID',
+      message: /sslmode/
+    })
+    await t.rejects(async () => fastify().register(dbPlugin, { connectionString, schema }), {
+      message: /^(?!.*s3cr3t)/
+    })
+  })
+
+  t.test('does not keep the server from listening while there is no database', async t => {
+    const url = Object.assign(new URL(await createDatabase(t)), { port: '1' }).href
+    const { app, said } = await build(t, { connectionString: url })
+
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    await until(() => said('database not reached').length > 0)
+
+    t.match(said('database not reached'), [{ code: 'FST_NEON_UNREACHABLE', causeCode: 'ECONNREFUSED' }])
+  })
+
+  t.test('waits long before it repeats a login that was refused', async t => {
+    const url = Object.assign(new URL(await createDatabase(t)), { password: 'not-the-password' }).href
+    const { app, said } = await build(t, { connectionString: url })
+
+    await until(() => said('database not reached').length > 0)
+
+    t.match(said('database not reached'), [{ code: 'FST_NEON_REFUSED' }])
+    await app.close()
+  })
+
+  t.test('lives on when the server ends its idle connections, and says so', async t => {
+    const { app, connectionString, said } = await build(t)
+    await until(() => app.db.$client.idleCount === 1)
+
+    await administer(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fastify-neon' and datname = current_database()",
+      connectionString
+    )
+    await until(() => said('idle database client lost').length === 1)
+
+    t.strictSame(await app.db.select().from(schema.tasks), [])
+  })
+
+  t.test('ends the pool when the server closes', async t => {
+    const { app } = await build(t)
+
+    await app.close()
+
+    await t.rejects(app.db.select().from(schema.tasks), { cause: { code: 'FST_NEON_CLOSED' } })
+  })
+})
