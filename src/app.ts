@@ -1,0 +1,49 @@
+/**
+ * Builds the application: every plugin and route, in order.
+ */
+import type { Writable } from 'node:stream'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify, { type FastifyInstance } from 'fastify'
+import type { Config } from './config.ts'
+import * as schema from './db/schema.ts'
+import { SERVER_LIMITS, SOCKET_LIMITS } from './limits.ts'
+import { serializeError } from './log.ts'
+import authPlugin from './plugins/auth.ts'
+import dbPlugin from './plugins/db.ts'
+import errorHandlerPlugin, { sendProblem } from './plugins/error-handler.ts'
+import healthPlugin from './plugins/health.ts'
+import taskRoutes from './routes/tasks.ts'
+
+declare module './plugins/db.ts' {
+  interface Register {
+    schema: typeof schema
+  }
+}
+
+export interface BuildOptions {
+  config: Config
+  /** Where log lines go. @default process.stdout */
+  logStream?: Writable
+}
+
+export async function buildApp({
+  config,
+  logStream = process.stdout
+}: BuildOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    ...SERVER_LIMITS,
+    logger: { level: config.logLevel, stream: logStream, serializers: { err: serializeError } },
+    // A request is taken as it is or refused: no member is dropped, no type converted.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
+    frameworkErrors: sendProblem
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  Object.assign(app.server, SOCKET_LIMITS)
+  app.removeContentTypeParser('text/plain')
+
+  await app.register(errorHandlerPlugin)
+  await app.register(dbPlugin, { ...config.database, schema })
+  await app.register(healthPlugin)
+  await app.register(authPlugin, config.auth)
+  await app.register(taskRoutes, { prefix: '/tasks' })
+  return app
+}

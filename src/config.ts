@@ -1,0 +1,164 @@
+/**
+ * Reads the settings from the environment: a frozen Config, or one error that
+ * names every problem, the rule and the mend, and never the value of a secret.
+ */
+import envSchema from 'env-schema'
+import { ConfigInvalidError } from './errors.ts'
+import type { Finding } from './neon/connection-findings.ts'
+import { isLoopbackHost } from './neon/connection-host.ts'
+import { verifyConnectionUrl } from './neon/connection-url.ts'
+import { Settings } from './settings.ts'
+
+export type Environment = Record<string, string | undefined>
+
+/** The issuer of `npm run token`, whose keys are on the developer's machine. */
+export const DEVELOPMENT_ISSUER = 'urn:fastify-neon:development'
+
+/** What is wrong with one variable, which the message names; never its value. */
+interface Problem {
+  message: string
+  mend: string
+}
+
+export type Config = Readonly<ReturnType<typeof configOf>>
+
+/** Throws APP_CONFIG_INVALID, with all problems in its message. */
+export function loadConfig(env: Environment): Config {
+  const given = withoutEmpty(env)
+  const { settings, problems } = readSettings(given)
+  const url = verifyConnectionUrl(given.DATABASE_URL)
+  problems.push(
+    ...errorsOf(url.findings),
+    ...unpooledProblems(given),
+    ...keysProblems(given),
+    ...tlsProblems(given)
+  )
+  if (settings) problems.push(...pairProblems(settings, url.connection?.isLoopback ?? true))
+  if (settings === undefined || problems.length > 0) throw new ConfigInvalidError(report(problems))
+  return Object.freeze(configOf(settings, url.findings))
+}
+
+function configOf(settings: Settings, findings: Finding[]) {
+  return {
+    host: settings.HOST,
+    port: settings.PORT,
+    logLevel: settings.LOG_LEVEL,
+    drainDelayMs: settings.DRAIN_DELAY_MS,
+    shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS,
+    database: {
+      connectionString: settings.DATABASE_URL,
+      max: settings.DATABASE_POOL_MAX,
+      checkoutTimeoutMs: settings.DATABASE_CHECKOUT_TIMEOUT_MS,
+      connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,
+      statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS
+    },
+    auth: {
+      issuer: settings.AUTH_ISSUER,
+      audience: settings.AUTH_AUDIENCE,
+      jwksUrl: new URL(settings.AUTH_JWKS_URL)
+    },
+    /** What is worth a line in the log at start, such as parameters without effect. */
+    notices: findings.filter(({ severity }) => severity !== 'error')
+  }
+}
+
+/** A variable set to nothing, as compose files do, counts as not set. */
+function withoutEmpty(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+}
+
+interface SchemaError {
+  instancePath: string
+  message: string
+  params: { missingProperty?: string; allowedValues?: string[] }
+}
+
+function readSettings(env: Environment): { settings?: Settings; problems: Problem[] } {
+  try {
+    return { settings: envSchema<Settings>({ schema: Settings, data: env, env: false }), problems: [] }
+  } catch (error) {
+    if (!isSchemaFailure(error)) throw error
+    // The verifier of connection strings says more about this one.
+    const errors = error.errors.filter(({ params }) => params.missingProperty !== 'DATABASE_URL')
+    return { problems: errors.map(schemaProblem) }
+  }
+}
+
+function isSchemaFailure(error: unknown): error is { errors: SchemaError[] } {
+  return error instanceof Error && 'errors' in error && Array.isArray(error.errors)
+}
+
+function schemaProblem({ instancePath, message, params }: SchemaError): Problem {
+  const { missingProperty, allowedValues } = params
+  const variable = missingProperty ?? instancePath.slice(1)
+  const rule = missingProperty
+    ? 'is missing'
+    : allowedValues
+      ? `must be one of ${allowedValues.join(', ')}`
+      : message
+  const [, setting] = Object.entries(Settings.properties).find(([name]) => name === variable) ?? []
+  const unset = setting?.default === undefined ? '' : `; ${setting.default} when it is not set`
+  return { message: `${variable} ${rule}`, mend: `${setting?.description}${unset}` }
+}
+
+function errorsOf(findings: Finding[]): Problem[] {
+  return findings.filter(({ severity }) => severity === 'error')
+}
+
+function unpooledProblems({ DATABASE_URL_UNPOOLED: url }: Environment): Problem[] {
+  if (url === undefined) return []
+  const variable = 'DATABASE_URL_UNPOOLED'
+  const { connection, findings } = verifyConnectionUrl(url, { variable })
+  if (!connection?.isPooled) return errorsOf(findings)
+  return [
+    {
+      message: `${variable} is a pooled connection string`,
+      mend: 'take -pooler out of the host, or unset it'
+    }
+  ]
+}
+
+function keysProblems({ AUTH_JWKS_URL: value }: Environment): Problem[] {
+  if (value === undefined) return []
+  const mend = 'give the https: address of the JWKS of your issuer, or a file: URL for keys on this machine'
+  if (!URL.canParse(value)) return [{ message: 'AUTH_JWKS_URL is not a URL', mend }]
+  const { protocol, hostname } = new URL(value)
+  const isTrusted =
+    ['https:', 'file:'].includes(protocol) || (protocol === 'http:' && isLoopbackHost(hostname))
+  // Whoever can change the answer on its way can sign tokens for anybody.
+  return isTrusted ? [] : [{ message: 'AUTH_JWKS_URL must be https: or file:', mend }]
+}
+
+function tlsProblems({ NODE_TLS_REJECT_UNAUTHORIZED: value }: Environment): Problem[] {
+  if (value !== '0') return []
+  return [
+    {
+      message: 'NODE_TLS_REJECT_UNAUTHORIZED=0 switches the check of certificates off',
+      mend: 'unset it; for an own certificate authority set NODE_EXTRA_CA_CERTS'
+    }
+  ]
+}
+
+function pairProblems(settings: Settings, isLocalDatabase: boolean): Problem[] {
+  const problems: Problem[] = []
+  if (settings.DRAIN_DELAY_MS >= settings.SHUTDOWN_TIMEOUT_MS) {
+    problems.push({
+      message: 'DRAIN_DELAY_MS must be less than SHUTDOWN_TIMEOUT_MS',
+      mend: 'the drain delay is part of the shutdown: lower the one or raise the other'
+    })
+  }
+  // Anybody on this machine can sign tokens of that issuer.
+  if (settings.AUTH_ISSUER === DEVELOPMENT_ISSUER && !isLocalDatabase && !isLoopbackHost(settings.HOST)) {
+    problems.push({
+      message:
+        'AUTH_ISSUER is the development issuer, beside a database and a HOST that are not on this machine',
+      mend: 'set AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL to those of your issuer, or HOST to 127.0.0.1'
+    })
+  }
+  return problems
+}
+
+function report(problems: Problem[]): string {
+  const lines = problems.map(({ message, mend }) => `  - ${message}\n    ${mend}`)
+  return `the settings have ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${lines.join('\n')}`
+}

@@ -1,0 +1,43 @@
+/**
+ * Every timeout and limit of the HTTP server, each with its reason. What a
+ * deployment has to choose is in config.ts.
+ */
+
+const SECOND_MS = 1000
+const KIB = 1024
+
+/** Longest time from the first byte of a request to the last of its body. Fastify's default, 0, switches Node's own 5 minutes off. */
+const REQUEST_TIMEOUT_MS = 15 * SECOND_MS
+
+export const SERVER_LIMITS = {
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  // A socket with no traffic at all, such as a client that does not read its answer.
+  connectionTimeout: 60 * SECOND_MS,
+  // Longer than the load balancer in front keeps its idle connections, or it
+  // sends a request into a closing socket and answers 502. AWS: 60 s by default;
+  // Google Cloud: 600 s, fixed.
+  keepAliveTimeout: 620 * SECOND_MS,
+  // The largest task is 10 000 characters of notes, at most 12 bytes each as JSON escapes.
+  bodyLimit: 128 * KIB,
+  forceCloseConnections: 'idle' as const,
+  return503OnClosing: true,
+  routerOptions: {
+    // The longest parameter is a uuid.
+    maxParamLength: 64
+  },
+  http: {
+    // Slow headers are cut off before the request as a whole is.
+    headersTimeout: 10 * SECOND_MS,
+    // How often the two are looked at; Node's default of 30 s would triple them.
+    connectionsCheckingInterval: 5 * SECOND_MS,
+    maxHeaderSize: 16 * KIB
+  }
+}
+
+/** Limits that only the made server takes. */
+export const SOCKET_LIMITS = {
+  // Room for the probes, a load balancer's pool and bursts; each idle socket costs some KiB.
+  maxConnections: 10_000,
+  // A browser sends about 20; Node's default is 2000.
+  maxHeadersCount: 100
+}

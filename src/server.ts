@@ -1,0 +1,36 @@
+/**
+ * The process: settings, application, signals, listen.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import closeWithGrace from 'close-with-grace'
+import { buildApp } from './app.ts'
+import { type Config, loadConfig } from './config.ts'
+import { ConfigInvalidError } from './errors.ts'
+
+const config = loadConfigOrExit()
+const app = await buildApp({ config })
+
+closeWithGrace({ delay: config.shutdownTimeoutMs, logger: app.log }, async ({ signal, err }) => {
+  if (err) app.log.fatal({ err }, 'unexpected error, closing')
+  else app.log.info({ signal }, 'closing')
+  app.health.drain()
+  await sleep(config.drainDelayMs)
+  await app.close()
+})
+// `npm run dev` holds the other end of this channel: the service ends with it,
+// even when it is killed.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+
+const url = await app.listen({ host: config.host, port: config.port })
+process.send?.({ url })
+for (const { severity, message } of config.notices) app.log[severity === 'info' ? 'info' : 'warn'](message)
+
+function loadConfigOrExit(): Config {
+  try {
+    return loadConfig(process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigInvalidError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
+}

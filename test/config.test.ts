@@ -1,0 +1,159 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { DEVELOPMENT_ISSUER, type Environment, loadConfig } from '../src/config.ts'
+import { Settings } from '../src/settings.ts'
+
+const SECRET = 's3cr3t-word'
+
+const GOOD = {
+  DATABASE_URL: `postgresql://me:${SECRET}@ep-cool-lake-123456-pooler.us-east-2.aws.neon.tech/neondb?sslmode=require`,
+  AUTH_ISSUER: 'https://issuer.test',
+  AUTH_AUDIENCE: 'tasks',
+  AUTH_JWKS_URL: 'https://issuer.test/jwks'
+}
+
+function messageOf(env: Environment): string {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    if (error instanceof Error) return error.message
+  }
+  return ''
+}
+
+t.test('the settings', async t => {
+  t.test('have a default for all but the database and the issuer', async t => {
+    const config = loadConfig(GOOD)
+
+    t.match(config, {
+      host: '127.0.0.1',
+      port: 3000,
+      logLevel: 'info',
+      drainDelayMs: 0,
+      shutdownTimeoutMs: 20_000,
+      database: { max: 10, checkoutTimeoutMs: 10_000, connectTimeoutMs: 15_000, statementTimeoutMs: 10_000 },
+      auth: { issuer: 'https://issuer.test', audience: 'tasks' }
+    })
+    t.equal(config.auth.jwksUrl.href, 'https://issuer.test/jwks')
+    t.ok(Object.isFrozen(config))
+  })
+
+  t.test('are taken from the environment, in which nothing counts as not set', async t => {
+    const config = loadConfig({
+      ...GOOD,
+      PORT: '8080',
+      HOST: '0.0.0.0',
+      LOG_LEVEL: '',
+      DATABASE_POOL_MAX: '3'
+    })
+
+    t.match(config, { port: 8080, host: '0.0.0.0', logLevel: 'info', database: { max: 3 } })
+  })
+
+  t.test('are told apart in what is wrong: all problems at once, each with the mend', async t => {
+    const message = messageOf({
+      PORT: '99999',
+      LOG_LEVEL: 'loud',
+      DATABASE_POOL_MAX: 'ten',
+      AUTH_ISSUER: 'x'
+    })
+
+    t.match(message, /^the settings have 6 problems:/)
+    t.match(message, /- DATABASE_URL /)
+    t.match(
+      message,
+      /- PORT must be <= 65535\n {4}Port to listen on; 0 takes a free one; 3000 when it is not set/
+    )
+    t.match(message, /- LOG_LEVEL must be one of fatal, error, warn/)
+    t.match(message, /- DATABASE_POOL_MAX must be integer/)
+    t.match(message, /- AUTH_AUDIENCE is missing\n {4}The aud that tokens must have/)
+    t.match(message, /- AUTH_JWKS_URL is missing/)
+  })
+
+  t.test('name one problem with a code', async t => {
+    t.throws(() => loadConfig({ ...GOOD, PORT: '-1' }), {
+      code: 'APP_CONFIG_INVALID',
+      message: /^the settings have a problem:/
+    })
+  })
+
+  t.test('never show a secret', async t => {
+    const urls = [
+      GOOD.DATABASE_URL.replace('require', 'disable'),
+      GOOD.DATABASE_URL.replace('postgresql:', 'http:'),
+      `psql '${GOOD.DATABASE_URL}'`,
+      GOOD.DATABASE_URL.replace('/neondb', ''),
+      `${GOOD.DATABASE_URL} `,
+      SECRET
+    ]
+    for (const DATABASE_URL of urls) {
+      const message = messageOf({ ...GOOD, DATABASE_URL, DATABASE_URL_UNPOOLED: DATABASE_URL })
+      t.match(message, /- DATABASE_URL /)
+      t.match(message, /- DATABASE_URL_UNPOOLED /)
+      t.notOk(message.includes(SECRET))
+    }
+  })
+
+  t.test('throw nothing but their own error, whatever is in the environment', async () => {
+    const names = Object.keys(Settings.properties)
+    const env = fc.dictionary(fc.constantFrom(...names, 'OTHER'), fc.string())
+    fc.assert(
+      fc.property(env, values => {
+        try {
+          loadConfig(values)
+        } catch (error) {
+          return error instanceof Error && 'code' in error && error.code === 'APP_CONFIG_INVALID'
+        }
+        return true
+      })
+    )
+  })
+})
+
+t.test('the settings are checked against each other', async t => {
+  t.test('a direct connection string that is a pooled one', async t => {
+    t.match(
+      messageOf({ ...GOOD, DATABASE_URL_UNPOOLED: GOOD.DATABASE_URL }),
+      /- DATABASE_URL_UNPOOLED is a pooled/
+    )
+    t.ok(loadConfig({ ...GOOD, DATABASE_URL_UNPOOLED: GOOD.DATABASE_URL.replace('-pooler', '') }))
+  })
+
+  t.test('keys from a place that somebody on the way can change', async t => {
+    t.match(
+      messageOf({ ...GOOD, AUTH_JWKS_URL: 'http://issuer.test/jwks' }),
+      /AUTH_JWKS_URL must be https: or file:/
+    )
+    t.match(messageOf({ ...GOOD, AUTH_JWKS_URL: 'jwks' }), /AUTH_JWKS_URL is not a URL/)
+    t.ok(loadConfig({ ...GOOD, AUTH_JWKS_URL: 'http://127.0.0.1:8080/jwks' }))
+    t.ok(loadConfig({ ...GOOD, AUTH_JWKS_URL: 'file:///keys/jwks.json' }))
+  })
+
+  t.test('certificates that nobody checks', async t => {
+    t.match(messageOf({ ...GOOD, NODE_TLS_REJECT_UNAUTHORIZED: '0' }), /NODE_TLS_REJECT_UNAUTHORIZED=0/)
+  })
+
+  t.test('a drain that outlasts the shutdown', async t => {
+    t.match(
+      messageOf({ ...GOOD, DRAIN_DELAY_MS: '5000', SHUTDOWN_TIMEOUT_MS: '5000' }),
+      /DRAIN_DELAY_MS must be less/
+    )
+  })
+
+  t.test('the development issuer, when neither the database nor the listener is on this machine', async t => {
+    const development = { ...GOOD, AUTH_ISSUER: DEVELOPMENT_ISSUER }
+
+    t.match(messageOf({ ...development, HOST: '0.0.0.0' }), /AUTH_ISSUER is the development issuer/)
+    t.ok(loadConfig(development))
+    t.ok(
+      loadConfig({ ...development, HOST: '0.0.0.0', DATABASE_URL: 'postgresql://me:local@127.0.0.1/neondb' })
+    )
+  })
+})
+
+t.test('what is worth a word at start is kept for it', async t => {
+  const { notices } = loadConfig({ ...GOOD, DATABASE_URL: `${GOOD.DATABASE_URL}&channel_binding=require` })
+
+  t.ok(notices.some(({ message }) => message.includes('channel_binding')))
+  t.ok(notices.some(({ message }) => message.includes('ep-cool-lake-123456')))
+})

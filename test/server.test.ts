@@ -1,0 +1,161 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import t, { type Test } from 'tap'
+import { openIssuer } from '../src/local/issuer.ts'
+import { createGate } from './gate.ts'
+import { CANARY, refuseSecrets, settingsFor, until } from './helper.ts'
+import { administer, createDatabase, holdTable, isWaiting } from './postgres.ts'
+import { runProgram } from './processes.ts'
+
+async function start(t: Test, env: Record<string, string> = {}) {
+  const databaseUrl = env.DATABASE_URL ?? (await createDatabase(t))
+  const directory = t.testdir({})
+  const issuer = await openIssuer(directory)
+  const program = runProgram(t, 'src/server.ts', {
+    env: { ...issuer.settings, PORT: '0', DATABASE_URL: databaseUrl, ...env }
+  })
+  t.teardown(() => refuseSecrets(program.output(), databaseUrl))
+  const url = await program.said(/Server listening at (http:[^"]+)/)
+  const headers = { authorization: `Bearer ${await issuer.sign('alice', '1h')}` }
+  return { ...program, url, headers, databaseUrl }
+}
+
+const statusOf = async (url: string) => (await fetch(url)).status
+
+t.test('the process', async t => {
+  t.test('serves until SIGTERM, and then ends with 0', async t => {
+    const { url, headers, child, ended, output } = await start(t)
+    await until(async () => (await statusOf(`${url}/readyz`)) === 200)
+
+    const created = await fetch(`${url}/tasks`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ title: CANARY })
+    })
+    child.kill('SIGTERM')
+
+    t.equal(created.status, 201)
+    t.equal(await ended, 0)
+    t.match(output(), /"msg":"closing"/)
+  })
+
+  t.test('is not ready from SIGTERM on, and lets what is under way finish', async t => {
+    const { url, headers, child, ended, databaseUrl } = await start(t, { DRAIN_DELAY_MS: '200' })
+    await until(async () => (await statusOf(`${url}/readyz`)) === 200)
+    const releaseTable = await holdTable(t, databaseUrl)
+    const underWay = fetch(`${url}/tasks`, { headers })
+    await until(() => isWaiting(databaseUrl))
+
+    child.kill('SIGTERM')
+    await until(async () => (await statusOf(`${url}/readyz`)) === 503)
+    const alive = await statusOf(`${url}/livez`)
+    await releaseTable()
+
+    t.equal(alive, 200)
+    t.equal((await underWay).status, 200)
+    t.equal(await ended, 0)
+    t.strictSame(await administer(CONNECTED, databaseUrl), [], 'the pool has ended')
+  })
+
+  t.test('ends at once at a second signal', async t => {
+    const { url, headers, child, ended, databaseUrl, said } = await start(t)
+    await holdTable(t, databaseUrl)
+    const cutOff = t.rejects(fetch(`${url}/tasks`, { headers }))
+    await until(() => isWaiting(databaseUrl))
+
+    child.kill('SIGTERM')
+    await said(/"msg":"closing"/)
+    child.kill('SIGTERM')
+
+    t.equal(await ended, 1)
+    await cutOff
+  })
+
+  t.test('ends in time when something never finishes', async t => {
+    const { url, headers, child, ended, databaseUrl } = await start(t, { SHUTDOWN_TIMEOUT_MS: '100' })
+    await holdTable(t, databaseUrl)
+    const cutOff = t.rejects(fetch(`${url}/tasks`, { headers }))
+    await until(() => isWaiting(databaseUrl))
+
+    child.kill('SIGTERM')
+
+    t.equal(await ended, 1)
+    await cutOff
+  })
+
+  t.test('says which address is taken, and ends', async t => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    t.teardown(() => taken.close())
+    const address = taken.address()
+    const port = typeof address === 'object' ? `${address?.port}` : ''
+    const settings = await settingsFor(t, await createDatabase(t))
+
+    const { ended, output } = runProgram(t, 'src/server.ts', { env: { ...settings, PORT: port } })
+
+    t.equal(await ended, 1)
+    t.match(output(), /EADDRINUSE/)
+  })
+})
+
+t.test('the process beside a database that is not there yet', async t => {
+  t.test('is alive throughout, and ready when the database is, without a restart', async t => {
+    const databaseUrl = await createDatabase(t)
+    const gate = await createGate(t, databaseUrl)
+    const { url, child } = await start(t, { DATABASE_URL: gate.url })
+
+    const alive = new Set([await statusOf(`${url}/livez`)])
+    const before = await statusOf(`${url}/readyz`)
+    gate.open()
+    await until(async () => {
+      alive.add(await statusOf(`${url}/livez`))
+      return (await statusOf(`${url}/readyz`)) === 200
+    })
+
+    t.equal(before, 503)
+    t.strictSame([...alive], [200])
+    t.equal(child.exitCode, null)
+  })
+})
+
+t.test('the process does not start', async t => {
+  const secret = 's3cr3t-word'
+  const rows: { title: string; url: Record<string, string>; message: RegExp }[] = [
+    { title: 'without DATABASE_URL', url: {}, message: /- DATABASE_URL / },
+    { title: 'with one that is no URL', url: { DATABASE_URL: `${secret} here` }, message: /- DATABASE_URL / },
+    {
+      title: 'with one that has no TLS',
+      url: { DATABASE_URL: `postgresql://me:${secret}@ep-cool-lake-123456.us-east-2.aws.neon.tech/neondb` },
+      message: /- DATABASE_URL .*sslmode/
+    }
+  ]
+  for (const { title, url, message } of rows) {
+    t.test(`${title}, and says why without a secret`, async t => {
+      const { DATABASE_URL: _local, ...settings } = await settingsFor(t, 'postgresql://none')
+
+      const { ended, output } = runProgram(t, 'src/server.ts', { env: { ...settings, ...url } })
+
+      t.equal(await ended, 1)
+      t.match(output(), message)
+      t.match(output(), /^the settings have a problem:\n.*\n.*\n$/)
+      t.notMatch(output(), secret)
+    })
+  }
+})
+
+t.test('the process that `npm run dev` started ends with it', async t => {
+  t.test('when its channel closes', async t => {
+    const settings = await settingsFor(t, await createDatabase(t))
+    const { child, said } = runProgram(t, 'src/server.ts', { env: settings, channel: true })
+    await said(/Server listening/)
+    // Not its close, which Node.js never emits when the channel was closed from here.
+    const exited = once(child, 'exit')
+
+    child.disconnect()
+
+    t.strictSame(await exited, [0, null])
+  })
+})
+
+const CONNECTED =
+  "select 1 from pg_stat_activity where application_name = 'fastify-neon' and datname = current_database()"
