@@ -1,0 +1,93 @@
+/**
+ * The documentation that states facts of the code is compared with the code.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import * as errors from '../src/errors.ts'
+import { Settings } from '../src/settings.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+
+interface Setting {
+  default?: string | number
+  description?: string
+  minimum?: number
+  maximum?: number
+  enum?: string[]
+}
+
+t.test('docs/errors.md', async t => {
+  const { DATABASE_FAILURES, ...classes } = errors
+  const inCode = [
+    ...Object.values(classes)
+      .map(ErrorClass => new ErrorClass(''))
+      .map(({ code, statusCode }) => `${code} ${statusCode}`),
+    ...Object.values(DATABASE_FAILURES).map(({ code, statusCode }) => `${code} ${statusCode}`)
+  ]
+  const inDocs = [...read('docs/errors.md').matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(
+    ([, code, status]) => `${code} ${status}`
+  )
+
+  t.test('has every code with its status, and no other', async t => {
+    t.strictSame(inDocs.sort(), inCode.sort())
+  })
+})
+
+t.test('docs/configuration.md', async t => {
+  const rows = [...read('docs/configuration.md').matchAll(/^\| `(\w+)` \|(.*)\|(.*)\|(.*)\|$/gm)]
+
+  t.test('has every setting with its default, range and meaning, in order', async t => {
+    const settings = Object.entries<Setting>(Settings.properties).map(([name, setting]) => [
+      name,
+      setting.default === undefined ? (isRequired(name) ? 'required' : '') : `\`${setting.default}\``,
+      setting.enum?.join(', ') ??
+        (setting.minimum === undefined ? '' : `${setting.minimum} to ${setting.maximum}`),
+      setting.description
+    ])
+
+    t.strictSame(
+      rows.map(([, ...cells]) => cells.map(cell => cell.trim())),
+      settings
+    )
+  })
+})
+
+t.test('.env.example', async t => {
+  t.test('has every setting, with its default or as a comment', async t => {
+    const lines = [...read('.env.example').matchAll(/^(# )?([A-Z_]+)=(.*)$/gm)].map(
+      ([, comment, name, value]) => (comment ? `${name}` : `${name}=${value}`)
+    )
+    const expected = Object.entries<Setting>(Settings.properties).map(([name, setting]) =>
+      setting.default === undefined ? name : `${name}=${setting.default}`
+    )
+
+    t.strictSame(lines, expected)
+  })
+})
+
+t.test('every link in the documentation leads to a file', async t => {
+  const documents = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs')]
+  for (const document of documents) {
+    for (const [, target] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
+      t.ok(existsSync(join(ROOT, dirname(document), target ?? '')), `${document}: ${target}`)
+    }
+  }
+})
+
+t.test('the README names no script that is not there', async t => {
+  const { scripts } = JSON.parse(read('package.json'))
+  for (const [, script] of read('README.md').matchAll(/npm run ([\w:]+)/g))
+    t.ok(script && script in scripts, `${script}`)
+})
+
+function markdownIn(folder: string): string[] {
+  const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+  return names.filter(name => name.endsWith('.md')).map(name => join(folder, name))
+}
+
+function isRequired(name: string): boolean {
+  return Settings.required?.some(required => required === name) ?? false
+}
