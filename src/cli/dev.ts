@@ -1,0 +1,85 @@
+/**
+ * `npm run dev`: a database on this machine unless DATABASE_URL names one, its
+ * migrations, and the service with reload.
+ */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { openIssuer } from '../local/issuer.ts'
+import { type LocalNeon, startLocalNeon } from '../local/neon.ts'
+import { runService, type Service } from '../local/service.ts'
+import { localSettings } from '../local/settings.ts'
+import { verifyConnectionUrl } from '../neon/connection-url.ts'
+import { applyMigrations } from '../neon/migrations.ts'
+import { redact } from '../neon/redact.ts'
+import { onStopSignal } from './stop-signals.ts'
+
+const SOURCE = fileURLToPath(new URL('..', import.meta.url))
+const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
+const TOKEN_LIFETIME = '8h'
+
+let neon: LocalNeon | undefined
+let service: Service | undefined
+
+if (existsSync('.env')) process.loadEnvFile('.env')
+// What is left after an exit at once, Postgres above all, ends with this process.
+onStopSignal(
+  () => stop(0),
+  () => process.exit(1)
+)
+await start().catch((error: unknown) => {
+  say(redact(error instanceof Error ? error.message : String(error)))
+  return stop(1)
+})
+
+async function start() {
+  const settings = localSettings(process.env)
+  const given = process.env.DATABASE_URL
+  const databaseUrl = given ? given : await startDatabase(settings)
+  const issuer = process.env.AUTH_ISSUER ? undefined : await openIssuer(settings.directory)
+  let isFirst = true
+
+  service = runService({
+    env: { ...process.env, ...issuer?.settings, DATABASE_URL: databaseUrl },
+    watched: SOURCE,
+    onListening: async url => {
+      if (!isFirst) return
+      isFirst = false
+      const token = await issuer?.sign('alice', TOKEN_LIFETIME)
+      say(`service    ${url}`)
+      say(`database   ${given ? redact(given) : databaseUrl}`)
+      if (token) say(`try        curl -H 'authorization: Bearer ${token}' ${url}/tasks`)
+      say('stop       Ctrl-C')
+    },
+    onReload: file => say(`${file} changed: starting again`),
+    onExit: code => {
+      if (isFirst) stop(code ?? 1)
+      else say('the service ended; a change in src starts it again')
+    }
+  })
+}
+
+/** Only a database that is started here is migrated here: one that was given may be in use. */
+async function startDatabase(settings: ReturnType<typeof localSettings>): Promise<string> {
+  const started = await startLocalNeon({ ...settings, log: say })
+  neon = started
+  if (started.portWasTaken) say(`port ${settings.port} is taken, so the database is at ${started.port}`)
+  started.exited.then(() => {
+    say('the database ended without being asked to')
+    stop(1)
+  })
+  const { connection } = verifyConnectionUrl(started.url)
+  if (!connection) throw new TypeError('the local database has no valid URL')
+  const { applied } = await applyMigrations({ url: connection, folder: MIGRATIONS })
+  for (const name of applied) say(`applied    ${name}`)
+  return started.url
+}
+
+async function stop(code: number) {
+  await service?.stop()
+  await neon?.close()
+  process.exit(code)
+}
+
+function say(line: string) {
+  process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,16 @@
+/**
+ * `npm run token -- alice`: prints a token of the development issuer.
+ */
+import { openIssuer } from '../local/issuer.ts'
+import { localSettings } from '../local/settings.ts'
+
+const [subject] = process.argv.slice(2)
+const LIFETIME = '8h'
+
+if (subject === undefined || subject === '') {
+  process.stderr.write('for whom? npm run token -- alice\n')
+  process.exitCode = 1
+} else {
+  const issuer = await openIssuer(localSettings(process.env).directory)
+  process.stdout.write(`${await issuer.sign(subject, LIFETIME)}\n`)
+}

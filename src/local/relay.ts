@@ -1,0 +1,41 @@
+/**
+ * Owns the passing on of bytes between a client and Postgres: what one side says last reaches
+ * the other, an end or a failure of one ends the other, and nothing stays behind.
+ */
+import type { Duplex } from 'node:stream'
+import { ignore } from './failure.ts'
+
+/** What stands between a client and Postgres. */
+export interface Session {
+  /** Ends both sides. */
+  close(): void
+}
+
+/** Time for a client to take in what Postgres said last and to hang up. */
+const LINGER_MS = 2_000
+
+export function relay(client: Duplex, server: Duplex): Session {
+  // Each error is followed by 'close', which is where the other side is told.
+  client.on('error', ignore)
+  server.on('error', ignore)
+  client.once('close', onClientClose)
+  server.once('close', onServerClose)
+  client.pipe(server)
+  server.pipe(client)
+
+  return { close: () => server.destroy() }
+
+  function onClientClose() {
+    // Nobody wants the rest; but Postgres reads a last message only when it can write.
+    server.resume()
+    server.end(() => server.destroy())
+  }
+
+  function onServerClose() {
+    const linger = setTimeout(() => client.destroy(), LINGER_MS).unref()
+    client.once('close', () => clearTimeout(linger))
+    // Read on, or the client's end would never be seen.
+    client.resume()
+    client.end()
+  }
+}

@@ -1,0 +1,125 @@
+import { appendFile, chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { prepareCluster } from '../../src/local/cluster.ts'
+import { clusterOptions, folder, isRoot } from './fixtures/sandbox.ts'
+
+t.test('cluster', async t => {
+  t.test('has a random password that this user alone can read', async t => {
+    const { options, directory } = await prepare(t)
+    const other = await prepare(t)
+
+    const password = await prepareCluster(options)
+
+    t.match(password, /^[\w-]{32}$/)
+    t.not(password, await prepareCluster(other.options))
+    t.equal((await stat(join(directory, 'password'))).mode & 0o777, 0o600)
+    t.equal(await readFile(join(directory, 'password'), 'utf8'), `${password}\n`)
+  })
+
+  t.test('has data that its account alone can read', async t => {
+    const { options, directory } = await prepare(t)
+
+    await prepareCluster(options)
+
+    t.match(await stat(join(directory, 'data')), { uid: options.account?.uid, mode: 0o40700 })
+  })
+
+  const skip = isRoot && 'initdb refuses to run as root'
+  t.test('is made for this user when there is no other account', { skip }, async t => {
+    const { options, directory } = await prepare(t)
+
+    await prepareCluster({ ...options, account: undefined })
+
+    t.match(await stat(join(directory, 'data')), { uid: options.account?.uid, mode: 0o40700 })
+  })
+
+  t.test('keeps data and password', async t => {
+    const { options, directory } = await prepare(t)
+    const first = await prepareCluster(options)
+    const { ino } = await stat(join(directory, 'data'))
+
+    const second = await prepareCluster(options)
+
+    t.equal(second, first)
+    t.equal((await stat(join(directory, 'data'))).ino, ino)
+  })
+
+  t.test('gets a new password when the file is missing or damaged', async t => {
+    const { options, directory } = await prepare(t)
+    const first = await prepareCluster(options)
+    const { ino } = await stat(join(directory, 'data'))
+
+    await rm(join(directory, 'password'))
+    const second = await prepareCluster(options)
+    await writeFile(join(directory, 'password'), 'short')
+    const third = await prepareCluster(options)
+
+    t.equal(new Set([first, second, third]).size, 3)
+    t.equal(await prepareCluster(options), third)
+    t.equal((await stat(join(directory, 'data'))).ino, ino)
+  })
+
+  t.test('never has its password in the log', async t => {
+    const { options, directory } = await prepare(t)
+    await prepareCluster(options)
+    await rm(join(directory, 'password'))
+    // The statement with the new password fails, since the role is not there.
+    await appendFile(
+      join(directory, 'data/postgresql.conf'),
+      "log_min_error_statement = 'error'\nfsync = off\n"
+    )
+    const password = await prepareCluster(options)
+
+    t.notOk((await readFile(options.serverLog.path, 'utf8')).includes(password))
+  })
+
+  t.test('is made anew after a start that was interrupted half-way', async t => {
+    const { options, home, directory } = await prepare(t)
+    await mkdir(join(`${directory}.making-999999999-abc`, 'data'), { recursive: true })
+
+    await prepareCluster(options)
+
+    t.strictSame(await readdir(home), ['cluster', 'log'])
+  })
+
+  t.test('is made once when two start together', async t => {
+    const { options, home } = await prepare(t)
+
+    const [one, two] = await Promise.all([prepareCluster(options), prepareCluster(options)])
+
+    t.equal(one, two)
+    t.strictSame(await readdir(home), ['cluster', 'log'])
+  })
+
+  t.test('leaves nothing when initdb fails, and quotes it', async t => {
+    const { options, home } = await prepare(t)
+    const initdb = join(home, 'initdb')
+    await writeFile(initdb, '#!/bin/sh\necho no space left\nexit 3\n')
+    await chmod(initdb, 0o755)
+
+    await t.rejects(prepareCluster({ ...options, binaries: { ...options.binaries, initdb } }), {
+      code: 'LOCAL_NEON_POSTGRES_FAILED',
+      message: `${initdb} failed (exit code 3): no space left`
+    })
+
+    t.strictSame(await readdir(home), ['initdb', 'log'])
+  })
+
+  t.test('is flushed to disk unless that is not wanted', async t => {
+    const { options } = await prepare(t)
+
+    await prepareCluster({ ...options, fsync: true })
+
+    t.match(await readFile(options.serverLog.path, 'utf8'), /syncing data to disk/)
+    const fast = await prepare(t)
+    await prepareCluster(fast.options)
+    t.match(await readFile(fast.options.serverLog.path, 'utf8'), /Sync to disk skipped/)
+  })
+})
+
+async function prepare(t: Test) {
+  const home = await folder(t)
+  const options = await clusterOptions(t, home)
+  return { home, directory: options.directory, options }
+}
