@@ -10,8 +10,9 @@ import type { Test } from 'tap'
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 // The loader of the tests, so that coverage is of one and the same code, from wherever a program is run.
-const REGISTER = 'ts-blank-space/register'
-const LOADER = process.execArgv.map(argument => argument.replace(REGISTER, import.meta.resolve(REGISTER)))
+const LOADER = process.execArgv.map(argument =>
+  argument.replace('./typescript-loader.mjs', `${ROOT}typescript-loader.mjs`)
+)
 
 export interface Program {
   child: ChildProcess

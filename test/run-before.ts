@@ -12,7 +12,7 @@ const SERVER = fileURLToPath(new URL('postgres-server.ts', import.meta.url))
 const { NODE_V8_COVERAGE: _coverage, NODE_OPTIONS: _options, ...env } = process.env
 const server = spawn(
   process.execPath,
-  ['--import', 'ts-blank-space/register', SERVER, String(process.ppid), addressFile],
+  ['--import', './typescript-loader.mjs', SERVER, String(process.ppid), addressFile],
   {
     env,
     detached: true,

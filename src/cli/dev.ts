@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { openIssuer } from '../local/issuer.ts'
 import { type LocalNeon, startLocalNeon } from '../local/neon.ts'
 import { runService, type Service } from '../local/service.ts'
-import { localSettings } from '../local/settings.ts'
+import { type LocalSettings, localSettings } from '../local/settings.ts'
 import { verifyConnectionUrl } from '../neon/connection-url.ts'
 import { applyMigrations } from '../neon/migrations.ts'
 import { redact } from '../neon/redact.ts'
@@ -36,30 +36,19 @@ async function start() {
   const given = process.env.DATABASE_URL
   const databaseUrl = given ? given : await startDatabase(settings)
   const issuer = process.env.AUTH_ISSUER ? undefined : await openIssuer(settings.directory)
-  let isFirst = true
+  const listening = startService({ ...process.env, ...issuer?.settings, DATABASE_URL: databaseUrl })
+  // While the service starts. A database that was given may be in use, and is somebody else's to migrate.
+  if (!given) await migrate(databaseUrl)
+  const url = await listening
 
-  service = runService({
-    env: { ...process.env, ...issuer?.settings, DATABASE_URL: databaseUrl },
-    watched: SOURCE,
-    onListening: async url => {
-      if (!isFirst) return
-      isFirst = false
-      const token = await issuer?.sign('alice', TOKEN_LIFETIME)
-      say(`service    ${url}`)
-      say(`database   ${given ? redact(given) : databaseUrl}`)
-      if (token) say(`try        curl -H 'authorization: Bearer ${token}' ${url}/tasks`)
-      say('stop       Ctrl-C')
-    },
-    onReload: file => say(`${file} changed: starting again`),
-    onExit: code => {
-      if (isFirst) stop(code ?? 1)
-      else say('the service ended; a change in src starts it again')
-    }
-  })
+  const token = await issuer?.sign('alice', TOKEN_LIFETIME)
+  say(`service    ${url}`)
+  say(`database   ${given ? redact(given) : databaseUrl}`)
+  if (token) say(`try        curl -H 'authorization: Bearer ${token}' ${url}/tasks`)
+  say('stop       Ctrl-C')
 }
 
-/** Only a database that is started here is migrated here: one that was given may be in use. */
-async function startDatabase(settings: ReturnType<typeof localSettings>): Promise<string> {
+async function startDatabase(settings: LocalSettings): Promise<string> {
   const started = await startLocalNeon({ ...settings, log: say })
   neon = started
   if (started.portWasTaken) say(`port ${settings.port} is taken, so the database is at ${started.port}`)
@@ -67,11 +56,34 @@ async function startDatabase(settings: ReturnType<typeof localSettings>): Promis
     say('the database ended without being asked to')
     stop(1)
   })
-  const { connection } = verifyConnectionUrl(started.url)
+  return started.url
+}
+
+async function migrate(databaseUrl: string) {
+  const { connection } = verifyConnectionUrl(databaseUrl)
   if (!connection) throw new TypeError('the local database has no valid URL')
   const { applied } = await applyMigrations({ url: connection, folder: MIGRATIONS })
   for (const name of applied) say(`applied    ${name}`)
-  return started.url
+}
+
+/** Resolves with its URL when it listens for the first time. */
+function startService(env: NodeJS.ProcessEnv): Promise<string> {
+  return new Promise(resolve => {
+    let hasListened = false
+    service = runService({
+      env,
+      watched: SOURCE,
+      onListening: url => {
+        hasListened = true
+        resolve(url)
+      },
+      onReload: file => say(`${file} changed: starting again`),
+      onExit: code => {
+        if (!hasListened) stop(code ?? 1)
+        else say('the service ended; a change in src starts it again')
+      }
+    })
+  })
 }
 
 async function stop(code: number) {

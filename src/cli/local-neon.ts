@@ -22,7 +22,7 @@ onParentExit(stop)
 starting.then(serve, (error: Error) => fail(error.message))
 
 async function serve(neon: LocalNeon) {
-  process.stdout.write(greetingOf(neon))
+  say(greetingOf(neon))
   const { code, signal } = await neon.exited
   await neon.close()
   fail(`Postgres has ended without being asked to (${signal ?? `exit code ${code}`})`)
@@ -33,7 +33,7 @@ async function start(): Promise<LocalNeon> {
     directory,
     port: readPort(process.env.LOCAL_NEON_PORT),
     systemDirectory: process.env.LOCAL_NEON_SYSTEM_DIRECTORY,
-    log: line => process.stdout.write(`${line}\n`)
+    log: say
   })
 }
 
@@ -51,8 +51,7 @@ function greetingOf({ url, port, portWasTaken }: LocalNeon): string {
     `  DATABASE_URL=${url}`,
     `  psql '${url}'`,
     '',
-    `Stop it with Ctrl-C or kill ${process.pid}`,
-    ''
+    `Stop it with Ctrl-C or kill ${process.pid}`
   ].join('\n')
 }
 
@@ -72,6 +71,10 @@ function stop() {
 async function closeAndExit(neon: LocalNeon) {
   await neon.close()
   process.exit(0)
+}
+
+function say(text: string) {
+  process.stdout.write(`${text}\n`)
 }
 
 function fail(message: string) {

@@ -51,12 +51,13 @@ const SECOND_MS = 1000
 /** What a shell adds to the number of the signal that ended its child. */
 const SIGNAL_EXIT_BASE = 128
 
-// File descriptor 3 is the pipe. The watcher alone keeps it open: it reads until the other
-// end is gone, which may be so before it can tell the pid. Programs in the background get SIGINT ignored and /dev/null as input, hence
-// descriptor 4; Postgres and initdb install a handler of their own, and as one that comes before
-// their handler is lost, the interrupt is repeated. At the end the whole
-// process group is told to go and waited for, so that nothing stays behind, not even as a
-// zombie where nobody adopts processes (a container without init).
+// File descriptor 3 is the pipe. The watcher alone keeps it open: it reads until the other end
+// is gone, which may be so before it can tell the pid (hence no SIGPIPE).
+// Programs in the background get /dev/null as input, hence descriptor 4, and have SIGINT
+// ignored. Postgres and initdb install a handler of their own; an interrupt that comes before
+// that is lost, hence it is repeated.
+// At the end the whole process group is told to go and is waited for, so that nothing stays
+// behind, not even a zombie where nobody adopts processes (a container without init).
 const SCRIPT = `
 patience=$1
 folder=$2

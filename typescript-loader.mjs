@@ -1,0 +1,39 @@
+/**
+ * Runs the TypeScript of this project: `node --import ./typescript-loader.mjs file.ts`.
+ * Types become spaces, so that lines and columns stay. What was blanked out once is kept,
+ * since the compiler takes most of a second to load. Node.js 22.18 needs none of this.
+ */
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { register } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
+
+const CACHE = new URL('./node_modules/.cache/typescript-loader/', import.meta.url)
+
+if (isMainThread && !process.features.typescript) register(import.meta.url)
+
+export async function load(url, context, nextLoad) {
+  if (!url.startsWith('file:') || !url.endsWith('.ts')) return nextLoad(url, context)
+  const source = await readFile(fileURLToPath(url), 'utf8')
+  return { format: 'module', shortCircuit: true, source: `${await blanked(source)}\n//# sourceURL=${url}` }
+}
+
+/** Found by its content, so that nothing kept is ever stale. */
+async function blanked(source) {
+  const file = new URL(`${createHash('sha256').update(source).digest('hex')}.js`, CACHE)
+  const kept = await readFile(file, 'utf8').catch(() => undefined)
+  if (kept !== undefined) return kept
+  const { default: blankTypes } = await import('ts-blank-space')
+  const text = blankTypes(source)
+  // Where it cannot be kept, such as in an installation of root's, it is made each time.
+  await keep(file, text).catch(() => {})
+  return text
+}
+
+async function keep(file, text) {
+  await mkdir(CACHE, { recursive: true })
+  const draft = new URL(`${randomUUID()}.draft`, CACHE)
+  await writeFile(draft, text)
+  await rename(draft, file)
+}
