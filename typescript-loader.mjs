@@ -3,6 +3,7 @@
  * Types become spaces, so that lines and columns stay. What was blanked out once is kept,
  * since the compiler takes most of a second to load. Node.js 22.18 needs none of this.
  */
+/* c8 ignore start -- runs in a thread of its own, which coverage does not reach */
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { register } from 'node:module'

@@ -7,8 +7,9 @@ import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import * as schema from './db/schema.ts'
 import { SERVER_LIMITS, SOCKET_LIMITS } from './limits.ts'
-import { serializeError } from './log.ts'
+import { logWithoutMessage, serializeError } from './log.ts'
 import authPlugin from './plugins/auth.ts'
+import connectionsPlugin from './plugins/connections.ts'
 import dbPlugin from './plugins/db.ts'
 import errorHandlerPlugin, { sendProblem } from './plugins/error-handler.ts'
 import healthPlugin from './plugins/health.ts'
@@ -32,7 +33,12 @@ export async function buildApp({
 }: BuildOptions): Promise<FastifyInstance> {
   const app = fastify({
     ...SERVER_LIMITS,
-    logger: { level: config.logLevel, stream: logStream, serializers: { err: serializeError } },
+    logger: {
+      level: config.logLevel,
+      stream: logStream,
+      serializers: { err: serializeError, error: serializeError },
+      hooks: { logMethod: logWithoutMessage }
+    },
     // A request is taken as it is or refused: no member is dropped, no type converted.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     frameworkErrors: sendProblem
@@ -41,6 +47,7 @@ export async function buildApp({
   app.removeContentTypeParser('text/plain')
 
   await app.register(errorHandlerPlugin)
+  await app.register(connectionsPlugin, { stallTimeoutMs: SERVER_LIMITS.requestTimeout })
   await app.register(dbPlugin, { ...config.database, schema })
   await app.register(healthPlugin)
   await app.register(authPlugin, config.auth)

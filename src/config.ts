@@ -77,6 +77,7 @@ function readSettings(env: Environment): { settings?: Settings; problems: Proble
   try {
     return { settings: envSchema<Settings>({ schema: Settings, data: env, env: false }), problems: [] }
   } catch (error) {
+    /* c8 ignore next -- any other error is a mistake in the schema itself */
     if (!isSchemaFailure(error)) throw error
     // The verifier of connection strings says more about this one.
     const errors = error.errors.filter(({ params }) => params.missingProperty !== 'DATABASE_URL')
@@ -96,7 +97,7 @@ function schemaProblem({ instancePath, message, params }: SchemaError): Problem 
     : allowedValues
       ? `must be one of ${allowedValues.join(', ')}`
       : message
-  const [, setting] = Object.entries(Settings.properties).find(([name]) => name === variable) ?? []
+  const setting = Object.entries(Settings.properties).find(([name]) => name === variable)?.[1]
   const unset = setting?.default === undefined ? '' : `; ${setting.default} when it is not set`
   return { message: `${variable} ${rule}`, mend: `${setting?.description}${unset}` }
 }

@@ -10,6 +10,17 @@ export const AlreadyRegisteredError = createError(
   500
 )
 export const UrlInvalidError = createError('FST_NEON_URL_INVALID', '%s', 500)
+export const OptionInvalidError = createError('FST_NEON_OPTION_INVALID', '%s', 500)
+export const MigrationSkippedError = createError(
+  'FST_NEON_MIGRATION_SKIPPED',
+  'never applied, because a later one was applied before: %s',
+  500
+)
+export const PooledHostError = createError(
+  'FST_NEON_POOLED_HOST',
+  'migrations need the direct host, because their lock does not hold behind the pooler',
+  500
+)
 export const TransactionRolledBackError = createError(
   'FST_NEON_ROLLED_BACK',
   'the transaction was rolled back by the database, because a statement in it failed and its error was not passed on',
@@ -83,6 +94,13 @@ export const DATABASE_FAILURES = {
     code: 'FST_NEON_STATEMENT_TIMEOUT',
     message: 'the database did not answer a statement in time',
     statusCode: 503,
+    retryable: false
+  },
+  /** A statement was sent on a transaction that has ended: somebody did not wait for it. */
+  transactionOver: {
+    code: 'FST_NEON_TRANSACTION_OVER',
+    message: 'a statement came after the end of its transaction',
+    statusCode: 500,
     retryable: false
   },
   /** The link broke after COMMIT was sent. */

@@ -1,8 +1,8 @@
 /**
- * What a log line says of an error: an allow-list, because messages of Drizzle
- * and Postgres carry statements, parameters and rows.
+ * What a log line says of an error: an allow-list, because messages of Drizzle,
+ * Postgres and parsers carry statements, parameters and rows.
  */
-
+import type { FastifyBaseLogger } from 'fastify'
 import { describeFailure, findFailure } from './neon/failure.ts'
 import { redact } from './neon/redact.ts'
 
@@ -13,14 +13,30 @@ export interface LoggedError {
   [fact: string]: unknown
 }
 
+// Codes whose messages are ours, Fastify's or the system's own words.
+const SPEAKING_CODE = /^(?:APP_|FST_|LOCAL_NEON_|E[A-Z]{3,}$)/
+// What V8 says of a bug, in names of the source and never in values.
+const BUG_MESSAGE =
+  /^(?:Cannot (?:read|set) properties of|[\w.]+ is not (?:a function|a constructor|defined|iterable))/
+
 /** Total: takes whatever was thrown. */
 export function serializeError(error: unknown): LoggedError {
+  try {
+    return describeError(error)
+  } catch {
+    // An error whose own properties throw.
+    return { type: 'unreadable', message: '', stack: '' }
+  }
+}
+
+function describeError(error: unknown): LoggedError {
   const failure = findFailure(error)
   const stack = framesOf(error)
   if (failure) return { type: failure.name, message: failure.message, ...describeFailure(failure), stack }
   if (!(error instanceof Error)) return { type: typeof error, message: 'not an Error was thrown', stack }
   const code = 'code' in error ? error.code : undefined
-  return { type: error.name, code, message: redact(error.message), stack }
+  const mayShow = SPEAKING_CODE.test(String(code)) || BUG_MESSAGE.test(error.message)
+  return { type: error.name, code, message: mayShow ? redact(error.message) : '', stack }
 }
 
 /** The stack behind its message: the message of a Drizzle error holds parameters, which may look like a frame. */
@@ -28,4 +44,22 @@ function framesOf(error: unknown): string {
   if (!(error instanceof Error) || error.stack === undefined) return ''
   const start = error.stack.lastIndexOf(error.message)
   return start === -1 ? '' : error.stack.slice(start + error.message.length).trim()
+}
+
+type LogMethod = (this: FastifyBaseLogger, ...values: unknown[]) => void
+
+/** pino takes the message of an error for the text of a line that has none, and no serializer sees that. */
+export function logWithoutMessage(this: FastifyBaseLogger, values: unknown[], method: LogMethod): void {
+  const [first, ...rest] = values
+  const error = first instanceof Error ? first : errorIn(first)
+  if (error === undefined || (typeof rest[0] === 'string' && rest[0] !== error.message)) {
+    method.apply(this, values)
+  } else {
+    method.apply(this, [first instanceof Error ? { err: first } : first, 'error', ...rest.slice(1)])
+  }
+}
+
+function errorIn(value: unknown): Error | undefined {
+  if (typeof value !== 'object' || value === null || !('err' in value)) return undefined
+  return value.err instanceof Error ? value.err : undefined
 }

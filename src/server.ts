@@ -29,6 +29,7 @@ function loadConfigOrExit(): Config {
   try {
     return loadConfig(process.env)
   } catch (error) {
+    /* c8 ignore next -- any other error is a mistake in loadConfig */
     if (!(error instanceof ConfigInvalidError)) throw error
     process.stderr.write(`${error.message}\n`)
     process.exit(1)

@@ -27,7 +27,7 @@ t.test('docs/errors.md', async t => {
       .map(({ code, statusCode }) => `${code} ${statusCode}`),
     ...Object.values(DATABASE_FAILURES).map(({ code, statusCode }) => `${code} ${statusCode}`)
   ]
-  const inDocs = [...read('docs/errors.md').matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(
+  const inDocs = [...read('docs/errors.md').matchAll(/^\| `(\w+)` +\| (\d+) +\|/gm)].map(
     ([, code, status]) => `${code} ${status}`
   )
 
@@ -37,7 +37,7 @@ t.test('docs/errors.md', async t => {
 })
 
 t.test('docs/configuration.md', async t => {
-  const rows = [...read('docs/configuration.md').matchAll(/^\| `(\w+)` \|(.*)\|(.*)\|(.*)\|$/gm)]
+  const rows = [...read('docs/configuration.md').matchAll(/^\| `(\w+)` +\|(.*)\|(.*)\|(.*)\|$/gm)]
 
   t.test('has every setting with its default, range and meaning, in order', async t => {
     const settings = Object.entries<Setting>(Settings.properties).map(([name, setting]) => [

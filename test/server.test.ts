@@ -98,6 +98,19 @@ t.test('the process', async t => {
   })
 })
 
+t.test('the process says at start', async t => {
+  t.test('what in its connection string has no effect, or another one than it seems', async t => {
+    const url = `${await createDatabase(t)}?channel_binding=require&application_name=a&application_name=b`
+    const { child, ended, said } = await start(t, { DATABASE_URL: url })
+
+    t.match(await said(/.*channel_binding.*/), /"level":30/)
+    t.match(await said(/.*more than once.*/), /"level":40/)
+
+    child.kill('SIGTERM')
+    t.equal(await ended, 0)
+  })
+})
+
 t.test('the process beside a database that is not there yet', async t => {
   t.test('is alive throughout, and ready when the database is, without a restart', async t => {
     const databaseUrl = await createDatabase(t)

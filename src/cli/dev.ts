@@ -26,8 +26,8 @@ onStopSignal(
   () => stop(0),
   () => process.exit(1)
 )
-await start().catch((error: unknown) => {
-  say(redact(error instanceof Error ? error.message : String(error)))
+await start().catch((error: Error) => {
+  say(redact(error.message))
   return stop(1)
 })
 

@@ -14,15 +14,17 @@ const FOLDER = fileURLToPath(new URL('../../drizzle', import.meta.url))
 
 if (existsSync('.env')) process.loadEnvFile('.env')
 
-try {
+await run().catch((error: Error) => {
+  process.stderr.write(`migrations not applied: ${redact(explain(error))}\n`)
+  process.exitCode = 1
+})
+
+async function run() {
   const { applied, total } = await applyMigrations({ url: directUrl(), folder: FOLDER })
   for (const name of applied) process.stdout.write(`applied ${name}\n`)
   process.stdout.write(
     applied.length === 0 ? `nothing to do: all ${total} are applied\n` : `${applied.length} applied\n`
   )
-} catch (error) {
-  process.stderr.write(`migrations not applied: ${redact(explain(error))}\n`)
-  process.exitCode = 1
 }
 
 function directUrl() {
@@ -36,8 +38,8 @@ function directUrl() {
 }
 
 /** What a person at a terminal needs: the server's own words, which a log of the service never has. */
-function explain(error: unknown): string {
-  const origin = error instanceof Error && error.cause instanceof DatabaseError ? error.cause : error
+function explain(error: Error): string {
+  const origin = error.cause instanceof DatabaseError ? error.cause : error
   if (origin instanceof DatabaseError) return `${origin.message} (SQLSTATE ${origin.code})`
-  return origin instanceof Error ? origin.message : String(origin)
+  return origin.message
 }

@@ -18,10 +18,11 @@ export function relay(client: Duplex, server: Duplex): Session {
   // Each error is followed by 'close', which is where the other side is told.
   client.on('error', ignore)
   server.on('error', ignore)
-  client.once('close', onClientClose)
-  server.once('close', onServerClose)
   client.pipe(server)
   server.pipe(client)
+  // After pipe(), which pauses a source when its destination closes.
+  client.once('close', onClientClose)
+  server.once('close', onServerClose)
 
   return { close: () => server.destroy() }
 

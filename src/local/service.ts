@@ -37,7 +37,7 @@ export function runService(options: ServiceOptions): Service {
   const watcher: FSWatcher = watch(options.watched, { recursive: true }, (_event, file) => {
     clearTimeout(restart)
     restart = setTimeout(() => {
-      reloaded = reloaded.then(() => reload(file ?? options.watched))
+      reloaded = reloaded.then(() => reload(String(file)))
     }, SETTLE_MS)
   })
 

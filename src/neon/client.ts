@@ -3,6 +3,7 @@
  * driver's global ones, and with the state of its transaction known.
  */
 import { Client, type ClientConfig, type PoolConfig } from '@neondatabase/serverless'
+import type { WebSocket } from 'ws'
 import type { ConnectionUrl } from './connection-url.ts'
 import type { SocketRegister } from './socket.ts'
 
@@ -14,6 +15,9 @@ export interface ClientTransport {
 /** From the server's last ReadyForQuery; `unknown` before the first and between an error and the next. */
 type TransactionStatus = 'idle' | 'open' | 'failed' | 'unknown'
 
+// A server that is there reads Terminate and closes within a round trip.
+const CLOSE_GRACE_MS = 500
+
 // PostgreSQL, "Message Formats", ReadyForQuery.
 const STATUS_BY_LETTER = { I: 'idle', T: 'open', E: 'failed' } as const
 
@@ -24,6 +28,8 @@ interface ReadyForQuery {
 export class NeonClient extends Client {
   #transactionStatus: TransactionStatus = 'unknown'
   #isGone = false
+  #lastCommand = ''
+  #socket: WebSocket | undefined
   // Fields of the driver that its types leave out.
   declare private readonly activeQuery: unknown
   declare private readonly queryQueue: unknown[]
@@ -31,7 +37,15 @@ export class NeonClient extends Client {
   constructor(config: ClientConfig, { url, sockets }: ClientTransport) {
     super(config)
     const { neonConfig } = this
-    neonConfig.webSocketConstructor = sockets.NeonSocket
+    const keep = (socket: WebSocket) => {
+      this.#socket = socket
+    }
+    neonConfig.webSocketConstructor = class extends sockets.NeonSocket {
+      constructor(address: string) {
+        super(address)
+        keep(this)
+      }
+    }
     neonConfig.useSecureWebSocket = url.secure
     // Pipelining lets connect() resolve before the password is checked and the
     // compute is awake, so that failures arrive on the first query instead.
@@ -49,10 +63,20 @@ export class NeonClient extends Client {
     this.connection.on('errorMessage', () => {
       this.#transactionStatus = 'unknown'
     })
+    const send = this.connection.query.bind(this.connection)
+    this.connection.query = text => {
+      this.#lastCommand = text
+      send(text)
+    }
     this.connection.once('end', () => {
       this.#transactionStatus = 'unknown'
       this.#isGone = true
     })
+  }
+
+  /** The last statement without parameters, such as COMMIT, that was handed to the socket and not only queued. */
+  get lastCommand(): string {
+    return this.#lastCommand
   }
 
   /** True while a statement that was handed over has not been answered. */
@@ -69,6 +93,46 @@ export class NeonClient extends Client {
     if (this.#isGone || this.isBusy) return false
     if (this.#transactionStatus !== 'unknown') return this.#transactionStatus === 'idle'
     return this.#nextStatus(timeoutMs).then(status => status === 'idle')
+  }
+
+  override connect(): Promise<void>
+  override connect(callback: (error: Error) => void): void
+  override connect(callback?: (error: Error) => void): Promise<void> | undefined {
+    if (!callback) return super.connect().catch(error => this.#abandon(error))
+    super.connect((error?: Error) => {
+      if (error) this.#closeSoon()
+      // The driver passes none when there is none, which its types do not know.
+      Reflect.apply(callback, undefined, [error])
+    })
+    return undefined
+  }
+
+  override end(): Promise<void>
+  override end(callback: (error: Error) => void): void
+  override end(callback?: (error: Error) => void): Promise<void> | undefined {
+    this.#closeSoon()
+    if (!callback) return super.end()
+    super.end(callback)
+    return undefined
+  }
+
+  /** The driver lets an exception of a malformed answer go by as an unhandled rejection. */
+  override async _handleAuthSASLContinue(message: unknown): Promise<void> {
+    try {
+      await super._handleAuthSASLContinue(message)
+    } catch (error) {
+      this.connection.emit('error', error)
+    }
+  }
+
+  #abandon(error: unknown): never {
+    this.#closeSoon()
+    throw error
+  }
+
+  /** The driver asks the server to close and never closes the socket itself, so a server that does not would keep it open. */
+  #closeSoon() {
+    setTimeout(() => this.#socket?.terminate(), CLOSE_GRACE_MS).unref()
   }
 
   #nextStatus(timeoutMs: number): Promise<TransactionStatus> {

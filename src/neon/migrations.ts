@@ -7,11 +7,12 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { drizzle, type NeonDatabase } from 'drizzle-orm/neon-serverless'
 import { migrate } from 'drizzle-orm/neon-serverless/migrator'
+import { MigrationSkippedError, PooledHostError } from '../errors.ts'
 import { clientConfig, NeonClient } from './client.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import { within } from './deadline.ts'
-import { toFailure } from './failure.ts'
-import { createSocketRegister } from './socket.ts'
+import { DatabaseFailure, toFailure } from './failure.ts'
+import { closeSockets, createSocketRegister } from './socket.ts'
 
 export interface MigrationOptions {
   /** The direct host: a session lock does not hold behind a transaction pooler. */
@@ -20,6 +21,8 @@ export interface MigrationOptions {
   folder: string
   /** Longest wait for another run that holds the lock, in ms. @default 60 000 */
   lockTimeoutMs?: number
+  /** Longest wait for an answer to what is asked around the migrations, in ms. @default 10 000 */
+  answerTimeoutMs?: number
 }
 
 export interface MigrationRun {
@@ -39,37 +42,63 @@ const CONNECT_TIMEOUT_MS = 15_000
 const STATEMENT_LOCK_TIMEOUT_MS = 10_000
 const DEFAULT_LOCK_TIMEOUT_MS = 60_000
 const CLOSE_TIMEOUT_MS = 1000
+const DEFAULT_ANSWER_TIMEOUT_MS = 10_000
+const SETTINGS = { application_name: 'fastify-neon-migrations', connectionTimeoutMillis: CONNECT_TIMEOUT_MS }
 
 // Any number will do, as long as every run of this project takes the same one.
 const LOCK_KEY = 7_166_341_970
 
-/** Throws a DatabaseFailure when there is no connection, and what the server answered when a migration fails. */
+/**
+ * Throws FST_NEON_POOLED_HOST, a DatabaseFailure when there is no connection, what the server answered when a
+ * migration fails, and FST_NEON_MIGRATION_SKIPPED when drizzle-kit's ledger leaves one out for ever.
+ */
 export async function applyMigrations(options: MigrationOptions): Promise<MigrationRun> {
-  const { url, folder, lockTimeoutMs = DEFAULT_LOCK_TIMEOUT_MS } = options
+  const {
+    url,
+    folder,
+    lockTimeoutMs = DEFAULT_LOCK_TIMEOUT_MS,
+    answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS
+  } = options
+  if (url.isPooled) throw new PooledHostError()
   const { entries } = await readJournal(folder)
   const sockets = createSocketRegister({ handshakeTimeoutMs: CONNECT_TIMEOUT_MS, secure: url.secure })
-  const settings = clientConfig(url, {
-    application_name: 'fastify-neon-migrations',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS
-  })
-  const client = new NeonClient(settings, { url, sockets })
+  const client = new NeonClient(clientConfig(url, SETTINGS), { url, sockets })
   try {
     await client.connect().catch(failToConnect)
-    await client.query(`SET lock_timeout = ${lockTimeoutMs}`)
-    await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY])
-    await client.query(`SET lock_timeout = ${STATEMENT_LOCK_TIMEOUT_MS}`)
+    await answered(lock(client, lockTimeoutMs), lockTimeoutMs + answerTimeoutMs)
     const db = drizzle({ client })
-    const before = await appliedTimes(db)
+    const before = await answered(appliedTimes(db), answerTimeoutMs)
     await migrate(db, { migrationsFolder: folder })
-    const after = await appliedTimes(db)
-    const applied = entries.filter(({ when }) => after.has(when) && !before.has(when)).map(({ tag }) => tag)
+    const after = await answered(appliedTimes(db), answerTimeoutMs)
+    refuseSkipped(entries.filter(({ when }) => !after.has(when)))
+    const applied = entries.filter(({ when }) => !before.has(when)).map(({ tag }) => tag)
     return { applied, total: entries.length }
   } finally {
-    // The lock goes with the session. The driver waits for the server to close the
-    // socket, and for ever when there was no connection.
+    // The lock goes with the session. Without a connection the driver would wait for ever.
     await within(CLOSE_TIMEOUT_MS, client.end())
-    for (const socket of sockets.open) socket.terminate()
+    await closeSockets(sockets.open, CLOSE_TIMEOUT_MS)
   }
+}
+
+async function lock(client: NeonClient, lockTimeoutMs: number) {
+  await client.query(`SET lock_timeout = ${lockTimeoutMs}`)
+  await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY])
+  await client.query(`SET lock_timeout = ${STATEMENT_LOCK_TIMEOUT_MS}`)
+}
+
+/** A migration may take long; what is asked around it may not. */
+async function answered<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+  // The loser of the race may still fail, when the client ends.
+  answer.catch(ignore)
+  await within(timeoutMs, answer)
+  return Promise.race([answer, Promise.reject(new DatabaseFailure('timeout'))])
+}
+
+function ignore() {}
+
+/** Drizzle applies only what is newer than the newest applied one, and says nothing of the rest. */
+function refuseSkipped(skipped: { tag: string }[]) {
+  if (skipped.length > 0) throw new MigrationSkippedError(skipped.map(({ tag }) => tag).join(', '))
 }
 
 async function readJournal(folder: string): Promise<Journal> {

@@ -2,14 +2,15 @@
  * The pool: the driver's Pool with an admission queue of its own, a release that
  * only ever returns a clean client, and an end that always ends.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Pool, type PoolClient } from '@neondatabase/serverless'
-import type { WebSocket } from 'ws'
+import { OptionInvalidError } from '../errors.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import { clientConfig, NeonClient } from './client.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import { within } from './deadline.ts'
-import { type DatabaseFailure, isAnswerOfServer, toFailure } from './failure.ts'
-import { createSocketRegister, type SocketRegister } from './socket.ts'
+import { DatabaseFailure, isAnswerOfServer, toFailure } from './failure.ts'
+import { closeSockets, createSocketRegister, type SocketRegister } from './socket.ts'
 
 export interface PoolLimits {
   /** Most connections at once. @default 10 */
@@ -45,6 +46,23 @@ export const POOL_DEFAULTS: PoolLimits = {
   idleTimeoutMs: 60_000,
   maxLifetimeMs: 20 * 60_000,
   endTimeoutMs: 5000
+}
+
+// What a timer of Node.js takes.
+const MAX_LIMIT = 2 ** 31 - 1
+
+/** The defaults with what is given in their place. Throws FST_NEON_OPTION_INVALID for what no pool can work with. */
+export function poolLimits(given: Partial<PoolLimits>): PoolLimits {
+  const limits = { ...POOL_DEFAULTS, ...withoutUndefined(given) }
+  for (const [name, value] of Object.entries(limits)) {
+    if (Number.isInteger(value) && value >= 1 && value <= MAX_LIMIT) continue
+    throw new OptionInvalidError(`${name} must be a whole number from 1 to ${MAX_LIMIT}`)
+  }
+  return limits
+}
+
+function withoutUndefined(given: Partial<PoolLimits>): Partial<PoolLimits> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
 export interface NeonPoolOptions extends PoolLimits {
@@ -144,6 +162,10 @@ export class NeonPool extends Pool {
 
   async #checkout(): Promise<PoolClient> {
     const giveBackPermit = await this.#admission.acquire()
+    if (this.#ended) {
+      giveBackPermit()
+      throw new DatabaseFailure('closed')
+    }
     try {
       return this.#lend(await super.connect(), giveBackPermit)
     } catch (error) {
@@ -176,9 +198,10 @@ export class NeonPool extends Pool {
 
   async #end() {
     this.#admission.close()
+    // pg-pool forgets a checkout that it has queued for the next tick.
+    await nextTurn()
     await within(this.#endTimeoutMs, super.end())
-    await within(SOCKET_CLOSE_GRACE_MS, Promise.all([...this.#sockets.open].map(closed)))
-    for (const socket of this.#sockets.open) socket.terminate()
+    await closeSockets(this.#sockets.open, SOCKET_CLOSE_GRACE_MS)
   }
 
   #report(event: PoolEvent) {
@@ -192,8 +215,4 @@ function ignore() {}
 function isOutOfDoubt(doubt: Error | boolean | undefined) {
   // pg-pool passes null after a success.
   return !doubt || isAnswerOfServer(doubt)
-}
-
-function closed(socket: WebSocket) {
-  return new Promise(resolve => socket.once('close', resolve))
 }

@@ -2,7 +2,9 @@
  * The WebSocket under each client: bounded handshake and close, no compression,
  * certificates always verified, and a register so that a pool can end them all.
  */
+import { once } from 'node:events'
 import { type ClientOptions, WebSocket } from 'ws'
+import { within } from './deadline.ts'
 
 // The largest message the driver may be sent: one frame of Neon's relay is far
 // below it, and without a limit a broken peer could fill the memory.
@@ -17,6 +19,12 @@ export interface SocketOptions {
   handshakeTimeoutMs: number
   /** True: only `wss:`. False is for a database on this machine. */
   secure: boolean
+}
+
+/** Waits for the sockets to close by themselves, and ends those that do not. */
+export async function closeSockets(open: ReadonlySet<WebSocket>, graceMs: number): Promise<void> {
+  await within(graceMs, Promise.all([...open].map(socket => once(socket, 'close'))))
+  for (const socket of open) socket.terminate()
 }
 
 export interface SocketRegister {
@@ -46,6 +54,16 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
       super(options.secure ? address.replace(/^ws:/, 'wss:') : address, settings)
       open.add(this)
       this.once('close', () => open.delete(this))
+    }
+
+    /** What the driver cannot read throws out of its listener: that ends this link, and not the process. */
+    override emit(event: string | symbol, ...values: unknown[]): boolean {
+      try {
+        return super.emit(event, ...values)
+      } catch {
+        this.terminate()
+        return true
+      }
     }
   }
 

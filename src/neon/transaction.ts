@@ -2,11 +2,11 @@
  * The only way to run a transaction: it ends as committed (the tag COMMIT was
  * seen), as rolled back, or as one of unknown outcome, and never leaks a client.
  */
-import type { PoolClient } from '@neondatabase/serverless'
+import { DatabaseError, type PoolClient } from '@neondatabase/serverless'
 import type { PgTransactionConfig } from 'drizzle-orm/pg-core'
 import { TransactionRolledBackError } from '../errors.ts'
 import { NeonClient } from './client.ts'
-import { DatabaseFailure, isAnswerOfServer, toFailure } from './failure.ts'
+import { DatabaseFailure, toFailure } from './failure.ts'
 import type { NeonPool } from './pool.ts'
 
 /**
@@ -35,34 +35,64 @@ export async function runTransaction<T>(
   }
 }
 
-async function commit(client: PoolClient) {
-  try {
-    const { command } = await client.query('COMMIT')
-    // A transaction that already failed answers COMMIT with success and ROLLBACK.
-    if (command !== 'COMMIT') throw new TransactionRolledBackError()
-  } catch (error) {
-    if (error instanceof TransactionRolledBackError) throw error
-    if (isAnswerOfServer(error)) throw toFailure(error, 'statement')
-    throw new DatabaseFailure('commitOutcomeUnknown', { cause: error })
-  }
-}
-
 async function workOrRollBack<T>(client: PoolClient, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const borrowed = borrow(client)
   try {
-    return await work(client)
+    return await work(borrowed.client)
   } catch (error) {
+    borrowed.takeBack()
     // The first error is what the caller must see, whatever becomes of the
     // rollback. Without one the client is not clean, so its release destroys it,
     // and the server rolls back when the connection is gone.
     await rollBack(client).catch(ignore)
     throw error
+  } finally {
+    borrowed.takeBack()
   }
+}
+
+/**
+ * The client for as long as the work lasts. A branch that the work did not wait for would
+ * otherwise run its statements after the end, on their own or in the next user's transaction.
+ */
+function borrow(client: PoolClient) {
+  let isOver = false
+  const handler: ProxyHandler<PoolClient> = {
+    get(target, name) {
+      if (name === 'query' && isOver) return refuseStatement
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    }
+  }
+  return {
+    client: new Proxy(client, handler),
+    takeBack: () => {
+      isOver = true
+    }
+  }
+}
+
+async function refuseStatement(): Promise<never> {
+  throw new DatabaseFailure('transactionOver')
 }
 
 async function rollBack(client: PoolClient) {
   // Behind a statement that got no answer a ROLLBACK would wait as long again.
   if (client instanceof NeonClient && client.isBusy) return
   await client.query('ROLLBACK')
+}
+
+async function commit(client: PoolClient) {
+  const { command } = await client.query('COMMIT').catch(error => failAtCommit(client, error))
+  // A transaction that already failed answers COMMIT with success and ROLLBACK.
+  if (command !== 'COMMIT') throw new TransactionRolledBackError()
+}
+
+function failAtCommit(client: PoolClient, error: unknown): never {
+  const isRefused = error instanceof DatabaseError && error.severity === 'ERROR'
+  const isSent = client instanceof NeonClient && client.lastCommand === 'COMMIT'
+  if (isRefused || !isSent) throw toFailure(error, 'statement')
+  throw new DatabaseFailure('commitOutcomeUnknown', { cause: error })
 }
 
 function ignore() {}

@@ -9,7 +9,7 @@ import { AlreadyRegisteredError, UrlInvalidError } from '../errors.ts'
 import { verifyConnectionUrl } from '../neon/connection-url.ts'
 import { createDatabase, type Database, type Schema } from '../neon/database.ts'
 import { type DatabaseFailure, describeFailure, toFailure } from '../neon/failure.ts'
-import { NeonPool, POOL_DEFAULTS, type PoolEvent, type PoolLimits } from '../neon/pool.ts'
+import { NeonPool, type PoolEvent, type PoolLimits, poolLimits } from '../neon/pool.ts'
 
 /**
  * Tells the type of `fastify.db` which tables there are:
@@ -27,14 +27,18 @@ declare module 'fastify' {
   }
 }
 
-export interface DbOptions extends Partial<PoolLimits> {
-  /** `postgresql://user:password@host/database?sslmode=require`, pooled or direct. */
-  connectionString: string
-  /** The tables and relations, as Drizzle takes them. Default: none, so only the query builder works. */
-  schema?: RegisteredSchema
-  /** Shown in `pg_stat_activity`. @default 'fastify-neon' */
-  applicationName?: string
-}
+/** Required when `Register` names the tables, since their types would promise what is not there. */
+type SchemaOption = Register extends { schema: infer S extends Schema }
+  ? { /** The tables and relations, as Drizzle takes them. */ schema: S }
+  : { /** The tables and relations, as Drizzle takes them. */ schema?: RegisteredSchema }
+
+export type DbOptions = Partial<PoolLimits> &
+  SchemaOption & {
+    /** `postgresql://user:password@host/database?sslmode=require`, pooled or direct. */
+    connectionString: string
+    /** Shown in `pg_stat_activity`. @default 'fastify-neon' */
+    applicationName?: string
+  }
 
 const FIRST_RETRY_MS = 250
 // With the wake of a compute at a few hundred ms, later tries lose little by waiting this long.
@@ -48,8 +52,7 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
   const pool = new NeonPool({
     url: verifiedUrl(connectionString),
     applicationName,
-    ...POOL_DEFAULTS,
-    ...limits
+    ...poolLimits(limits)
   })
   const closing = new AbortController()
   let last: 'connected' | 'connect-failed' | undefined

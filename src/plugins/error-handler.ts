@@ -5,7 +5,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { InternalError, RouteNotFoundError } from '../errors.ts'
+import { InternalError, KeysUnavailableError, RouteNotFoundError } from '../errors.ts'
 import { findFailure } from '../neon/failure.ts'
 
 /** RFC 9457. `code` is what a client compares. */
@@ -29,8 +29,13 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
   // RFC 6750, section 3.
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-  if (problem.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (isRetryable(error)) reply.header('retry-after', RETRY_AFTER_SECONDS)
   return reply.code(problem.status).type('application/problem+json').send(problem)
+}
+
+/** Where it is certain that nothing was done; otherwise the header would ask for a write to be done twice. */
+function isRetryable(error: unknown): boolean {
+  return error instanceof KeysUnavailableError || (findFailure(error)?.retryable ?? false)
 }
 
 function problemOf(error: unknown): Problem {

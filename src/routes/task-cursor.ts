@@ -4,7 +4,8 @@
 import type { TaskPosition } from '../db/tasks.ts'
 import { CursorInvalidError } from '../errors.ts'
 
-const POSITION = /^(\d{1,15})\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/
+// Milliseconds up to the year 2286: Postgres ends later, and Date much later.
+const POSITION = /^(\d{1,13})\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/
 
 export function encodeCursor({ createdAt, id }: TaskPosition): string {
   return Buffer.from(`${createdAt.getTime()}.${id}`).toString('base64url')

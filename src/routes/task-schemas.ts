@@ -10,6 +10,9 @@ const closed = { additionalProperties: false }
 // Postgres stores no NUL in text, and a lone surrogate would come back as another character.
 const STORABLE_TEXT = '^[^\\u0000\\ud800-\\udfff]*$'
 
+// The format of this name would also take `urn:uuid:…`, which Postgres does not.
+const UUID = '^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+
 const Title = Type.String({ minLength: 1, maxLength: 200, pattern: STORABLE_TEXT })
 const Notes = Type.String({ maxLength: 10_000, pattern: STORABLE_TEXT })
 // The driver gives a Date, which JSON writes as ISO 8601.
@@ -35,7 +38,7 @@ export const UpdateTaskBody = Type.Object(
   { ...closed, minProperties: 1 }
 )
 
-export const TaskParams = Type.Object({ id: Type.String({ format: 'uuid' }) }, closed)
+export const TaskParams = Type.Object({ id: Type.String({ pattern: UUID }) }, closed)
 export const ListQuery = Type.Object(
   {
     // A query string holds text; nothing is converted behind the caller's back.

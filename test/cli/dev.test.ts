@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,6 +78,31 @@ t.test('npm run dev', async t => {
     await until(() => !isAlive(service))
     // The output closes when the last process that holds it has ended, Postgres among them.
     t.equal(await program.ended, 'SIGKILL')
+  })
+
+  t.test('ends when the database does', async t => {
+    const settings = localSettings(t)
+    const program = dev(t, settings)
+    await program.said(/^stop/m)
+    const { postgresPid } = JSON.parse(
+      readFileSync(join(settings.LOCAL_NEON_DIRECTORY, 'running.json'), 'utf8')
+    )
+
+    process.kill(postgresPid, 'SIGKILL')
+
+    t.equal(await program.ended, 1)
+    t.match(program.output(), /^the database ended without being asked to$/m)
+  })
+
+  t.test('says when the service ended, and stays for the next change', async t => {
+    const program = dev(t, { ...localSettings(t), DATABASE_URL: await createDatabase(t) })
+    await program.said(/^stop/m)
+
+    process.kill(Number(await program.said(/"pid":(\d+)/)), 'SIGKILL')
+
+    await program.said(/^the service ended; a change in src starts it again$/m)
+    program.child.kill('SIGTERM')
+    t.equal(await program.ended, 0)
   })
 
   t.test('uses the database that it is given, migrates nothing and hides its password', async t => {

@@ -57,6 +57,16 @@ t.test('db:migrate', async t => {
     t.equal((await administer('select * from drizzle.__drizzle_migrations', url)).length, 1)
   })
 
+  t.test('reads the .env beside it', async t => {
+    const url = await createDatabase(t)
+    const cwd = t.testdir({ '.env': `DATABASE_URL=${url}\n` })
+
+    const { ended, output } = runProgram(t, 'src/cli/migrate.ts', { cwd })
+
+    t.equal(await ended, 0)
+    t.match(output(), /nothing to do/)
+  })
+
   t.test('prefers the direct connection string', async t => {
     const url = await createDatabase(t, { migrated: false })
 

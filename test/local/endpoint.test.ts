@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { type Duplex, PassThrough } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { type EndpointOptions, openEndpoint } from '../../src/local/endpoint.ts'
@@ -10,6 +11,8 @@ import { until } from './fixtures/sandbox.ts'
 /** Length and code of an SSLRequest. */
 const STARTUP = Buffer.from('0000000804d2162f', 'hex')
 const MEGABYTE = 1024 * 1024
+/** Far longer than a chunk takes on loopback. */
+const STILL_MS = 200
 
 t.test('endpoint', async t => {
   t.test('takes plain Postgres from its first byte on', async t => {
@@ -67,6 +70,11 @@ t.test('endpoint', async t => {
 
     for (let sent = 0; sent < 64; sent++) socket.send(Buffer.alloc(MEGABYTE))
     await until('Postgres is stuck', () => lazy.writableNeedDrain)
+    await until('nothing moves any more', async () => {
+      const before = socket.bufferedAmount
+      await setTimeout(STILL_MS)
+      return socket.bufferedAmount === before
+    })
 
     t.ok(socket.bufferedAmount > MEGABYTE, `${socket.bufferedAmount} bytes wait at the client`)
   })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { PassThrough } from 'node:stream'
+import { Duplex, PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
 import { relay } from '../../src/local/relay.ts'
 import { until } from './fixtures/sandbox.ts'
@@ -19,11 +19,14 @@ t.test('relay', async t => {
   })
 
   t.test('delivers what the server says last, then ends the client', async t => {
-    const { client, server } = await pair(t)
+    const { client, server, relayed } = await pair(t)
 
     server.end('FATAL')
-
     t.equal(await textOf(client), 'FATAL')
+    client.end()
+    await once(relayed, 'close')
+
+    t.equal(relayed.readableEnded, true, 'by its own end, not by a deadline')
   })
 
   t.test('delivers what the client says last, then ends the server', async t => {
@@ -103,15 +106,39 @@ t.test('relay', async t => {
     t.ok(heldAt < FAR_MORE_THAN_BUFFERS, `held back after ${heldAt} bytes`)
   })
 
-  t.test('reads on for a server that is writing when the client goes', async t => {
+  t.test('lets a server finish that neither reads nor is read from when the client breaks', async t => {
+    const { client, server } = await pair(t)
+    server.pause()
+    client.pause()
+    flood(client)
+    const sent = flood(server)
+    await until('both are held back', () => server.writableNeedDrain && client.writableNeedDrain)
+
+    client.resetAndDestroy()
+
+    await until('the server has sent all', () => sent() >= FAR_MORE_THAN_BUFFERS)
+    t.pass('nothing is stuck')
+  })
+
+  t.test('delivers all that has come from a client that breaks', async t => {
     const client = new PassThrough()
-    const server = new PassThrough()
+    const received: string[] = []
+    const server = new Duplex({
+      read() {},
+      write(chunk, _encoding, done) {
+        received.push(String(chunk))
+        setImmediate(done)
+      }
+    })
     relay(client, server)
+    client.write('one')
+    client.write('two')
+    await once(client, 'data')
 
     client.destroy()
 
     await once(server, 'close')
-    t.equal(server.destroyed, true)
+    t.strictSame(received, ['one', 'two'])
   })
 })
 

@@ -217,6 +217,7 @@ t.test('an answer of the server', async t => {
     t.notOk(isAnswerOfServer(serverError('08P01')))
     t.notOk(isAnswerOfServer(serverError('XX000')))
     t.notOk(isAnswerOfServer(new DatabaseError('x', 1, 'error')))
+    t.ok(isAnswerOfServer(Object.assign(new DatabaseError('x', 1, 'error'), { severity: 'ERROR' })))
     t.notOk(isAnswerOfServer(new Error('Query read timeout')))
     t.notOk(isAnswerOfServer(new DrizzleQueryError('', [])))
   })

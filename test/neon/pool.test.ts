@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
-import { WebSocketServer } from 'ws'
 import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
-import { NeonPool, POOL_DEFAULTS, type PoolEvent, type PoolLimits } from '../../src/neon/pool.ts'
+import { NeonPool, POOL_DEFAULTS, type PoolEvent, type PoolLimits, poolLimits } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
+import { AUTHENTICATED, message, scriptedServer } from './scripted-server.ts'
 
 async function openPool(t: Test, limits: Partial<PoolLimits> = {}, url?: string) {
   const { connection } = verifyConnectionUrl(url ?? (await createDatabase(t)))
@@ -212,6 +211,17 @@ t.test('the pool', async t => {
     await t.rejects(pool.query('select 1'), { code: 'FST_NEON_UNREACHABLE' })
   })
 
+  t.test('reaches an address of IPv6', async t => {
+    const { port } = new URL(await createDatabase(t))
+    const { pool } = await openPool(t, {}, `postgresql://u:p@[::1]:${port}/d`)
+
+    await t.rejects(
+      pool.query('select 1'),
+      { code: 'FST_NEON_UNREACHABLE', cause: { message: /::1/ } },
+      'nobody is there'
+    )
+  })
+
   t.test('shows its password in no inspection', async t => {
     const { pool } = await openPool(t)
     const client = await pool.connect()
@@ -239,7 +249,93 @@ t.test('the pool', async t => {
   })
 })
 
+t.test('the limits of the pool', async t => {
+  t.test('have their defaults where nothing is given', async t => {
+    t.strictSame(poolLimits({ max: undefined, maxWaiting: 7 }), { ...POOL_DEFAULTS, maxWaiting: 7 })
+  })
+
+  t.test('are refused when no pool can work with them', async t => {
+    for (const max of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {
+      t.throws(
+        () => poolLimits({ max }),
+        { code: 'FST_NEON_OPTION_INVALID', message: /^max must be/ },
+        String(max)
+      )
+    }
+  })
+})
+
+t.test('a server that breaks the protocol', async t => {
+  t.test('ends the connection, and neither the process nor the pool', async t => {
+    for (const garbage of [
+      message('D', [0, 9]),
+      message('C', []),
+      message('T', [0xff, 0xff]),
+      [1, 2, 3, 4, 5, 6]
+    ]) {
+      const server = await scriptedServer(t, socket =>
+        socket.send(Buffer.from([...AUTHENTICATED, ...garbage]))
+      )
+      const { pool } = await openPool(
+        t,
+        { max: 1, connectTimeoutMs: 500, statementTimeoutMs: 500 },
+        server.url
+      )
+
+      await t.rejects(pool.query('select 1'))
+      await t.rejects(pool.query('select 1'), 'and the second one gets its turn')
+    }
+  })
+
+  t.test('fails the login when its SCRAM makes no sense', async t => {
+    const server = await scriptedServer(t, (socket, count) => {
+      const offer = message('R', [0, 0, 0, 10, ...Buffer.from('SCRAM-SHA-256'), 0, 0])
+      const nonsense = message('R', [0, 0, 0, 11, ...Buffer.from('nonsense')])
+      socket.send(Buffer.from(count === 1 ? offer : nonsense))
+    })
+    const { pool } = await openPool(t, { max: 1 }, server.url)
+
+    await t.rejects(pool.query('select 1'), { code: 'FST_NEON_UNREACHABLE' })
+  })
+
+  t.test('keeps no socket when it does not close what has ended', async t => {
+    const refusal = message('E', [
+      ...Buffer.from('SERROR'),
+      0,
+      ...Buffer.from('CXX000'),
+      0,
+      ...Buffer.from('Mquota'),
+      0,
+      0
+    ])
+    const server = await scriptedServer(t, socket => socket.send(Buffer.from(refusal)))
+    const { pool } = await openPool(t, {}, server.url)
+
+    await t.rejects(pool.query('select 1'), { code: 'FST_NEON_REFUSED' })
+
+    await until(() => server.open() === 0)
+  })
+})
+
 t.test('the end of the pool', async t => {
+  t.test('does not forget a checkout that comes just before it', async t => {
+    const { pool } = await openPool(t)
+    await pool.query('select 1')
+
+    const checkout = pool.connect().then(client => client.release())
+    const soon = Promise.resolve().then(() => pool.end())
+
+    await t.rejects(
+      checkout.then(() => Promise.reject(new Error('served'))),
+      { message: /served|pool has ended/ }
+    )
+    await soon
+    const late = (await openPool(t)).pool
+    const refused = late.connect()
+    late.end()
+    await t.rejects(refused, { code: 'FST_NEON_CLOSED' })
+  })
+
   t.test('closes every connection, and refuses who comes later', async t => {
     const url = await createDatabase(t)
     const { pool } = await openPool(t, {}, url)
@@ -285,13 +381,6 @@ t.test('the end of the pool', async t => {
 
 /** Takes the upgrade and says nothing more, not even at the close. */
 async function silentWebSocketServer(t: Test): Promise<number> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-  server.on('connection', socket => socket.pause())
-  t.teardown(() => {
-    for (const socket of server.clients) socket.terminate()
-    server.close()
-  })
-  await once(server, 'listening')
-  const address = server.address()
-  return typeof address === 'object' && address ? address.port : 0
+  const { url } = await scriptedServer(t, socket => socket.pause())
+  return Number(new URL(url).port)
 }

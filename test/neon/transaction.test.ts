@@ -127,6 +127,96 @@ t.test('a transaction', async t => {
     t.equal(pool.waitingCount, 0)
   })
 
+  t.test('counts a BEGIN that the link was lost at as a connection that failed', async t => {
+    const { db, pool } = await open(t)
+    pool.once('acquire', (client: { connection: { stream: { destroy(): void } } }) =>
+      client.connection.stream.destroy()
+    )
+
+    await t.rejects(
+      db.transaction(async () => {}),
+      { code: 'FST_NEON_UNREACHABLE', retryable: true }
+    )
+
+    t.ok(await db.execute(sql`select 1`))
+  })
+
+  t.test('refuses what comes after its end, so that nothing of it is stored', async t => {
+    const { db, stored } = await open(t)
+    let goOn = () => {}
+    const after = new Promise<void>(resolve => {
+      goOn = resolve
+    })
+    let late: Promise<unknown> = Promise.resolve()
+
+    await t.rejects(
+      db.transaction(tx => {
+        late = after.then(() => tx.insert(notes).values({ body: 'late' }))
+        return Promise.all([tx.execute(sql`select 1/0`), late])
+      }),
+      { cause: { code: '22012' } }
+    )
+    goOn()
+
+    await t.rejects(late, { cause: { code: 'FST_NEON_TRANSACTION_OVER' } })
+    t.strictSame(await stored(), [])
+  })
+
+  t.test('refuses what comes in the transaction of the next user', async t => {
+    const { db } = await open(t)
+    const kept = await db.transaction(async tx => tx)
+
+    await db.transaction(async () => {
+      await t.rejects(kept.execute(sql`select 1`), { cause: { code: 'FST_NEON_TRANSACTION_OVER' } })
+    })
+  })
+
+  t.test('is rolled back, and not of unknown outcome, when the link was lost before COMMIT', async t => {
+    const { db, url } = await open(t)
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx.insert(notes).values({ body: 'lost' })
+        await killEveryoneElse(url)
+        await t.rejects(tx.execute(sql`select 1`))
+      }),
+      { code: 'FST_NEON_CONNECTION_LOST' }
+    )
+  })
+
+  t.test('is rolled back when a statement without an answer is in front of COMMIT', async t => {
+    const { db, stored } = await open(t, { statementTimeoutMs: 100 })
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx.insert(notes).values({ body: 'lost' })
+        await tx.execute(sql`select pg_sleep(30)`).catch(() => {})
+      }),
+      { code: 'FST_NEON_STATEMENT_TIMEOUT' }
+    )
+
+    t.strictSame(await stored(), [])
+  })
+
+  t.test('is rolled back by whatever error the server answers COMMIT with', async t => {
+    const { db, url } = await open(t)
+    await administer(
+      `create function fill() returns trigger language plpgsql as
+         $$ begin raise exception 'full' using errcode = 'disk_full'; end $$;
+       create constraint trigger late after insert on notes
+         deferrable initially deferred for each row execute function fill()`,
+      url
+    )
+
+    await t.rejects(
+      db.transaction(tx => tx.insert(notes).values({ body: 'lost' })),
+      {
+        code: 'FST_NEON_STATEMENT_FAILED',
+        sqlState: '53100'
+      }
+    )
+  })
+
   t.test('keeps the error of the work when the link is lost in it', async t => {
     const { db, url, stored } = await open(t)
 

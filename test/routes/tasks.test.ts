@@ -129,6 +129,7 @@ t.test('the list of tasks', async t => {
     for (const cursor of [
       'abc',
       encode('1.2'),
+      encode(`99999999999999.${NOBODYS_ID}`),
       encode(`9999999999999999.${NOBODYS_ID}`),
       encode(`1.${NOBODYS_ID}x`)
     ]) {
@@ -198,6 +199,7 @@ t.test('what a task takes', async t => {
       '/tasks?cursor=',
       '/tasks?cursor=%00',
       '/tasks/not-a-uuid',
+      `/tasks/urn:uuid:${NOBODYS_ID}`,
       `/tasks/${NOBODYS_ID}x`
     ]
 

@@ -1,0 +1,79 @@
+import { DatabaseError } from '@neondatabase/serverless'
+import { DrizzleQueryError } from 'drizzle-orm/errors'
+import fc from 'fast-check'
+import t from 'tap'
+import { serializeError } from '../src/log.ts'
+import { build } from './helper.ts'
+
+const SECRET = 'row-content-4711'
+
+t.test('an error in the log', async t => {
+  t.test('has the message of a coded error, with the passwords taken out of it', async t => {
+    const error = Object.assign(new Error('cannot use postgresql://me:s3cr3t-word@host/db'), {
+      code: 'ECONNREFUSED'
+    })
+
+    const logged = serializeError(error)
+
+    t.notMatch(JSON.stringify(logged), /s3cr3t/)
+    t.match(logged, { code: 'ECONNREFUSED', message: /host\/db/ })
+  })
+
+  t.test('has what the engine says of a bug, and no other message, since that may quote a value', async t => {
+    const bug = new TypeError("Cannot read properties of undefined (reading 'id')")
+
+    t.equal(serializeError(bug).message, bug.message)
+    t.equal(
+      serializeError(new TypeError(`The value "${SECRET}" cannot be converted to an integer.`)).message,
+      ''
+    )
+    t.equal(serializeError(new SyntaxError(`Unexpected token in JSON: ${SECRET}`)).message, '')
+    t.match(serializeError(new Error(SECRET)).stack, /^at /)
+  })
+
+  t.test('has no stack when the stack does not hold its message', async t => {
+    const error = new Error('first')
+    t.match(error.stack, /first/)
+    error.message = 'second'
+
+    t.equal(serializeError(error).stack, '')
+    t.equal(serializeError(Object.assign(new Error('x'), { stack: undefined })).stack, '')
+  })
+
+  t.test('is made of any value whatever', async () => {
+    fc.assert(fc.property(fc.anything(), value => typeof serializeError(value).type === 'string'))
+  })
+
+  t.test('does not become the text of the line, however it is logged', async t => {
+    const { app, logs } = await build(t)
+    const cause = Object.assign(new DatabaseError(SECRET, 1, 'error'), { code: '23505', severity: 'ERROR' })
+    const error = new DrizzleQueryError(`select '${SECRET}'`, [SECRET], cause)
+
+    app.log.error(error)
+    app.log.error({ err: error })
+    app.log.error({ err: error }, error.message)
+    app.log.error({ error }, 'with a text')
+    app.log.error({ err: error }, 'with a text of %s', 'its own')
+    app.log.error(error, 'with a text')
+    app.log.error({ err: 'no error', fact: 1 })
+    app.log.error({ fact: 1 })
+    app.log.error('a text alone')
+
+    const lines = logs.filter(({ level }) => level === 50)
+    t.strictSame(
+      lines.map(({ msg }) => msg),
+      [
+        'error',
+        'error',
+        'error',
+        'with a text',
+        'with a text of its own',
+        'with a text',
+        undefined,
+        undefined,
+        'a text alone'
+      ]
+    )
+    t.notOk(JSON.stringify(lines).includes(SECRET))
+  })
+})

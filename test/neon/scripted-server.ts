@@ -1,0 +1,33 @@
+/**
+ * A server that says what a real one cannot be made to say.
+ */
+import { once } from 'node:events'
+import type { Test } from 'tap'
+import { type WebSocket, WebSocketServer } from 'ws'
+
+/** Calls `answer` for each message of a client, counted from one. */
+export async function scriptedServer(t: Test, answer: (socket: WebSocket, count: number) => void) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  server.on('connection', socket => {
+    let count = 0
+    socket.on('message', () => answer(socket, ++count))
+  })
+  t.teardown(() => {
+    for (const socket of server.clients) socket.terminate()
+    server.close()
+  })
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  return { url: `postgresql://u:p@127.0.0.1:${port}/d`, open: () => server.clients.size }
+}
+
+/** A message of the protocol: its letter, its length, its content. */
+export function message(letter: string, content: number[]): number[] {
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(content.length + 4)
+  return [letter.charCodeAt(0), ...length, ...content]
+}
+
+/** AuthenticationOk and ReadyForQuery. */
+export const AUTHENTICATED = [...message('R', [0, 0, 0, 0]), ...message('Z', [0x49])]

@@ -1,0 +1,73 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import fastify from 'fastify'
+import t, { type Test } from 'tap'
+import connectionsPlugin from '../../src/plugins/connections.ts'
+
+async function listen(t: Test, stallTimeoutMs = 60_000) {
+  const app = fastify({ requestTimeout: 60_000, keepAliveTimeout: 600_000, connectionTimeout: 60_000 })
+  t.teardown(() => app.close())
+  await app.register(connectionsPlugin, { stallTimeoutMs })
+  app.post('/', async () => 'done')
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const address = app.server.address()
+  const socket = connect(typeof address === 'object' && address ? address.port : 0, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  return { app, socket }
+}
+
+/** Whether by a reset or in peace. */
+function closeOf(socket: Socket): Promise<void> {
+  return new Promise(resolve => socket.once('close', () => resolve()))
+}
+
+t.test('connections plugin', async t => {
+  t.test('does not wait at the close for a connection that says nothing', async t => {
+    const { app, socket } = await listen(t)
+    const closed = closeOf(socket)
+
+    await app.close()
+
+    await closed
+  })
+
+  t.test('does not wait at the close for half of a head', async t => {
+    const { app, socket } = await listen(t)
+    socket.write('POST / HTTP/1.1\r\nHost:')
+    const closed = closeOf(socket)
+
+    await app.close()
+
+    await closed
+  })
+
+  t.test('gives a request that has begun its time, and no more', async t => {
+    const { app, socket } = await listen(t, 50)
+    const begun = once(app.server, 'request')
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nhalf')
+    await begun
+    const closed = closeOf(socket)
+
+    await app.close()
+
+    await closed
+  })
+
+  t.test('lets a request that comes to its end be answered', async t => {
+    const { app, socket } = await listen(t)
+    const begun = once(app.server, 'request')
+    socket.write(
+      'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\nhalf'
+    )
+    await begun
+
+    const closed = app.close()
+    socket.write('half')
+    const [answer] = await once(socket, 'data')
+    await closed
+
+    t.match(String(answer), /^HTTP\/1.1 200/)
+  })
+})
