@@ -5,7 +5,6 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { type Binaries, findBinaries, prepareBinaries } from './binaries.ts'
 import { DATABASE, dataDirectoryOf, OWNER_ROLE, prepareCluster } from './cluster.ts'
 import { type Endpoint, openEndpoint } from './endpoint.ts'
@@ -15,6 +14,7 @@ import { type Postgres, startPostgres } from './postgres.ts'
 import { relay } from './relay.ts'
 import { awaitUnused, removeRunning, writeRunning } from './running.ts'
 import { openServerLog } from './server-log.ts'
+import { SYSTEM_DIRECTORY } from './settings.ts'
 import type { ProcessExit } from './supervisor.ts'
 
 export interface LocalNeonOptions {
@@ -45,13 +45,6 @@ export interface LocalNeon {
   /** Stops the endpoint, then Postgres (fast shutdown); idempotent; bounded in time. */
   close(): Promise<void>
 }
-
-/** Where `npm run dev` and `npm run db:local` keep the local Neon of this project. */
-export const LOCAL_NEON_DIRECTORY = fileURLToPath(new URL('../../.local-neon', import.meta.url))
-/** Postgres's own 5432 is often taken. */
-export const LOCAL_NEON_PORT = 54320
-
-const SYSTEM_DIRECTORY = '/var/lib/fastify-neon'
 
 export async function startLocalNeon(options: LocalNeonOptions): Promise<LocalNeon> {
   const { directory, systemDirectory = SYSTEM_DIRECTORY, log } = options

@@ -14,7 +14,7 @@ export interface LocalSettings {
 }
 
 const DIRECTORY = fileURLToPath(new URL('../../.local-neon', import.meta.url))
-const SYSTEM_DIRECTORY = '/var/lib/fastify-neon'
+export const SYSTEM_DIRECTORY = '/var/lib/fastify-neon'
 const PORT = 54_320
 const MAX_PORT = 65_535
 
@@ -30,5 +30,5 @@ export function localSettings(env: Record<string, string | undefined>): LocalSet
 function portOf(text = String(PORT)): number {
   const port = Number(text)
   if (/^\d+$/.test(text) && port <= MAX_PORT) return port
-  throw new RangeError(`LOCAL_NEON_PORT must be a whole number from 0 to ${MAX_PORT}`)
+  throw new RangeError(`LOCAL_NEON_PORT must be a whole number from 0 to ${MAX_PORT}, not "${text}"`)
 }

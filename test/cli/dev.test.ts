@@ -143,6 +143,6 @@ t.test('npm run dev', async t => {
     const program = dev(t, { ...localSettings(t), LOCAL_NEON_PORT: 'many' })
 
     t.equal(await program.ended, 1)
-    t.equal(program.output(), 'LOCAL_NEON_PORT must be a whole number from 0 to 65535\n')
+    t.equal(program.output(), 'LOCAL_NEON_PORT must be a whole number from 0 to 65535, not "many"\n')
   })
 })

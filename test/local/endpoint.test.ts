@@ -1,18 +1,15 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { type Duplex, PassThrough } from 'node:stream'
-import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { type EndpointOptions, openEndpoint } from '../../src/local/endpoint.ts'
 import { relay } from '../../src/local/relay.ts'
-import { until } from './fixtures/sandbox.ts'
+import { until, untilStill } from './fixtures/sandbox.ts'
 
 /** Length and code of an SSLRequest. */
 const STARTUP = Buffer.from('0000000804d2162f', 'hex')
 const MEGABYTE = 1024 * 1024
-/** Far longer than a chunk takes on loopback. */
-const STILL_MS = 200
 
 t.test('endpoint', async t => {
   t.test('takes plain Postgres from its first byte on', async t => {
@@ -70,11 +67,7 @@ t.test('endpoint', async t => {
 
     for (let sent = 0; sent < 64; sent++) socket.send(Buffer.alloc(MEGABYTE))
     await until('Postgres is stuck', () => lazy.writableNeedDrain)
-    await until('nothing moves any more', async () => {
-      const before = socket.bufferedAmount
-      await setTimeout(STILL_MS)
-      return socket.bufferedAmount === before
-    })
+    await untilStill('the client is held back', () => socket.bufferedAmount)
 
     t.ok(socket.bufferedAmount > MEGABYTE, `${socket.bufferedAmount} bytes wait at the client`)
   })

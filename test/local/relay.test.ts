@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { Duplex, PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
 import { relay } from '../../src/local/relay.ts'
-import { until } from './fixtures/sandbox.ts'
+import { until, untilStill } from './fixtures/sandbox.ts'
 
 const CHUNK_BYTES = 65_536
 const FAR_MORE_THAN_BUFFERS = 64 * 1024 * 1024
@@ -98,7 +98,7 @@ t.test('relay', async t => {
     client.pause()
 
     const sent = flood(server)
-    await until('the server is held back', () => server.writableNeedDrain)
+    await untilStill('the server is held back', sent)
     const heldAt = sent()
     client.resume()
     await until('the server goes on', () => sent() > heldAt)
@@ -112,7 +112,7 @@ t.test('relay', async t => {
     client.pause()
     flood(client)
     const sent = flood(server)
-    await until('both are held back', () => server.writableNeedDrain && client.writableNeedDrain)
+    await untilStill('both are held back', sent)
 
     client.resetAndDestroy()
 
@@ -120,25 +120,40 @@ t.test('relay', async t => {
     t.pass('nothing is stuck')
   })
 
+  t.test('sees the farewell of a client after the server has closed', async t => {
+    const client = new Duplex({ read() {}, final })
+    const server = new PassThrough()
+    relay(client, server)
+
+    server.destroy()
+
+    await once(client, 'close')
+    t.equal(client.readableEnded, true, 'by its own end, not by a deadline')
+
+    function final(this: Duplex, done: () => void) {
+      this.push(null)
+      done()
+    }
+  })
+
   t.test('delivers all that has come from a client that breaks', async t => {
     const client = new PassThrough()
     const received: string[] = []
-    const server = new Duplex({
-      read() {},
-      write(chunk, _encoding, done) {
-        received.push(String(chunk))
-        setImmediate(done)
-      }
-    })
+    const server = new Duplex({ read() {}, write })
     relay(client, server)
-    client.write('one')
-    client.write('two')
-    await once(client, 'data')
+    server.write('in the queue')
+    server.write('behind it')
+    const closed = once(server, 'close')
 
     client.destroy()
 
-    await once(server, 'close')
-    t.strictSame(received, ['one', 'two'])
+    await closed
+    t.strictSame(received, ['in the queue', 'behind it'])
+
+    function write(chunk: Buffer, _encoding: string, done: () => void) {
+      received.push(String(chunk))
+      setImmediate(done)
+    }
   })
 })
 
