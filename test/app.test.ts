@@ -76,7 +76,7 @@ t.test('the application', async t => {
 
     t.equal(status, 503)
     t.equal(body.code, 'FST_NEON_CONNECTION_LOST')
-    t.equal(headers['retry-after'], '1')
+    t.equal(headers['retry-after'], undefined, 'nobody knows whether it took effect')
     t.equal(app.db.$client.waitingCount, 0)
   })
 

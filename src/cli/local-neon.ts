@@ -39,9 +39,8 @@ function greetingOf({ url, port, portWasTaken }: LocalNeon): string {
 }
 
 async function stop() {
-  // A start that fails is reported above.
-  const neon = await starting.catch(() => undefined)
-  if (!neon) return
+  // A start that fails is reported above, and ends the process.
+  const neon = await starting
   await neon.close()
   process.exit(0)
 }

@@ -15,7 +15,7 @@ export interface ServiceOptions {
   onListening: (url: string) => void
   onReload: (file: string) => void
   /** The service ended by itself. */
-  onExit: (code: number | null) => void
+  onExit: () => void
 }
 
 export interface Service {

@@ -117,12 +117,10 @@ export class NeonClient extends Client {
   }
 
   /** The driver lets an exception of a malformed answer go by as an unhandled rejection. */
-  override async _handleAuthSASLContinue(message: unknown): Promise<void> {
-    try {
-      await super._handleAuthSASLContinue(message)
-    } catch (error) {
+  override _handleAuthSASLContinue(message: unknown): Promise<void> {
+    return super._handleAuthSASLContinue(message).catch(error => {
       this.connection.emit('error', error)
-    }
+    })
   }
 
   #abandon(error: unknown): never {

@@ -38,16 +38,13 @@ export async function runTransaction<T>(
 async function workOrRollBack<T>(client: PoolClient, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const borrowed = borrow(client)
   try {
-    return await work(borrowed.client)
+    return await Promise.resolve(borrowed.client).then(work).finally(borrowed.takeBack)
   } catch (error) {
-    borrowed.takeBack()
     // The first error is what the caller must see, whatever becomes of the
     // rollback. Without one the client is not clean, so its release destroys it,
     // and the server rolls back when the connection is gone.
     await rollBack(client).catch(ignore)
     throw error
-  } finally {
-    borrowed.takeBack()
   }
 }
 

@@ -1,10 +1,13 @@
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { utimes } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { until } from '../helper.ts'
-import { createDatabase } from '../postgres.ts'
+import { createDatabase, holdTable, isWaiting } from '../postgres.ts'
 import { isAlive, ROOT, runProgram } from '../processes.ts'
 
 function localSettings(t: Test) {
@@ -80,10 +83,34 @@ t.test('npm run dev', async t => {
     t.equal(await program.ended, 'SIGKILL')
   })
 
+  t.test('ends at once at a second wish', async t => {
+    const databaseUrl = await createDatabase(t)
+    const program = dev(t, { ...localSettings(t), DATABASE_URL: databaseUrl })
+    const request = requestOf(await program.said(/^try +(curl .*)$/m))
+    await holdTable(t, databaseUrl)
+    const cutOff = t.rejects(fetch(...request))
+    await until(() => isWaiting(databaseUrl))
+
+    program.child.kill('SIGTERM')
+    await program.said(/"msg":"closing"/)
+    // One Ctrl-C may come twice, from the terminal and from npm.
+    await sleep(350)
+    program.child.kill('SIGTERM')
+
+    await cutOff
+    t.equal(await program.ended, 1)
+  })
+
   t.test('ends when the database does', async t => {
-    const settings = localSettings(t)
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    t.teardown(() => taken.close())
+    const address = taken.address()
+    const port = typeof address === 'object' ? `${address?.port}` : ''
+    const settings = { ...localSettings(t), LOCAL_NEON_PORT: port }
     const program = dev(t, settings)
     await program.said(/^stop/m)
+    t.match(program.output(), `port ${port} is taken, so the database is at `)
     const { postgresPid } = JSON.parse(
       readFileSync(join(settings.LOCAL_NEON_DIRECTORY, 'running.json'), 'utf8')
     )

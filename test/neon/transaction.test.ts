@@ -1,9 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { pgTable, text } from 'drizzle-orm/pg-core'
 import t, { type Test } from 'tap'
+import { NeonClient } from '../../src/neon/client.ts'
 import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
 import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
 import { NeonPool, POOL_DEFAULTS, type PoolLimits } from '../../src/neon/pool.ts'
+import { runTransaction } from '../../src/neon/transaction.ts'
 import { administer, createDatabase } from '../postgres.ts'
 
 const notes = pgTable('notes', { body: text('body').unique() })
@@ -64,6 +66,28 @@ t.test('a transaction', async t => {
     const { db } = await open(t)
 
     t.strictSame(await db.transaction(tx => tx.query.notes.findMany()), [])
+  })
+
+  t.test('gives the work a client in all but its end', async t => {
+    const { pool } = await open(t)
+
+    const seen = await runTransaction(pool, {}, async client => [
+      client.escapeIdentifier('a"b'),
+      client instanceof NeonClient && client.host
+    ])
+
+    t.strictSame(seen, ['"a""b"', '127.0.0.1'])
+  })
+
+  t.test('rolls back when the work throws before it returns a promise', async t => {
+    const { pool } = await open(t)
+    const throwing = () => {
+      throw new Error('business')
+    }
+
+    await t.rejects(runTransaction(pool, {}, throwing), { message: 'business' })
+
+    t.equal(pool.idleCount, 1)
   })
 
   t.test('holds savepoints', async t => {
