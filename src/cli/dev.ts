@@ -21,11 +21,7 @@ let neon: LocalNeon | undefined
 let service: Service | undefined
 
 if (existsSync('.env')) process.loadEnvFile('.env')
-// What is left after an exit at once, Postgres above all, ends with this process.
-onStopSignal(
-  () => stop(0),
-  () => process.exit(1)
-)
+onStopSignal(() => stop(0))
 await start().catch((error: Error) => {
   say(redact(error.message))
   return stop(1)

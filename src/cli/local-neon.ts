@@ -8,12 +8,11 @@ import { onStopSignal } from './stop-signals.ts'
 
 const starting = start()
 
-// The supervisor of Postgres ends it even after an exit at once.
-onStopSignal(stop, () => process.exit(1))
+onStopSignal(stop)
 starting.then(serve, (error: Error) => fail(error.message))
 
 async function serve(neon: LocalNeon) {
-  process.stdout.write(greetingOf(neon))
+  say(greetingOf(neon))
   const { code, signal } = await neon.exited
   await neon.close()
   fail(`Postgres has ended without being asked to (${signal ?? `exit code ${code}`})`)
@@ -22,7 +21,7 @@ async function serve(neon: LocalNeon) {
 async function start(): Promise<LocalNeon> {
   return await startLocalNeon({
     ...localSettings(process.env),
-    log: line => process.stdout.write(`${line}\n`)
+    log: say
   })
 }
 
@@ -33,8 +32,7 @@ function greetingOf({ url, port, portWasTaken }: LocalNeon): string {
     `  DATABASE_URL=${url}`,
     `  psql '${url}'`,
     '',
-    `Stop it with Ctrl-C or kill ${process.pid}`,
-    ''
+    `Stop it with Ctrl-C or kill ${process.pid}`
   ].join('\n')
 }
 
@@ -43,6 +41,10 @@ async function stop() {
   const neon = await starting
   await neon.close()
   process.exit(0)
+}
+
+function say(text: string) {
+  process.stdout.write(`${text}\n`)
 }
 
 function fail(message: string) {

@@ -7,8 +7,8 @@ import { onParentExit } from '../local/parent.ts'
 /** A terminal sends Ctrl-C to the whole group, and npm passes it on: two signals, one wish. */
 const SAME_WISH_MS = 300
 
-/** Calls `stop` for the first wish, and `stopAtOnce` for each later one. */
-export function onStopSignal(stop: () => void, stopAtOnce: () => void) {
+/** Calls `stop` for the first wish. A later one ends this process with 1, and with it whatever it supervises. */
+export function onStopSignal(stop: () => void) {
   let askedAtMs: number | undefined
 
   process.on('SIGINT', onSignal)
@@ -20,6 +20,6 @@ export function onStopSignal(stop: () => void, stopAtOnce: () => void) {
     if (askedAtMs === undefined) {
       askedAtMs = nowMs
       stop()
-    } else if (nowMs - askedAtMs > SAME_WISH_MS) stopAtOnce()
+    } else if (nowMs - askedAtMs > SAME_WISH_MS) process.exit(1)
   }
 }

@@ -132,9 +132,10 @@ t.test('npm run dev', async t => {
     t.equal(await program.ended, 0)
   })
 
-  t.test('uses the database that it is given, migrates nothing and hides its password', async t => {
+  t.test('uses the database that .env names, migrates nothing and hides its password', async t => {
     const databaseUrl = await createDatabase(t)
-    const program = dev(t, { ...localSettings(t), DATABASE_URL: databaseUrl })
+    const cwd = t.testdir({ '.env': `DATABASE_URL=${databaseUrl}\n` })
+    const program = runProgram(t, 'src/cli/dev.ts', { env: localSettings(t), cwd })
     await program.said(/^stop/m)
 
     t.match(program.output(), /^database +postgresql:\/\/neondb_owner:\*\*\*@127/m)

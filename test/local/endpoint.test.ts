@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { type Duplex, PassThrough } from 'node:stream'
+import { Duplex, PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { type EndpointOptions, openEndpoint } from '../../src/local/endpoint.ts'
@@ -28,6 +28,24 @@ t.test('endpoint', async t => {
     for (const byte of STARTUP) {
       socket.write(Buffer.of(byte))
       t.strictSame((await once(socket, 'data'))[0], Buffer.of(byte))
+    }
+  })
+
+  t.test('lets a client that has closed its side read the answer', async t => {
+    const late = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done(), final })
+    const { dial } = await open(t, { openSession: client => relay(client, late) })
+    const socket = dial()
+
+    socket.end(STARTUP)
+
+    t.equal(String((await once(socket, 'data'))[0]), 'answer')
+
+    function final(this: Duplex, done: () => void) {
+      setImmediate(() => {
+        this.push('answer')
+        this.push(null)
+        done()
+      })
     }
   })
 
