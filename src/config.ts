@@ -127,7 +127,9 @@ function keysProblems({ AUTH_JWKS_URL: value }: Environment): Problem[] {
   const isTrusted =
     ['https:', 'file:'].includes(protocol) || (protocol === 'http:' && isLoopbackHost(hostname))
   // Whoever can change the answer on its way can sign tokens for anybody.
-  return isTrusted ? [] : [{ message: 'AUTH_JWKS_URL must be https: or file:', mend }]
+  return isTrusted
+    ? []
+    : [{ message: 'AUTH_JWKS_URL must be https: or file:, or http: on this machine', mend }]
 }
 
 function tlsProblems({ NODE_TLS_REJECT_UNAUTHORIZED: value }: Environment): Problem[] {

@@ -1,5 +1,5 @@
 /**
- * Every error code of this project, with the status it has when it reaches HTTP.
+ * Every error code of the service and the package, with the status it has when it reaches HTTP.
  * docs/errors.md says for each what it means and what to do; a test compares the two.
  */
 import createError from '@fastify/error'

@@ -1,6 +1,6 @@
 /**
  * Every timeout and limit of the HTTP server, each with its reason. What a
- * deployment has to choose is in config.ts.
+ * deployment has to choose is in settings.ts.
  */
 
 const SECOND_MS = 1000

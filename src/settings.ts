@@ -66,4 +66,3 @@ export const Settings = Type.Object({
 })
 
 export type Settings = Static<typeof Settings>
-export type SettingName = keyof Settings

@@ -17,7 +17,13 @@ const POLL_MS = 200
 const directory = await mkdtemp(join(tmpdir(), 'fastify-neon-test-'))
 // Root's Postgres runs as another user, who has to get in.
 await chmod(directory, 0o755)
-const neon = await startLocalNeon({ directory, port: 0, fsync: false, log: () => {} })
+const neon = await startLocalNeon({
+  directory: join(directory, 'local'),
+  systemDirectory: join(directory, 'system'),
+  port: 0,
+  fsync: false,
+  log: () => {}
+})
 setInterval(() => isAlive(Number(runPid)) || stop(), POLL_MS)
 process.on('SIGTERM', stop)
 

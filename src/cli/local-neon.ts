@@ -2,9 +2,12 @@
  * `npm run db:local`: a local Neon in the foreground, until Ctrl-C, SIGTERM or the end of the
  * process that started it.
  */
+import { existsSync } from 'node:fs'
 import { type LocalNeon, startLocalNeon } from '../local/neon.ts'
 import { localSettings } from '../local/settings.ts'
 import { onStopSignal } from './stop-signals.ts'
+
+if (existsSync('.env')) process.loadEnvFile('.env')
 
 const starting = start()
 

@@ -1,8 +1,11 @@
 /**
  * `npm run token -- alice`: prints a token of the development issuer.
  */
+import { existsSync } from 'node:fs'
 import { openIssuer } from '../local/issuer.ts'
 import { localSettings } from '../local/settings.ts'
+
+if (existsSync('.env')) process.loadEnvFile('.env')
 
 const [subject] = process.argv.slice(2)
 const LIFETIME = '8h'

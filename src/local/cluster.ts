@@ -29,7 +29,7 @@ const PASSWORD_BYTES = 24
 const PASSWORD_FORM = /^[\w-]{16,}$/
 const PRIVATE_FILE_MODE = 0o600
 const FOLDER_MODE = 0o755
-/** initdb takes about a second; a slow disk may need much longer. */
+/** Time after the interrupt, and again after SIGQUIT. */
 const STOP_DEADLINE_MS = 5_000
 
 // Roles and grants of neondatabase/neon, compute_tools/src: spec_apply.rs and migrations/.

@@ -20,10 +20,12 @@ const MAX_PORT = 65_535
 
 /** Throws a RangeError that names the variable. */
 export function localSettings(env: Record<string, string | undefined>): LocalSettings {
+  // As elsewhere, set to nothing counts as not set.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   return {
-    directory: resolve(env.LOCAL_NEON_DIRECTORY ?? DIRECTORY),
-    port: portOf(env.LOCAL_NEON_PORT),
-    systemDirectory: env.LOCAL_NEON_SYSTEM_DIRECTORY ?? SYSTEM_DIRECTORY
+    directory: resolve(given.LOCAL_NEON_DIRECTORY ?? DIRECTORY),
+    port: portOf(given.LOCAL_NEON_PORT),
+    systemDirectory: given.LOCAL_NEON_SYSTEM_DIRECTORY ?? SYSTEM_DIRECTORY
   }
 }
 

@@ -20,7 +20,7 @@ declare module 'fastify' {
 }
 
 export interface User {
-  /** The token's subject: 1 to 255 characters. */
+  /** The token's subject: 1 to 255 printable ASCII characters. */
   readonly id: string
 }
 

@@ -1,5 +1,5 @@
 /**
- * Owns every error answer: one problem body, whose text for a 5xx is fixed, and
+ * Owns every error answer of a route: one problem body, whose text for a 5xx is fixed, and
  * one log line that holds no statement, parameter or row.
  */
 import { STATUS_CODES } from 'node:http'

@@ -4,7 +4,7 @@
 import type { TaskPosition } from '../db/tasks.ts'
 import { CursorInvalidError } from '../errors.ts'
 
-// Milliseconds up to the year 2286: Postgres ends later, and Date much later.
+// Milliseconds up to the year 2286, which Date and Postgres both take.
 const POSITION = /^(\d{1,13})\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/
 
 export function encodeCursor({ createdAt, id }: TaskPosition): string {

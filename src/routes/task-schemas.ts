@@ -49,7 +49,7 @@ export const ListQuery = Type.Object(
 )
 export type ListQuery = Static<typeof ListQuery>
 
-export const ProblemBody = Type.Object(
+const ProblemBody = Type.Object(
   {
     type: Type.Literal('about:blank'),
     title: Type.String(),

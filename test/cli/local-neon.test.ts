@@ -15,6 +15,7 @@ import {
   groupOf,
   isGone,
   NODE_ARGS,
+  systemFolder,
   until,
   untilGone
 } from '../local/fixtures/sandbox.ts'
@@ -102,7 +103,7 @@ t.test('npm run db:local', async t => {
   t.test('ends when the process that started it is killed', async t => {
     const directory = await folder(t)
     await copyCluster(directory)
-    const env = { ...process.env, LOCAL_NEON_DIRECTORY: directory, LOCAL_NEON_PORT: '0' }
+    const env = await environment(directory)
     const shell = spawn('/bin/sh', ['-c', '"$@"; exit', 'sh', process.execPath, ...COMMAND], {
       env,
       stdio: ['ignore', 'pipe', 'inherit']
@@ -135,7 +136,7 @@ t.test('npm run db:local', async t => {
   })
 
   t.test('refuses what is no port, in one line', async t => {
-    for (const port of ['http', '65536', '-1', '1.5', '']) {
+    for (const port of ['http', '65536', '-1', '1.5']) {
       const { child, complaint } = await run(t, { LOCAL_NEON_PORT: port, LOCAL_NEON_DIRECTORY: undefined })
 
       t.strictSame(await once(child, 'close'), [1, null])
@@ -180,11 +181,21 @@ async function run(t: Test, env: NodeJS.ProcessEnv = {}) {
   const directory = await folder(t)
   if (!('LOCAL_NEON_DIRECTORY' in env)) await copyCluster(directory)
   const child = spawn(process.execPath, COMMAND, {
-    env: { ...process.env, LOCAL_NEON_PORT: '0', LOCAL_NEON_DIRECTORY: directory, ...env },
+    env: { ...(await environment(directory)), ...env },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   endWith(t, child, 'SIGTERM')
   return { child, directory, output: collect(child.stdout), complaint: collect(child.stderr) }
+}
+
+async function environment(directory: string): Promise<NodeJS.ProcessEnv> {
+  const LOCAL_NEON_SYSTEM_DIRECTORY = await systemFolder()
+  return {
+    ...process.env,
+    LOCAL_NEON_PORT: '0',
+    LOCAL_NEON_DIRECTORY: directory,
+    LOCAL_NEON_SYSTEM_DIRECTORY
+  }
 }
 
 async function ready(directory: string, child: ChildProcess, output = collect(child.stdout)) {

@@ -3,7 +3,10 @@ import { localSettings } from '../../src/local/settings.ts'
 
 t.test('the settings of the local Neon', async t => {
   t.test('put it into the project, at a port of its own', async t => {
-    const { directory, port, systemDirectory } = localSettings({})
+    const { directory, port, systemDirectory } = localSettings({
+      LOCAL_NEON_PORT: '',
+      LOCAL_NEON_DIRECTORY: ''
+    })
 
     t.match(directory, /\/\.local-neon$/)
     t.equal(port, 54_320)
@@ -17,7 +20,7 @@ t.test('the settings of the local Neon', async t => {
   })
 
   t.test('are refused by name', async t => {
-    for (const LOCAL_NEON_PORT of ['', 'x', '-1', '65536', '1.5']) {
+    for (const LOCAL_NEON_PORT of ['x', '-1', '65536', '1.5']) {
       t.throws(() => localSettings({ LOCAL_NEON_PORT }), { message: /^LOCAL_NEON_PORT must be/ })
     }
   })

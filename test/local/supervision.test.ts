@@ -85,7 +85,7 @@ t.test('Postgres ends with its process', async t => {
 t.test('a folder', async t => {
   t.test('is not spoilt by a first start that is killed half-way', async t => {
     const directory = await folder(t)
-    const child = spawnServe(t, directory)
+    const child = await spawnServe(t, directory)
     await until('initdb writes', async () => (await makingIn(directory)).length > 0)
     child.kill('SIGKILL')
     await once(child, 'exit')
