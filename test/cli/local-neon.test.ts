@@ -19,6 +19,7 @@ import {
   until,
   untilGone
 } from '../local/fixtures/sandbox.ts'
+import { runProgram } from '../processes.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli/local-neon.ts', import.meta.url))
 const COMMAND = [...NODE_ARGS, CLI]
@@ -142,6 +143,15 @@ t.test('npm run db:local', async t => {
       t.strictSame(await once(child, 'close'), [1, null])
       t.equal(complaint(), `LOCAL_NEON_PORT must be a whole number from 0 to 65535, not "${port}"\n`)
     }
+  })
+
+  t.test('reads the .env beside it', async t => {
+    const cwd = t.testdir({ '.env': 'LOCAL_NEON_PORT=many\n' })
+
+    const { ended, output } = runProgram(t, 'src/cli/local-neon.ts', { cwd })
+
+    t.equal(await ended, 1)
+    t.equal(output(), 'LOCAL_NEON_PORT must be a whole number from 0 to 65535, not "many"\n')
   })
 
   t.test('tells in one line that the folder is served already', async t => {

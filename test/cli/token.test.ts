@@ -22,6 +22,15 @@ t.test('the token command', async t => {
     t.equal(payload.sub, 'alice')
   })
 
+  t.test('takes the key that .env names, as npm run dev does', async t => {
+    const cwd = t.testdir({ '.env': 'LOCAL_NEON_DIRECTORY=keys\n' })
+
+    const { ended } = runProgram(t, 'src/cli/token.ts', { args: ['alice'], cwd })
+
+    t.equal(await ended, 0)
+    t.ok(statSync(join(cwd, 'keys', 'issuer-jwks.json')))
+  })
+
   t.test('asks for whom', async t => {
     const { ended, output } = runProgram(t, 'src/cli/token.ts', {
       env: { LOCAL_NEON_DIRECTORY: t.testdir({}) }
