@@ -2,7 +2,6 @@
  * The WebSocket under each client: bounded handshake and close, no compression,
  * certificates always verified, and a register so that a pool can end them all.
  */
-import { once } from 'node:events'
 import { type ClientOptions, WebSocket } from 'ws'
 import { within } from './deadline.ts'
 
@@ -23,8 +22,13 @@ export interface SocketOptions {
 
 /** Waits for the sockets to close by themselves, and ends those that do not. */
 export async function closeSockets(open: ReadonlySet<WebSocket>, graceMs: number): Promise<void> {
-  await within(graceMs, Promise.all([...open].map(socket => once(socket, 'close'))))
+  await within(graceMs, Promise.all([...open].map(closed)))
   for (const socket of open) socket.terminate()
+}
+
+/** Also by an error, which the driver hears of. */
+function closed(socket: WebSocket): Promise<unknown> {
+  return new Promise(resolve => socket.once('close', resolve))
 }
 
 export interface SocketRegister {
