@@ -4,7 +4,7 @@
  */
 import envSchema from 'env-schema'
 import { ConfigInvalidError } from './errors.ts'
-import type { Finding } from './neon/connection-findings.ts'
+import { errorsOf, type Finding } from './neon/connection-findings.ts'
 import { isLoopbackHost } from './neon/connection-host.ts'
 import { verifyConnectionUrl } from './neon/connection-url.ts'
 import { Settings } from './settings.ts'
@@ -100,10 +100,6 @@ function schemaProblem({ instancePath, message, params }: SchemaError): Problem 
   const setting = Object.entries(Settings.properties).find(([name]) => name === variable)?.[1]
   const unset = setting?.default === undefined ? '' : `; ${setting.default} when it is not set`
   return { message: `${variable} ${rule}`, mend: `${setting?.description}${unset}` }
-}
-
-function errorsOf(findings: Finding[]): Problem[] {
-  return findings.filter(({ severity }) => severity === 'error')
 }
 
 function unpooledProblems({ DATABASE_URL_UNPOOLED: url }: Environment): Problem[] {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startLocalNeon } from '../src/local/neon.ts'
+import { isAlive } from '../src/local/staging.ts'
 import { verifyConnectionUrl } from '../src/neon/connection-url.ts'
 import { applyMigrations } from '../src/neon/migrations.ts'
 
@@ -38,13 +39,6 @@ process.disconnect?.()
 async function stop() {
   await neon.close()
   await rm(directory, { recursive: true, force: true })
+  if (addressFile) await rm(addressFile, { force: true })
   process.exit(0)
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
 }

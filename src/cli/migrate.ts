@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { DatabaseError } from '@neondatabase/serverless'
+import { errorsOf } from '../neon/connection-findings.ts'
 import { deriveDirectUrl } from '../neon/connection-host.ts'
 import { verifyConnectionUrl } from '../neon/connection-url.ts'
 import { applyMigrations } from '../neon/migrations.ts'
@@ -33,8 +34,11 @@ function directUrl() {
   const value = DATABASE_URL_UNPOOLED ? DATABASE_URL_UNPOOLED : DATABASE_URL && deriveDirectUrl(DATABASE_URL)
   const { connection, findings } = verifyConnectionUrl(value, { variable })
   if (connection) return connection
-  const problems = findings.filter(({ severity }) => severity === 'error')
-  throw new Error(problems.map(({ message, mend }) => `${message}\n  ${mend}`).join('\n'))
+  throw new Error(
+    errorsOf(findings)
+      .map(({ message, mend }) => `${message}\n  ${mend}`)
+      .join('\n')
+  )
 }
 
 /** What a person at a terminal needs: the server's own words, which a log of the service never has. */

@@ -235,3 +235,8 @@ export function createReport(variable: string): { findings: Finding[]; report: R
     findings.push({ code, severity, message, mend: mend ?? usualMend })
   }
 }
+
+/** Those that keep the connection string from being used. */
+export function errorsOf(findings: readonly Finding[]): Finding[] {
+  return findings.filter(({ severity }) => severity === 'error')
+}

@@ -2,7 +2,7 @@
  * What a Postgres URL must be to be used here: verifies it, with every finding at once, and says where it
  * points. No finding quotes what may be a piece of a password.
  */
-import { createReport, type Finding, type Report } from './connection-findings.ts'
+import { createReport, errorsOf, type Finding, type Report } from './connection-findings.ts'
 import { describeNeon, type Place, readPlace } from './connection-host.ts'
 import {
   asksForTls,
@@ -101,7 +101,7 @@ export function verifyConnectionUrl(
   if (place?.isNeon && port !== DEFAULT_PORT) report('port-ignored')
   if (place?.isNeon && isWhole) report('neon-endpoint', { names: describeNeon(place) })
 
-  if (place === undefined || findings.some(({ severity }) => severity === 'error')) return { findings }
+  if (place === undefined || errorsOf(findings).length > 0) return { findings }
   return { connection: createConnection({ login, place, port, parameters, href: value }), findings }
 }
 

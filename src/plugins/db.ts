@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { AlreadyRegisteredError, UrlInvalidError } from '../errors.ts'
+import { errorsOf } from '../neon/connection-findings.ts'
 import { verifyConnectionUrl } from '../neon/connection-url.ts'
 import { createDatabase, type Database, type Schema } from '../neon/database.ts'
 import { type DatabaseFailure, describeFailure, toFailure } from '../neon/failure.ts'
@@ -102,8 +103,11 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
 function verifiedUrl(connectionString: string) {
   const { connection, findings } = verifyConnectionUrl(connectionString, { variable: 'connectionString' })
   if (connection) return connection
-  const problems = findings.filter(({ severity }) => severity === 'error')
-  throw new UrlInvalidError(problems.map(({ message, mend }) => `${message}: ${mend}`).join('; '))
+  throw new UrlInvalidError(
+    errorsOf(findings)
+      .map(({ message, mend }) => `${message}: ${mend}`)
+      .join('; ')
+  )
 }
 
 /** Doubles from try to try; the random part keeps replicas that started together apart. */
