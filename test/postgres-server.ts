@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startLocalNeon } from '../src/local/neon.ts'
-import { isAlive } from '../src/local/staging.ts'
+import { isAlive } from '../src/local/postgres/staging.ts'
 import { verifyConnectionUrl } from '../src/neon/connection-url.ts'
 import { applyMigrations } from '../src/neon/migrations.ts'
 

@@ -5,8 +5,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { dataDirectoryOf } from '../../src/local/cluster.ts'
-import { readPostmasterFile } from '../../src/local/running.ts'
+import { dataDirectoryOf } from '../../src/local/postgres/cluster.ts'
+import { readPostmasterFile } from '../../src/local/postgres/running.ts'
 import { connectPg } from '../local/fixtures/drivers.ts'
 import {
   copyCluster,

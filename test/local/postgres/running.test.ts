@@ -2,9 +2,14 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { awaitUnused, readPostmasterFile, removeRunning, writeRunning } from '../../src/local/running.ts'
-import { socketPathOf } from '../../src/local/socket-directory.ts'
-import { endWith, folder } from './fixtures/sandbox.ts'
+import {
+  awaitUnused,
+  readPostmasterFile,
+  removeRunning,
+  writeRunning
+} from '../../../src/local/postgres/running.ts'
+import { socketPathOf } from '../../../src/local/postgres/socket-directory.ts'
+import { endWith, folder } from '../fixtures/sandbox.ts'
 
 t.test('data folder', async t => {
   t.test('is free when nothing says otherwise', async t => {

@@ -4,7 +4,7 @@
  */
 import { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
-import { ignore } from './failure.ts'
+import { ignore } from '../failure.ts'
 
 /** Close code of RFC 6455 for a frame of a kind that is not taken; Neon takes no text either. */
 const UNSUPPORTED_DATA = 1003

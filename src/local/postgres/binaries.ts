@@ -5,8 +5,8 @@
 import { chmod, copyFile, lstat, mkdir, readdir, readFile, readlink, stat, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
+import { LocalNeonError, systemCode } from '../failure.ts'
 import { canReach } from './account.ts'
-import { LocalNeonError, systemCode } from './failure.ts'
 import { publish } from './staging.ts'
 import type { Account } from './supervisor.ts'
 

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { Duplex, PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
-import { relay } from '../../src/local/relay.ts'
-import { until, untilStill } from './fixtures/sandbox.ts'
+import { relay } from '../../../src/local/proxy/relay.ts'
+import { until, untilStill } from '../fixtures/sandbox.ts'
 
 const CHUNK_BYTES = 65_536
 const FAR_MORE_THAN_BUFFERS = 64 * 1024 * 1024

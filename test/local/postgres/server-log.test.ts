@@ -1,8 +1,8 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { failedWith, openServerLog } from '../../src/local/server-log.ts'
-import { folder } from './fixtures/sandbox.ts'
+import { failedWith, openServerLog } from '../../../src/local/postgres/server-log.ts'
+import { folder } from '../fixtures/sandbox.ts'
 
 t.test('server log', async t => {
   t.test('starts empty and private', async t => {

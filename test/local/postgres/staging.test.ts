@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { isAlive, publish } from '../../src/local/staging.ts'
-import { folder } from './fixtures/sandbox.ts'
+import { isAlive, publish } from '../../../src/local/postgres/staging.ts'
+import { folder } from '../fixtures/sandbox.ts'
 
 t.test('staging', async t => {
   t.test('shows the folder when it is complete', async t => {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createWebSocketStream } from '../../src/local/websocket-stream.ts'
+import { createWebSocketStream } from '../../../src/local/proxy/websocket-stream.ts'
 
 t.test('WebSocket stream', async t => {
   t.test('sends what has piled up as one binary frame', async t => {

@@ -6,7 +6,7 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
-import { ignore, systemCode } from './failure.ts'
+import { ignore, systemCode } from '../failure.ts'
 import type { Session } from './relay.ts'
 import { createWebSocketStream } from './websocket-stream.ts'
 

@@ -7,7 +7,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { LocalNeonError } from './failure.ts'
+import { LocalNeonError } from '../failure.ts'
 import { socketPathOf } from './socket-directory.ts'
 
 /** What a served folder says about its server. */

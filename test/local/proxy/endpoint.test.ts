@@ -3,9 +3,9 @@ import { connect, createServer, type Socket } from 'node:net'
 import { Duplex, PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { type EndpointOptions, openEndpoint } from '../../src/local/endpoint.ts'
-import { relay } from '../../src/local/relay.ts'
-import { until, untilStill } from './fixtures/sandbox.ts'
+import { type EndpointOptions, openEndpoint } from '../../../src/local/proxy/endpoint.ts'
+import { relay } from '../../../src/local/proxy/relay.ts'
+import { until, untilStill } from '../fixtures/sandbox.ts'
 
 /** Length and code of an SSLRequest. */
 const STARTUP = Buffer.from('0000000804d2162f', 'hex')

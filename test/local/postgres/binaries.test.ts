@@ -15,8 +15,8 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { type BinariesPackage, findBinaries, prepareBinaries } from '../../src/local/binaries.ts'
-import { folder, isRoot, lent } from './fixtures/sandbox.ts'
+import { type BinariesPackage, findBinaries, prepareBinaries } from '../../../src/local/postgres/binaries.ts'
+import { folder, isRoot, lent } from '../fixtures/sandbox.ts'
 
 /** Runs no test; an ordinary user cannot become it, which closes every folder to it. */
 const STRANGER = 12_345

@@ -2,8 +2,8 @@ import { chmod, chown, mkdir } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { canReach, chooseAccount } from '../../src/local/account.ts'
-import { folder, isRoot, lent, self } from './fixtures/sandbox.ts'
+import { canReach, chooseAccount } from '../../../src/local/postgres/account.ts'
+import { folder, isRoot, lent, self } from '../fixtures/sandbox.ts'
 
 const ROOT = 0
 const STRANGER = 12_345

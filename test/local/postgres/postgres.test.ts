@@ -4,9 +4,9 @@ import { appendFile, chmod, mkdir, readFile, stat, writeFile } from 'node:fs/pro
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { dataDirectoryOf } from '../../src/local/cluster.ts'
-import { type PostgresOptions, startPostgres } from '../../src/local/postgres.ts'
-import { socketDirectoryOf, socketPathOf } from '../../src/local/socket-directory.ts'
+import { dataDirectoryOf } from '../../../src/local/postgres/cluster.ts'
+import { type PostgresOptions, startPostgres } from '../../../src/local/postgres/postgres.ts'
+import { socketDirectoryOf, socketPathOf } from '../../../src/local/postgres/socket-directory.ts'
 import {
   clusterOptions,
   copyCluster,
@@ -16,7 +16,7 @@ import {
   isGone,
   until,
   untilGone
-} from './fixtures/sandbox.ts'
+} from '../fixtures/sandbox.ts'
 
 t.test('Postgres', async t => {
   t.test('answers at its socket and at no TCP port', async t => {

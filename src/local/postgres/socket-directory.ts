@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { chmod, chown, lstat, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LocalNeonError, systemCode } from './failure.ts'
+import { LocalNeonError, systemCode } from '../failure.ts'
 import type { Account } from './supervisor.ts'
 
 /** Names the socket's file; no TCP port is opened. */

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type SupervisorOptions, supervise } from '../../src/local/supervisor.ts'
-import { endWith, folder, groupOf, isGone, lent, NODE_ARGS, until } from './fixtures/sandbox.ts'
+import { type SupervisorOptions, supervise } from '../../../src/local/postgres/supervisor.ts'
+import { endWith, folder, groupOf, isGone, lent, NODE_ARGS, until } from '../fixtures/sandbox.ts'
 
-const SUPERVISOR_URL = new URL('../../src/local/supervisor.ts', import.meta.url).href
+const SUPERVISOR_URL = new URL('../../../src/local/postgres/supervisor.ts', import.meta.url).href
 const WAIT = 'echo waiting; exec sleep 1000'
 
 t.test('supervised program', async t => {

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { Duplex, Writable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
-import { ignore } from './failure.ts'
+import { ignore } from '../failure.ts'
 
 /** A program's end, as Node tells it of a child: an exit code or a signal. */
 export interface ProcessExit {

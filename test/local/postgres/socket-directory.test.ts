@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { chmod, chown, mkdir, rm, stat, symlink } from 'node:fs/promises'
 import t, { type Test } from 'tap'
-import { prepareSocketDirectory, socketDirectoryOf, socketPathOf } from '../../src/local/socket-directory.ts'
-import { folder, isRoot, lent, self } from './fixtures/sandbox.ts'
+import {
+  prepareSocketDirectory,
+  socketDirectoryOf,
+  socketPathOf
+} from '../../../src/local/postgres/socket-directory.ts'
+import { folder, isRoot, lent, self } from '../fixtures/sandbox.ts'
 
 /** sun_path of macOS, without the byte that ends it. */
 const MAX_SOCKET_PATH_BYTES = 103

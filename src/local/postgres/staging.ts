@@ -4,7 +4,7 @@
  */
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { systemCode } from './failure.ts'
+import { systemCode } from '../failure.ts'
 
 /** What rename says when the place is taken by a folder with something in it. */
 const TAKEN_CODES = new Set<string | undefined>(['ENOTEMPTY', 'EEXIST'])

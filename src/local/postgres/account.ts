@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { LocalNeonError } from './failure.ts'
+import { LocalNeonError } from '../failure.ts'
 import type { Account } from './supervisor.ts'
 
 const run = promisify(execFile)

@@ -2,8 +2,8 @@ import { chmod, mkdir, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { choosePlace } from '../../src/local/place.ts'
-import { folder, isRoot } from './fixtures/sandbox.ts'
+import { choosePlace } from '../../../src/local/postgres/place.ts'
+import { folder, isRoot } from '../fixtures/sandbox.ts'
 
 // Stands for root also where an ordinary user runs the tests: that one lends itself.
 const ROOT_LENDS = { uid: 0, users: isRoot ? ['nobody'] : [userInfo().username] }

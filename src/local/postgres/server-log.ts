@@ -3,7 +3,7 @@
  * starts empty with each start, which bounds its size.
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises'
-import { LocalNeonError } from './failure.ts'
+import { LocalNeonError } from '../failure.ts'
 import type { ProcessExit } from './supervisor.ts'
 
 export interface ServerLog {

@@ -1,8 +1,8 @@
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { prepareCluster } from '../../src/local/cluster.ts'
-import { clusterOptions, folder, isRoot } from './fixtures/sandbox.ts'
+import { prepareCluster } from '../../../src/local/postgres/cluster.ts'
+import { clusterOptions, folder, isRoot } from '../fixtures/sandbox.ts'
 
 t.test('cluster', async t => {
   t.test('has a random password that this user alone can read', async t => {

@@ -3,7 +3,7 @@
  * the other, an end or a failure of one ends the other, and nothing stays behind.
  */
 import type { Duplex } from 'node:stream'
-import { ignore } from './failure.ts'
+import { ignore } from '../failure.ts'
 
 /** What stands between a client and Postgres. */
 export interface Session {
