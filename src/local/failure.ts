@@ -13,7 +13,9 @@ const CODES = [
   /** Another process serves this directory. */
   'LOCAL_NEON_ALREADY_RUNNING',
   /** Postgres, or a command that prepares it, ended before it was ready. */
-  'LOCAL_NEON_POSTGRES_FAILED'
+  'LOCAL_NEON_POSTGRES_FAILED',
+  /** A fault that does not exist, or a value that it does not take. */
+  'LOCAL_NEON_FAULT_INVALID'
 ] as const
 
 export type LocalNeonErrorCode = (typeof CODES)[number]

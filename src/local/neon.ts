@@ -1,75 +1,247 @@
 /**
- * Owns a whole local Neon: a real Postgres with roles like Neon's, behind one port that takes
- * both Neon's driver and plain Postgres clients. Either all of it runs, or none.
+ * Owns a whole local Neon: a proxy as Neon's at one port, and behind it a compute, a real
+ * Postgres that sleeps and wakes. Either all of it runs, or none.
  */
-import { connect } from 'node:net'
+import { randomUUID } from 'node:crypto'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
+import { type Clock, systemClock } from './clock.ts'
+import { type ComputeState, createCompute } from './compute.ts'
+import type { LocalNeonEvent, LocalNeonListener } from './events.ts'
 import { ignore } from './failure.ts'
+import { type Fault, refusalText } from './faults/fault.ts'
+import { createFaults, type Injection } from './faults/registry.ts'
+import { type BackendFilter, killBackends } from './kill.ts'
+import { createMeter, type MeterReading } from './meter.ts'
 import { type Binaries, findBinaries, prepareBinaries } from './postgres/binaries.ts'
 import { DATABASE, dataDirectoryOf, OWNER_ROLE, prepareCluster } from './postgres/cluster.ts'
 import { choosePlace, type Place } from './postgres/place.ts'
 import { type Postgres, startPostgres } from './postgres/postgres.ts'
-import { awaitUnused, removeRunning, writeRunning } from './postgres/running.ts'
+import { awaitUnused, refuseIfServed, removeRunning, writeRunning } from './postgres/running.ts'
 import { openServerLog } from './postgres/server-log.ts'
 import type { ProcessExit } from './postgres/supervisor.ts'
+import { type Certificates, createCertificates } from './proxy/certificates.ts'
 import { type Endpoint, openEndpoint } from './proxy/endpoint.ts'
-import { relay } from './proxy/relay.ts'
+import { createLinks } from './proxy/link.ts'
+import { Refusal } from './proxy/refusals.ts'
+import { createSessions } from './proxy/session.ts'
+import { createRoles } from './roles.ts'
 import { SYSTEM_DIRECTORY } from './settings.ts'
 
 export interface LocalNeonOptions {
-  /** Folder that keeps everything of this local Neon (data, password). Made when missing. */
-  directory: string
-  /** Port to listen on at 127.0.0.1; 0 = any free one. When taken, another free one is used. */
-  port: number
-  /** false trades durability on a machine crash for speed: for tests. @default true */
+  /** Folder that keeps everything of this local Neon (data, password). Made when missing. @default a temporary one, removed on close */
+  directory?: string
+  /** Port to listen on at 127.0.0.1; 0 = any free one. When taken, another free one is used. @default 0 */
+  port?: number
+  /** false trades durability on a machine crash for speed: for tests. @default true; false in a temporary directory */
   fsync?: boolean
+  /** Time without activity after which the compute stops, in ms; 0 = never. @default 300000, as on Neon */
+  suspendAfterMs?: number
+  /** What a wake takes at least, in ms. @default 300: Neon's docs say a few hundred milliseconds */
+  wakeDelayMs?: number
+  /** A wake takes up to so much longer, in ms. @default 100 */
+  wakeJitterMs?: number
+  /** Names of the endpoints; the first is the one of clients that name none. @default ['ep-local'] */
+  endpoints?: readonly [string, ...string[]]
+  /** `offered`: besides connections without; `required`: as on Neon, none without. @default 'off' */
+  tls?: 'off' | 'offered' | 'required'
   /**
    * Folder for what lies in `directory` otherwise, when root starts and the user that Postgres
    * runs as cannot enter `directory`. @default '/var/lib/fastify-neon'
    */
   systemDirectory?: string
-  log: (line: string) => void
+  /** The time of idling, waking, latency and the meter. @default the system's */
+  clock?: Clock
+  /** Takes what a person should know about the start. @default nobody */
+  log?: (line: string) => void
+}
+
+export interface LocalNeonUrls {
+  direct: string
+  /** The host of a transaction pooler, which is not emulated: each client has a session. */
+  pooled: string
+  /** With `sslmode=require`, where TLS is spoken. Clients have to trust the file `ca`. */
+  directTls?: string
+  pooledTls?: string
 }
 
 export interface LocalNeon {
   /** The whole postgresql:// URL of database neondb as role neondb_owner: psql, drizzle-kit and the service take it. */
   url: string
+  urls: LocalNeonUrls
   port: number
   /** True when the asked-for port was taken. */
   portWasTaken: boolean
-  /** Pid of the postmaster. */
-  postgresPid: number
+  /** Where TLS is spoken: the certificate of the authority, in PEM, and the file it is in (for NODE_EXTRA_CA_CERTS and sslrootcert). */
+  ca?: { pem: string; file: string }
+  /** Pid of the postmaster; undefined while the compute sleeps. */
+  readonly postgresPid: number | undefined
+  readonly state: ComputeState
+  /** What the compute has cost and served so far. */
+  meter(): MeterReading
+  /** Stops the compute now; resolves when it sleeps. The next login wakes it. */
+  suspend(): Promise<void>
+  /** Resolves when the compute is awake. */
+  wake(): Promise<void>
+  /** Begins a fault; what it answers counts and ends it. Throws LOCAL_NEON_FAULT_INVALID. */
+  inject(fault: Fault): Injection
+  /** Faults that were not removed, spent ones included. */
+  faults(): Injection[]
+  /** Removes all faults. */
+  clearFaults(): void
+  /** Ends backends as `pg_terminate_backend` does. Answers how many. */
+  killBackends(filter?: BackendFilter): Promise<number>
+  /** Calls `listener` for each event until the returned function is called. */
+  observe(listener: LocalNeonListener): () => void
   /** Resolves when Postgres ends without being asked to. */
   exited: Promise<ProcessExit>
   /** Stops the endpoint, then Postgres (fast shutdown); idempotent; bounded in time. */
   close(): Promise<void>
 }
 
-export async function startLocalNeon(options: LocalNeonOptions): Promise<LocalNeon> {
-  const { directory, systemDirectory = SYSTEM_DIRECTORY, log } = options
+const SUSPEND_AFTER_MS = 300_000
+const WAKE_DELAY_MS = 300
+const WAKE_JITTER_MS = 100
+const FOLDER_MODE = 0o755
+const POOLED_OPTIONS = (endpoint: string) => `options=endpoint%3D${encodeURIComponent(endpoint)}-pooler`
+
+export async function startLocalNeon(options: LocalNeonOptions = {}): Promise<LocalNeon> {
+  if (options.directory !== undefined) return await start(options, options.directory)
+  const directory = await mkdtemp(join(tmpdir(), 'local-neon-'))
+  const remove = () => rm(directory, { recursive: true, force: true, maxRetries: 3 })
+  try {
+    // Root's Postgres runs as another user, who has to get in.
+    await chmod(directory, FOLDER_MODE)
+    const neon = await start({ fsync: false, ...options }, directory)
+    const { close } = neon
+    return Object.assign(neon, { close: () => close().finally(remove) })
+  } catch (error) {
+    await remove()
+    throw error
+  }
+}
+
+async function start(options: LocalNeonOptions, directory: string): Promise<LocalNeon> {
+  const {
+    port: askedPort = 0,
+    suspendAfterMs = SUSPEND_AFTER_MS,
+    wakeDelayMs = WAKE_DELAY_MS,
+    wakeJitterMs = WAKE_JITTER_MS,
+    endpoints = ['ep-local'],
+    tls = 'off',
+    systemDirectory = SYSTEM_DIRECTORY,
+    clock = systemClock,
+    log = ignore
+  } = options
   const source = await findBinaries()
   const place = await choosePlace({ directory, systemDirectory, log })
-  const { home, cluster } = place
+  const { home } = place
+  await refuseIfServed(home)
   // Before the log is emptied, which may be the one of the Postgres that has the folder.
-  await awaitUnused(home, dataDirectoryOf(cluster))
+  await awaitUnused(home, dataDirectoryOf(place.cluster))
   const binaries = await prepareBinaries({ source, ...place, log })
-  const { postgres, password } = await startCluster(options, place, binaries)
+  const password = await passwordOf(options, place, binaries)
+  const certificates = tls === 'off' ? undefined : await createCertificates()
 
-  let isAsked = false
-  let closing: Promise<void> | undefined
+  const identity = randomUUID()
+  const listeners = new Set<LocalNeonListener>()
+  const faults = createFaults(tell, fault => links.onFaultChange(fault))
+  const links = createLinks(faults, clock)
+  const meter = createMeter(clock)
+  const roles = createRoles(() => compute)
   let endpoint: Endpoint | undefined
+  let closing: Promise<void> | undefined
+  const compute = createCompute({
+    start: startCompute,
+    suspendAfterMs,
+    wakeDelayMs: () => wakeFault()?.delayMs ?? wakeDelayMs + wakeJitterMs * Math.random(),
+    onSuspending: async superuser => {
+      await roles.refresh(superuser).catch(ignore)
+      sessions.dropPooled()
+    },
+    onEvent: tell,
+    meter,
+    clock
+  })
+  const sessions = createSessions({
+    compute,
+    roles,
+    faults,
+    links,
+    meter,
+    clock,
+    endpoints,
+    requiresTls: tls === 'required',
+    onEvent: tell
+  })
+
   try {
-    const openSession = (client: Duplex) => relay(client, connect(postgres.socketPath))
-    endpoint = await openEndpoint({ port: options.port, openSession })
-    await writeRunning(home, { pid: process.pid, port: endpoint.port, postgresPid: postgres.pid })
+    await compute.wake()
+    const onClient = sessions.serve
+    endpoint = await openEndpoint({
+      port: askedPort,
+      onClient,
+      links,
+      faults,
+      identity,
+      certificate: certificates?.context
+    })
+    await record()
   } catch (error) {
     await close()
     throw error
   }
   const { port, portWasTaken } = endpoint
-  const url = `postgresql://${OWNER_ROLE}:${password}@127.0.0.1:${port}/${DATABASE}`
-  return { url, port, portWasTaken, postgresPid: postgres.pid, exited: unaskedExit(), close }
+  const urls = urlsOf({ password, port, endpoint: endpoints[0], tls })
+  return {
+    url: urls.direct,
+    urls,
+    port,
+    portWasTaken,
+    ...(certificates && { ca: await keepAuthority(home, certificates) }),
+    get postgresPid() {
+      return compute.running?.postgres.pid
+    },
+    get state() {
+      return compute.state
+    },
+    meter: meter.read,
+    suspend: () => compute.suspend(),
+    wake: async () => void (await compute.wake()),
+    inject: faults.inject,
+    faults: faults.list,
+    clearFaults: faults.clear,
+    killBackends: filter => killBackends(compute, filter),
+    observe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    exited: compute.exited,
+    close
+  }
+
+  function tell(event: LocalNeonEvent): void {
+    for (const listener of listeners) listener(event)
+  }
+
+  /** A fault of the wake itself is met once for it, whoever it is for. */
+  function wakeFault() {
+    return faults.meet('wake', { facts: {}, ticket: faults.ticket() }, ({ message }) => message === undefined)
+  }
+
+  async function startCompute(): Promise<Postgres> {
+    const somebody = { facts: {}, ticket: faults.ticket() }
+    const failing = faults.meet('wake', somebody, ({ message }) => message !== undefined)
+    if (failing?.message !== undefined) throw new Refusal(refusalText(failing.message))
+    const postgres = await startPostgresIn(options, place, binaries)
+    if (endpoint) await record(postgres.pid)
+    return postgres
+  }
+
+  async function record(postgresPid = compute.running?.postgres.pid ?? 0): Promise<void> {
+    await writeRunning(home, { pid: process.pid, port: endpoint?.port ?? 0, postgresPid, identity })
+  }
 
   function close() {
     closing ??= closeAll()
@@ -77,41 +249,64 @@ export async function startLocalNeon(options: LocalNeonOptions): Promise<LocalNe
   }
 
   async function closeAll() {
-    isAsked = true
     // First, so that whoever starts now waits for the end instead of refusing. A record that
-    // cannot be removed names a Postgres that is gone, and is ignored.
+    // cannot be removed names a server that is gone, and is ignored.
     await removeRunning(home).catch(ignore)
-    await endpoint?.close()
-    await postgres.stop()
-  }
-
-  function unaskedExit(): Promise<ProcessExit> {
-    return new Promise(resolve => {
-      postgres.exited.then(exit => {
-        if (!isAsked) resolve(exit)
-      })
-    })
+    faults.clear()
+    const closed = endpoint?.close()
+    sessions.close()
+    await closed
+    await compute.close()
   }
 }
 
-interface StartedCluster {
-  postgres: Postgres
-  password: string
+/** Prepares the cluster; its password is what the URLs carry. */
+async function passwordOf(options: LocalNeonOptions, place: Place, binaries: Binaries): Promise<string> {
+  const { home, cluster, account } = place
+  const serverLog = await openServerLog(join(home, 'postgres.log'))
+  try {
+    const { fsync = true } = options
+    return await prepareCluster({ directory: cluster, binaries, account, serverLog, fsync })
+  } finally {
+    await serverLog.close()
+  }
 }
 
-async function startCluster(
+async function startPostgresIn(
   { fsync = true }: LocalNeonOptions,
   { home, cluster, account }: Place,
   binaries: Binaries
-): Promise<StartedCluster> {
+): Promise<Postgres> {
   const serverLog = await openServerLog(join(home, 'postgres.log'))
   try {
-    const shared = { binaries, account, serverLog, fsync }
-    const password = await prepareCluster({ directory: cluster, ...shared })
-    const postgres = await startPostgres({ home, dataDirectory: dataDirectoryOf(cluster), ...shared })
-    return { postgres, password }
+    const dataDirectory = dataDirectoryOf(cluster)
+    return await startPostgres({ home, dataDirectory, binaries, account, serverLog, fsync })
   } finally {
     // Postgres has a descriptor of its own.
     await serverLog.close()
   }
+}
+
+interface UrlParts {
+  password: string
+  port: number
+  endpoint: string
+  tls: 'off' | 'offered' | 'required'
+}
+
+function urlsOf({ password, port, endpoint, tls }: UrlParts): LocalNeonUrls {
+  const base = `postgresql://${OWNER_ROLE}:${password}@127.0.0.1:${port}/${DATABASE}`
+  const pooled = `${base}?${POOLED_OPTIONS(endpoint)}`
+  if (tls === 'off') return { direct: base, pooled }
+  const secure = { directTls: `${base}?sslmode=require`, pooledTls: `${pooled}&sslmode=require` }
+  return tls === 'offered'
+    ? { direct: base, pooled, ...secure }
+    : { direct: secure.directTls, pooled: secure.pooledTls, ...secure }
+}
+
+/** For clients in other processes; it is no secret. */
+async function keepAuthority(home: string, { ca }: Certificates): Promise<{ pem: string; file: string }> {
+  const file = join(home, 'ca.pem')
+  await writeFile(file, ca)
+  return { pem: ca, file }
 }

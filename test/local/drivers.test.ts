@@ -118,12 +118,16 @@ for (const { name, connect: login, cancel } of DRIVERS) {
     })
 
     t.test('is refused with a wrong password', async t => {
-      await t.rejects(login(t, withUser(neon.url, 'neondb_owner', 'wrong')), { code: '28P01' })
+      await t.rejects(login(t, withUser(neon.url, 'neondb_owner', 'wrong')), {
+        severity: 'ERROR',
+        code: 'XX000',
+        message: "password authentication failed for user 'neondb_owner'"
+      })
     })
 
     t.test('is refused as cloud_admin, whatever the password', async t => {
       await t.rejects(login(t, withUser(neon.url, 'cloud_admin', new URL(neon.url).password)), {
-        code: '28000'
+        message: "password authentication failed for user 'cloud_admin'"
       })
     })
 
@@ -139,20 +143,6 @@ for (const { name, connect: login, cancel } of DRIVERS) {
     })
   })
 }
-
-t.test('passwords are asked for in clear text, as Neon does over WebSocket', async t => {
-  const neon = await start(t)
-  const { hostname, port } = new URL(neon.url)
-  const socket = connect(Number(port), hostname)
-  t.teardown(() => socket.destroy())
-  const startup = Buffer.from('____\0\x03\0\0user\0neondb_owner\0database\0neondb\0\0')
-  startup.writeInt32BE(startup.length)
-
-  socket.write(startup)
-
-  // AuthenticationCleartextPassword: 'R', length 8, code 3.
-  t.strictSame((await once(socket, 'data'))[0], Buffer.from('520000000800000003', 'hex'))
-})
 
 t.test('TLS is not spoken, which an SSLRequest is told', async t => {
   const neon = await start(t)

@@ -114,7 +114,7 @@ t.test('local Neon', async t => {
   t.test('tells when Postgres ends without being asked to', async t => {
     const neon = await start(t)
 
-    process.kill(neon.postgresPid, 'SIGKILL')
+    process.kill(Number(neon.postgresPid), 'SIGKILL')
 
     t.strictSame(await neon.exited, { code: null, signal: 'SIGKILL' })
     await t.rejects(connectPg(t, neon.url))
@@ -137,15 +137,16 @@ t.test('local Neon', async t => {
     const directory = await folder(t)
     await copyCluster(directory)
     const neon = await start(t, { directory })
-    const group = groupOf(neon.postgresPid)
+    const postgresPid = Number(neon.postgresPid)
+    const group = groupOf(postgresPid)
 
     t.equal(neon.close(), neon.close())
     await neon.close()
 
-    await untilGone({ postgresPid: neon.postgresPid, group })
+    await untilGone({ postgresPid, group })
     // The system folder is there when Postgres cannot reach the programs of this project.
     const names = (await readdir(directory)).filter(name => name !== 'system')
-    t.strictSame(names.sort(), ['cluster', 'pg_hba.conf', 'postgres.log'])
+    t.strictSame(names.sort(), ['cluster', 'pg_hba.conf', 'pg_ident.conf', 'postgres.log'])
     await t.rejects(stat(socketDirectoryOf(dataDirectoryOf(join(directory, 'cluster')))), { code: 'ENOENT' })
   })
 

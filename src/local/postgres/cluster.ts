@@ -22,7 +22,7 @@ export interface ClusterOptions {
 
 export const OWNER_ROLE = 'neondb_owner'
 export const DATABASE = 'neondb'
-/** Bootstrap superuser, as on Neon. pg_hba.conf refuses it: single-user mode alone is its way in. */
+/** Bootstrap superuser, as on Neon. The proxy lets nobody in as it. */
 export const SUPERUSER = 'cloud_admin'
 
 const PASSWORD_BYTES = 24

@@ -3,11 +3,11 @@
  * end. It listens on a Unix socket alone.
  */
 import { writeFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { LocalNeonError } from '../failure.ts'
 import type { Binaries } from './binaries.ts'
-import { SUPERUSER } from './cluster.ts'
 import { awaitUnused, readPostmasterFile } from './running.ts'
 import { failedWith, type ServerLog, textOf } from './server-log.ts'
 import { prepareSocketDirectory, SOCKET_PORT, socketDirectoryOf, socketPathOf } from './socket-directory.ts'
@@ -45,8 +45,10 @@ const READABLE_FILE_MODE = 0o644
 /** Postgres loses the race for a lock file, or its socket's folder goes with the one that ends. */
 const COLLISION = /lock file ".*" already exists|could not create lock file ".*": No such file/
 
-// Passwords in clear text, as Neon's proxy asks for them over WebSocket.
-const LOGIN_RULES = `local all,replication ${SUPERUSER} reject\nlocal all,replication all password\n`
+// The proxy has checked who it is, and is let in as anybody; no other user of this machine is let in
+// at all. `all` as the name of a role is any role since Postgres 16.
+const LOGIN_RULES = 'local all,replication all peer map=proxy\n'
+const loginNames = () => `proxy ${userInfo().username} all\n`
 
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   return await attemptStart(options, START_ATTEMPTS)
@@ -57,6 +59,7 @@ async function attemptStart(options: PostgresOptions, attemptsLeft: number): Pro
   const stalePid = await awaitUnused(home, dataDirectory)
   await prepareSocketDirectory(socketDirectoryOf(dataDirectory), account)
   await writeFile(loginRulesOf(options), LOGIN_RULES, { mode: READABLE_FILE_MODE })
+  await writeFile(loginNamesOf(options), loginNames(), { mode: READABLE_FILE_MODE })
   const program = launch(options, stalePid)
   try {
     const pid = await whenReady(options, program)
@@ -93,6 +96,7 @@ function settingsOf(options: PostgresOptions): Record<string, string> {
     unix_socket_directories: socketDirectoryOf(options.dataDirectory),
     unix_socket_permissions: '0700',
     hba_file: loginRulesOf(options),
+    ident_file: loginNamesOf(options),
     ssl: 'off',
     // Neon's, whatever the time zone of this machine is.
     timezone: 'GMT',
@@ -124,4 +128,8 @@ function lateWith(log: ServerLog, deadlineMs: number): LocalNeonError {
 
 function loginRulesOf({ home }: PostgresOptions): string {
   return join(home, 'pg_hba.conf')
+}
+
+function loginNamesOf({ home }: PostgresOptions): string {
+  return join(home, 'pg_ident.conf')
 }

@@ -8,13 +8,19 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { LocalNeonError } from '../failure.ts'
+import { IDENTITY_HEADER } from '../proxy/endpoint.ts'
 import { socketPathOf } from './socket-directory.ts'
 
 /** What a served folder says about its server. */
 export interface Running {
   pid: number
   port: number
+  /** Of the Postgres that runs, or ran last: a sleeping compute has none. */
   postgresPid: number
+  /** What the server answers over HTTP, which no other process does. */
+  identity: string
+  /** Port of the control interface, if there is one. */
+  controlPort?: number
 }
 
 /** A fast shutdown takes well under a second, unless a checkpoint meets a slow disk. */
@@ -22,10 +28,31 @@ const ENDING_DEADLINE_MS = 10_000
 /** A server that was killed a moment ago may still look alive. */
 const DYING_MS = 300
 const POLL_INTERVAL_MS = 25
+const PRIVATE_FILE_MODE = 0o600
+/** A server that answers at all does so at once. */
+const ANSWER_DEADLINE_MS = 1_000
 /** LOCK_FILE_LINE_PM_STATUS, counted from zero. */
 const STATUS_LINE = 7
 
 const run = promisify(execFile)
+
+/** Throws when a local Neon serves the folder, be its compute awake or asleep. */
+export async function refuseIfServed(home: string): Promise<void> {
+  const server = await readRunning(home)
+  if (server && (await isAnswering(server)))
+    throw alreadyRunning(home, `pid ${server.pid} at 127.0.0.1:${server.port}`)
+}
+
+/** A pid alone proves nothing: after a crash another process may have it. */
+async function isAnswering({ port, identity }: Running): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_DEADLINE_MS)
+    const { headers } = await fetch(`http://127.0.0.1:${port}/`, { signal })
+    return headers.get(IDENTITY_HEADER) === identity
+  } catch {
+    return false
+  }
+}
 
 /**
  * Waits until no Postgres has the data folder. Answers the pid in a lock file that now belongs
@@ -51,7 +78,7 @@ export async function awaitUnused(
 }
 
 export async function writeRunning(home: string, running: Running): Promise<void> {
-  await writeFile(runningFileOf(home), `${JSON.stringify(running)}\n`)
+  await writeFile(runningFileOf(home), `${JSON.stringify(running)}\n`, { mode: PRIVATE_FILE_MODE })
 }
 
 export async function removeRunning(home: string): Promise<void> {
@@ -96,7 +123,7 @@ async function commandOf(pid: number): Promise<string> {
   }
 }
 
-async function readRunning(home: string): Promise<Running | undefined> {
+export async function readRunning(home: string): Promise<Running | undefined> {
   try {
     return JSON.parse(await readFile(runningFileOf(home), 'utf8'))
   } catch {

@@ -1,20 +1,35 @@
 /**
- * Owns the one port of Local Neon. The first byte of a connection tells plain Postgres from
- * the WebSocket of Neon's driver; both become a stream of bytes for a session.
+ * Owns the one port of Local Neon. The first byte of a connection tells plain Postgres, the
+ * WebSocket of Neon's driver and TLS apart; all become a stream of bytes for a session.
  */
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+  STATUS_CODES
+} from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { createSecureContext, TLSSocket } from 'node:tls'
 import { WebSocketServer } from 'ws'
 import { ignore, systemCode } from '../failure.ts'
-import type { Session } from './relay.ts'
+import type { Faults } from '../faults/registry.ts'
+import { parseStartup } from '../protocol/startup.ts'
+import type { CertificateFlaw } from './certificates.ts'
+import type { Link, Links } from './link.ts'
 import { createWebSocketStream } from './websocket-stream.ts'
 
 export interface EndpointOptions {
   /** Port at 127.0.0.1; 0 is any free one, and so is one that is taken. */
   port: number
-  /** Called for each client; what it answers is closed with the endpoint. */
-  openSession: (client: Duplex) => Session
+  /** Called for each client that has got so far as to speak the protocol. */
+  onClient: (stream: Duplex, link: Link) => void
+  links: Links
+  faults: Faults
+  /** Key and certificate to serve TLS with; without it there is none. */
+  certificate?: (flaw: CertificateFlaw) => { key: string; cert: string }
+  /** Answered to whoever asks over HTTP which local Neon this is. */
+  identity: string
   /** Time for a client to say what it wants, in milliseconds. @default 15000 */
   greetingDeadlineMs?: number
   /** Time for clients to take their leave on close, in milliseconds. @default 1000 */
@@ -25,7 +40,7 @@ export interface Endpoint {
   port: number
   /** True when the port asked for was taken. */
   portWasTaken: boolean
-  /** Ends every connection. */
+  /** Takes no more clients; resolves when the last connection is gone, which the deadline sees to. */
   close(): Promise<void>
 }
 
@@ -35,19 +50,29 @@ const GREETING_DEADLINE_MS = 15_000
 const CLOSE_DEADLINE_MS = 1_000
 /** A start-up packet begins with its length, which is far below 2^24. */
 const POSTGRES_FIRST_BYTE = 0
+/** The record type of a handshake. */
+const TLS_FIRST_BYTE = 0x16
+/** Length and code, which is all of an SSLRequest. */
+const REQUEST_BYTES = 8
+const TLS_ACCEPTED = 'S'
+export const IDENTITY_HEADER = 'local-neon'
 const REFUSAL =
   'This is a local Neon: connect with a Postgres client or with a WebSocket of the Neon driver\n'
 
 export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> {
   const {
-    openSession,
+    onClient,
+    links,
+    faults,
+    certificate,
+    identity,
     greetingDeadlineMs = GREETING_DEADLINE_MS,
     closeDeadlineMs = CLOSE_DEADLINE_MS
   } = options
-  const sessions = new Set<Session>()
   /** Connections that have not said yet what they want, with the end of their patience. */
-  const greeting = new Map<Duplex, NodeJS.Timeout>()
+  const greeting = new Map<Socket, NodeJS.Timeout>()
   const sockets = new Set<Socket>()
+  const upgrading = new WeakMap<Duplex, { tcp: Socket; link: Link }>()
   const webSockets = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false })
   const http = createHttpServer(refuse).on('upgrade', onUpgrade)
   // Half open: a client may close its side first and still read the answer.
@@ -57,45 +82,91 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
 
   return { port: portOf(server), portWasTaken, close }
 
-  function onConnection(socket: Socket) {
-    sockets.add(socket)
-    const deadline = setTimeout(() => socket.destroy(), greetingDeadlineMs).unref()
-    greeting.set(socket, deadline)
+  function onConnection(tcp: Socket) {
+    sockets.add(tcp)
+    const deadline = setTimeout(() => tcp.destroy(), greetingDeadlineMs).unref()
+    greeting.set(tcp, deadline)
     // Each error is followed by 'close'.
-    socket.on('error', ignore)
-    socket.once('close', () => {
-      endGreeting(socket)
-      sockets.delete(socket)
+    tcp.on('error', ignore)
+    tcp.once('close', () => {
+      endGreeting(tcp)
+      sockets.delete(tcp)
     })
-    socket.once('end', () => greeting.has(socket) && socket.end())
-    socket.once('data', chunk => onFirstChunk(socket, chunk))
+    tcp.once('end', () => greeting.has(tcp) && tcp.end())
+    peek(tcp, 1, ([first]) => {
+      if (first === TLS_FIRST_BYTE && certificate) secure(tcp)
+      else if (first === POSTGRES_FIRST_BYTE && certificate) peek(tcp, REQUEST_BYTES, onRequest)
+      else begin(tcp, tcp)
+    })
+
+    function onRequest(request: Buffer) {
+      if (parseStartup(request).kind !== 'tls-request') return begin(tcp, tcp)
+      tcp.read(REQUEST_BYTES)
+      tcp.write(TLS_ACCEPTED)
+      secure(tcp)
+    }
   }
 
-  function onFirstChunk(socket: Socket, chunk: Buffer) {
-    socket.pause()
-    socket.unshift(chunk)
-    if (chunk.readUInt8() === POSTGRES_FIRST_BYTE) return begin(socket, socket)
-    if (!isLetter(chunk.readUInt8())) return socket.destroy()
-    http.emit('connection', socket)
-    socket.resume()
+  function secure(tcp: Socket) {
+    const socket = new TLSSocket(tcp, {
+      isServer: true,
+      secureContext: createSecureContext(certificate?.(flawToShow())),
+      ALPNProtocols: ['http/1.1', 'postgresql']
+    })
+    socket.on('error', () => tcp.destroy())
+    socket.once('secure', () => begin(tcp, socket))
   }
 
-  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
-    webSockets.handleUpgrade(request, socket, head, webSocket =>
-      begin(socket, createWebSocketStream(webSocket))
-    )
+  function flawToShow(): CertificateFlaw {
+    // Who it is will be known only when TLS has begun.
+    const somebody = { facts: {}, ticket: faults.ticket() }
+    return faults.meet('certificate', somebody)?.flaw ?? 'none'
   }
 
-  function begin(socket: Duplex, client: Duplex) {
-    endGreeting(socket)
-    const session = openSession(client)
-    sessions.add(session)
-    socket.once('close', () => sessions.delete(session))
+  function begin(tcp: Socket, socket: Socket) {
+    peek(socket, 1, ([first = 0]) => {
+      const isPostgres = first === POSTGRES_FIRST_BYTE
+      if (!isPostgres && !isLetter(first)) return tcp.destroy()
+      const link = links.open({
+        tcp,
+        socket,
+        transport: isPostgres ? 'tcp' : 'ws',
+        host: serverNameOf(socket)
+      })
+      if (isPostgres) return admit(tcp, link.stream, link)
+      upgrading.set(link.stream, { tcp, link })
+      http.emit('connection', link.stream)
+    })
   }
 
-  function endGreeting(socket: Duplex) {
-    clearTimeout(greeting.get(socket))
-    greeting.delete(socket)
+  function onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer) {
+    const found = upgrading.get(stream)
+    /* c8 ignore next -- every stream of this server is in there; this tells the compiler */
+    if (found === undefined) return void stream.destroy()
+    const { tcp, link } = found
+    link.host = hostIn(request)
+    const fault = faults.areThere ? faults.meet('upgrade', link) : undefined
+    if (fault?.status === 'never') return
+    if (fault) return void stream.end(answerWith(fault.status))
+    webSockets.handleUpgrade(request, stream, head, webSocket => {
+      link.hangUp = code => webSocket.close(code)
+      admit(tcp, createWebSocketStream(webSocket), link)
+    })
+  }
+
+  function admit(tcp: Socket, stream: Duplex, link: Link) {
+    endGreeting(tcp)
+    onClient(stream, link)
+  }
+
+  function endGreeting(tcp: Socket) {
+    clearTimeout(greeting.get(tcp))
+    greeting.delete(tcp)
+  }
+
+  function refuse(_request: IncomingMessage, response: ServerResponse) {
+    const headers = { connection: 'close', upgrade: 'websocket', 'content-type': 'text/plain' }
+    response.writeHead(426, { ...headers, [IDENTITY_HEADER]: identity }).end(REFUSAL)
   }
 
   function close() {
@@ -106,7 +177,6 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   async function closeAll() {
     const closed = new Promise(resolve => server.close(resolve))
     for (const socket of greeting.keys()) socket.destroy()
-    for (const session of sessions) session.close()
     const deadline = setTimeout(destroyAll, closeDeadlineMs)
     await closed
     clearTimeout(deadline)
@@ -115,6 +185,36 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   function destroyAll() {
     for (const socket of sockets) socket.destroy()
   }
+}
+
+/** Calls back with so many bytes, once they are there; they stay in the socket. */
+function peek(socket: Socket, bytes: number, callback: (bytes: Buffer) => void): void {
+  socket.on('readable', onReadable)
+  onReadable()
+
+  function onReadable() {
+    const chunk: Buffer | null = socket.read(bytes)
+    if (chunk === null) return
+    socket.off('readable', onReadable)
+    socket.unshift(chunk)
+    if (chunk.length === bytes) callback(chunk)
+    // The client has closed its side before it said enough.
+    else socket.destroy()
+  }
+}
+
+function serverNameOf(socket: Socket): string | undefined {
+  const name = socket instanceof TLSSocket ? socket.servername : undefined
+  return typeof name === 'string' ? name : undefined
+}
+
+function hostIn({ headers }: IncomingMessage): string | undefined {
+  const url = `http://${headers.host}`
+  return URL.canParse(url) ? new URL(url).hostname : undefined
+}
+
+function answerWith(status: number): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
 }
 
 /** Listens at the port, or at any free one when it is taken. Answers whether it was. */
@@ -144,11 +244,6 @@ function portOf(server: Server): number {
   /* c8 ignore next -- a server that listens at a host has an address; this tells the compiler */
   if (address === null || typeof address === 'string') throw new TypeError('the server has no port')
   return address.port
-}
-
-function refuse(_request: IncomingMessage, response: ServerResponse) {
-  response.writeHead(426, { connection: 'close', upgrade: 'websocket', 'content-type': 'text/plain' })
-  response.end(REFUSAL)
 }
 
 function isLetter(byte: number): boolean {

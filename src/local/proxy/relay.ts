@@ -11,16 +11,27 @@ export interface Session {
   close(): void
 }
 
+/** Sees what passes, and answers what shall pass in its place. */
+export type Tap = (chunk: Buffer) => Buffer
+
+export interface Taps {
+  toServer: Tap
+  toClient: Tap
+}
+
 /** Time for a client to take in what Postgres said last and to hang up. */
 const LINGER_MS = 2_000
 
-export function relay(client: Duplex, server: Duplex): Session {
+export function relay(
+  client: Duplex,
+  server: Duplex,
+  taps: Taps = { toServer: same, toClient: same }
+): Session {
   // Each error is followed by 'close', which is where the other side is told.
   client.on('error', ignore)
   server.on('error', ignore)
-  client.pipe(server)
-  server.pipe(client)
-  // After pipe(), which pauses a source when its destination closes.
+  forward(client, server, taps.toServer)
+  forward(server, client, taps.toClient)
   client.once('close', onClientClose)
   server.once('close', onServerClose)
 
@@ -39,4 +50,18 @@ export function relay(client: Duplex, server: Duplex): Session {
     client.resume()
     client.end()
   }
+}
+
+/** As pipe() does, without the layers that it has for readers who come and go. */
+function forward(source: Duplex, sink: Duplex, tap: Tap): void {
+  source.on('data', (chunk: Buffer) => {
+    const kept = tap(chunk)
+    if (kept.length > 0 && sink.writable && !sink.write(kept)) source.pause()
+  })
+  sink.on('drain', () => source.resume())
+  source.on('end', () => sink.end())
+}
+
+function same(chunk: Buffer): Buffer {
+  return chunk
 }

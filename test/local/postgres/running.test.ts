@@ -37,7 +37,7 @@ t.test('data folder', async t => {
     const { home, data } = await place(t)
     const postgres = pretend(t, data)
     await lock(data, postgres)
-    await writeRunning(home, { pid: process.pid, port: 54_321, postgresPid: postgres })
+    await writeRunning(home, { pid: process.pid, port: 54_321, postgresPid: postgres, identity: 'x' })
 
     await t.rejects(awaitUnused(home, data), {
       code: 'LOCAL_NEON_ALREADY_RUNNING',
@@ -49,7 +49,12 @@ t.test('data folder', async t => {
     const { home, data } = await place(t)
     const child = pretendChild(t, data)
     await lock(data, Number(child.pid))
-    await writeRunning(home, { pid: spawnSync('true').pid, port: 1, postgresPid: Number(child.pid) })
+    await writeRunning(home, {
+      pid: spawnSync('true').pid,
+      port: 1,
+      postgresPid: Number(child.pid),
+      identity: 'x'
+    })
 
     const free = awaitUnused(home, data)
     child.kill()
@@ -95,7 +100,7 @@ t.test('data folder', async t => {
     const { home, data } = await place(t)
     const postgres = pretend(t, data)
     await lock(data, postgres)
-    await writeRunning(home, { pid: process.pid, port: 1, postgresPid: postgres })
+    await writeRunning(home, { pid: process.pid, port: 1, postgresPid: postgres, identity: 'x' })
 
     await removeRunning(home)
 

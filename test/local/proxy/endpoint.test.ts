@@ -3,7 +3,10 @@ import { connect, createServer, type Socket } from 'node:net'
 import { Duplex, PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
+import { systemClock } from '../../../src/local/clock.ts'
+import { createFaults } from '../../../src/local/faults/registry.ts'
 import { type EndpointOptions, openEndpoint } from '../../../src/local/proxy/endpoint.ts'
+import { createLinks } from '../../../src/local/proxy/link.ts'
 import { relay } from '../../../src/local/proxy/relay.ts'
 import { until, untilStill } from '../fixtures/sandbox.ts'
 
@@ -33,7 +36,7 @@ t.test('endpoint', async t => {
 
   t.test('lets a client that has closed its side read the answer', async t => {
     const late = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done(), final })
-    const { dial } = await open(t, { openSession: client => relay(client, late) })
+    const { dial } = await open(t, { onClient: client => void relay(client, late) })
     const socket = dial()
 
     socket.end(STARTUP)
@@ -79,8 +82,8 @@ t.test('endpoint', async t => {
   })
 
   t.test('holds a fast client back while Postgres does not read', async t => {
-    const lazy = new PassThrough()
-    const { dialWebSocket } = await open(t, { openSession: client => relay(client, stall(lazy)) })
+    const lazy = new Duplex({ read() {}, write() {} })
+    const { dialWebSocket } = await open(t, { onClient: client => void relay(client, lazy) })
     const socket = await dialWebSocket('/v2')
 
     for (let sent = 0; sent < 64; sent++) socket.send(Buffer.alloc(MEGABYTE))
@@ -103,7 +106,7 @@ t.test('endpoint', async t => {
 
   t.test('closes the WebSocket when Postgres closes, after what it says last', async t => {
     const postgres = new PassThrough()
-    const { dialWebSocket } = await open(t, { openSession: client => relay(client, postgres) })
+    const { dialWebSocket } = await open(t, { onClient: client => void relay(client, postgres) })
     const socket = await dialWebSocket('/v2')
     const message = once(socket, 'message')
 
@@ -116,7 +119,7 @@ t.test('endpoint', async t => {
   t.test('ends Postgres when the WebSocket closes or breaks', async t => {
     for (const end of ['close', 'terminate'] as const) {
       const postgres = new PassThrough()
-      const { dialWebSocket } = await open(t, { openSession: client => relay(client, postgres) })
+      const { dialWebSocket } = await open(t, { onClient: client => void relay(client, postgres) })
       const socket = await dialWebSocket('/v2')
 
       socket[end]()
@@ -246,9 +249,7 @@ t.test('endpoint', async t => {
   })
 
   t.test('fails at a port that cannot be', async t => {
-    await t.rejects(openEndpoint({ port: 65_536, openSession: () => ({ close() {} }) }), {
-      code: 'ERR_SOCKET_BAD_PORT'
-    })
+    await t.rejects(open(t, { port: 65_536 }), { code: 'ERR_SOCKET_BAD_PORT' })
   })
 })
 
@@ -296,7 +297,18 @@ t.test('closing endpoint', async t => {
 async function open(t: Test, options: Partial<EndpointOptions> = {}) {
   const received: Buffer[] = []
   let echo: PassThrough | undefined
-  const endpoint = await openEndpoint({ port: 0, openSession, ...options })
+  const faults = createFaults(
+    () => {},
+    () => {}
+  )
+  const endpoint = await openEndpoint({
+    port: 0,
+    onClient: echoTo,
+    links: createLinks(faults, systemClock),
+    faults,
+    identity: 'this one',
+    ...options
+  })
   t.teardown(() => endpoint.close())
   return {
     endpoint,
@@ -307,10 +319,10 @@ async function open(t: Test, options: Partial<EndpointOptions> = {}) {
     ended: () => !!echo?.destroyed
   }
 
-  function openSession(client: Duplex) {
+  function echoTo(client: Duplex) {
     echo = new PassThrough()
     client.on('data', chunk => received.push(chunk))
-    return relay(client, echo)
+    relay(client, echo)
   }
 
   function dial(): Socket {
@@ -327,12 +339,6 @@ async function open(t: Test, options: Partial<EndpointOptions> = {}) {
     await once(socket, 'open')
     return socket
   }
-}
-
-/** A stream that takes in what its buffer holds, and no more. */
-function stall(stream: PassThrough): PassThrough {
-  stream.pipe = destination => destination
-  return stream
 }
 
 function rawSocketOf(socket: WebSocket): Socket {

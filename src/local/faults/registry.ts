@@ -1,0 +1,156 @@
+/**
+ * Owns the faults that are there: whom each is for, how often it was met, and its end.
+ */
+import type { LocalNeonListener } from '../events.ts'
+import { checkFault, type Fault, type FaultOf, type FaultType } from './fault.ts'
+
+/** A fault that is there until it is removed. */
+export interface Injection {
+  readonly id: string
+  readonly fault: Fault
+  /** How many links, logins, commits and so on it has met. */
+  readonly hits: number
+  /** Undoes it: what was held back goes on. Does nothing the second time. */
+  remove(): void
+}
+
+/** What is known of a link; more, once it has logged in. */
+export interface LinkFacts {
+  transport?: 'ws' | 'tcp'
+  endpoint?: string
+  user?: string
+  database?: string
+  applicationName?: string
+}
+
+/** What a fault is matched with: a link keeps its identity, so that a fault for all its time meets it once. */
+export interface Subject {
+  readonly facts: LinkFacts
+  /** From `Faults.ticket()`, when it came. */
+  readonly ticket: number
+}
+
+export interface Faults {
+  /** Throws LOCAL_NEON_FAULT_INVALID. */
+  inject(fault: Fault): Injection
+  list(): Injection[]
+  clear(): void
+  /** The first fault of this type that is for the subject, and that `applies`; counts as met. */
+  meet<T extends FaultType>(
+    type: T,
+    subject: Subject,
+    applies?: (fault: FaultOf<T>) => boolean
+  ): FaultOf<T> | undefined
+  /** All faults of this type that are for the subject as long as they are there; each counts once for it. */
+  holding<T extends FaultType>(type: T, subject: Subject): Array<FaultOf<T>>
+  /** False is the quick answer for all that passes while there is none. */
+  readonly areThere: boolean
+  /** A number for who comes now, to tell new links from those that were there. */
+  ticket(): number
+}
+
+interface Entry extends Injection {
+  hits: number
+  passed: number
+  ticket: number
+  met: WeakSet<Subject>
+}
+
+/** `onChange` is called after a fault has come or gone. */
+export function createFaults(onEvent: LocalNeonListener, onChange: (added?: Fault) => void): Faults {
+  const entries = new Map<string, Entry>()
+  let tickets = 0
+
+  return {
+    inject,
+    list: () => [...entries.values()],
+    clear,
+    meet,
+    holding,
+    ticket,
+    get areThere() {
+      return entries.size > 0
+    }
+  }
+
+  function ticket(): number {
+    tickets += 1
+    return tickets
+  }
+
+  function inject(value: Fault): Injection {
+    const fault = checkFault(value)
+    const number = ticket()
+    const id = `${fault.type}-${number}`
+    const entry = { id, fault, hits: 0, passed: 0, ticket: number, met: new WeakSet<Subject>(), remove }
+    entries.set(id, entry)
+    onChange(fault)
+    return entry
+
+    function remove() {
+      if (entries.delete(id)) onChange()
+    }
+  }
+
+  function clear(): void {
+    entries.clear()
+    onChange()
+  }
+
+  function meet<T extends FaultType>(
+    type: T,
+    subject: Subject,
+    applies: (fault: FaultOf<T>) => boolean = () => true
+  ): FaultOf<T> | undefined {
+    for (const entry of entries.values()) {
+      const fault = asType(entry.fault, type)
+      if (fault && applies(fault) && isFor(entry, subject) && isDue(entry)) {
+        count(entry)
+        return fault
+      }
+    }
+    return undefined
+  }
+
+  function holding<T extends FaultType>(type: T, subject: Subject): Array<FaultOf<T>> {
+    const found: Array<FaultOf<T>> = []
+    for (const entry of entries.values()) {
+      const fault = asType(entry.fault, type)
+      if (!fault || !isFor(entry, subject)) continue
+      if (!entry.met.has(subject)) {
+        if (!isDue(entry)) continue
+        entry.met.add(subject)
+        count(entry)
+      }
+      found.push(fault)
+    }
+    return found
+  }
+
+  function count(entry: Entry): void {
+    entry.hits += 1
+    onEvent({ type: 'fault', fault: entry.fault.type, id: entry.id, hits: entry.hits })
+  }
+}
+
+/** Counts who goes by, for `after`, and says whether the fault is to be met now, for `times`. */
+function isDue(entry: Entry): boolean {
+  const { after = 0, times = Number.POSITIVE_INFINITY } = entry.fault
+  entry.passed += 1
+  return entry.passed > after && entry.hits < times
+}
+
+function isFor({ fault, ticket }: Entry, { facts, ticket: came }: Subject): boolean {
+  if ('links' in fault && fault.links === 'new' && came < ticket) return false
+  if ('links' in fault && fault.links === 'existing' && came > ticket) return false
+  const known = new Map<string, string>(Object.entries(facts))
+  return Object.entries(fault.where ?? {}).every(([name, value]) => known.get(name) === value)
+}
+
+function asType<T extends FaultType>(fault: Fault, type: T): FaultOf<T> | undefined {
+  return isType(fault, type) ? fault : undefined
+}
+
+function isType<T extends FaultType>(fault: Fault, type: T): fault is FaultOf<T> {
+  return fault.type === type
+}

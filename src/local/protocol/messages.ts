@@ -1,0 +1,128 @@
+/**
+ * Owns the messages of the Postgres protocol that the proxy reads and writes itself, as
+ * "Message Formats" in the documentation of PostgreSQL has them.
+ */
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+
+/** Type bytes of the messages that mean something here. */
+export const FRONTEND = {
+  QUERY: 0x51,
+  PARSE: 0x50,
+  EXECUTE: 0x45,
+  FUNCTION_CALL: 0x46,
+  SYNC: 0x53,
+  TERMINATE: 0x58,
+  PASSWORD: 0x70
+} as const
+export const BACKEND = {
+  AUTHENTICATION: 0x52,
+  COMMAND_COMPLETE: 0x43,
+  DATA_ROW: 0x44,
+  ERROR_RESPONSE: 0x45,
+  READY_FOR_QUERY: 0x5a,
+  BACKEND_KEY_DATA: 0x4b
+} as const
+/** Status in ReadyForQuery: no transaction is open. */
+export const IDLE_STATUS = 0x49
+
+export const HEADER_BYTES = 5
+const LENGTH_BYTES = 4
+/** Neon's proxy takes no password message that is longer (proxy/src/stream.rs). */
+const MAX_LOGIN_MESSAGE_BYTES = 512
+/** MAX_STARTUP_PACKET_LENGTH of Postgres, libpq/pqcomm.h. */
+const MAX_STARTUP_BYTES = 10_000
+const MIN_STARTUP_BYTES = 8
+
+export interface Message {
+  type: number
+  body: Buffer
+}
+
+/** The peer has gone, or says what nobody can read. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError'
+}
+
+/** A packet without a type byte, whole, as it begins a connection. */
+export async function readStartupPacket(stream: Duplex): Promise<Buffer> {
+  const length = (await take(stream, LENGTH_BYTES)).readUInt32BE()
+  if (length < MIN_STARTUP_BYTES || length > MAX_STARTUP_BYTES)
+    throw new ProtocolError('a start-up packet of that length is none')
+  const rest = await take(stream, length - LENGTH_BYTES)
+  const packet = Buffer.alloc(length)
+  packet.writeUInt32BE(length)
+  rest.copy(packet, LENGTH_BYTES)
+  return packet
+}
+
+/** One message with a type byte; what comes behind it stays in the stream. */
+export async function readMessage(
+  stream: Duplex,
+  maxBytes: number = MAX_LOGIN_MESSAGE_BYTES
+): Promise<Message> {
+  const header = await take(stream, HEADER_BYTES)
+  const length = header.readUInt32BE(1) - LENGTH_BYTES
+  if (length < 0 || length > maxBytes) throw new ProtocolError('a message of that length is not taken here')
+  return { type: header.readUInt8(), body: length === 0 ? Buffer.alloc(0) : await take(stream, length) }
+}
+
+async function take(stream: Duplex, bytes: number): Promise<Buffer> {
+  for (;;) {
+    const chunk: Buffer | null = stream.read(bytes)
+    if (chunk?.length === bytes) return chunk
+    if (chunk !== null || stream.readableEnded || stream.destroyed)
+      throw new ProtocolError('the peer has gone')
+    await nextChange(stream)
+  }
+}
+
+/** Resolves when there is more to read, or nothing will come any more. */
+async function nextChange(stream: Duplex): Promise<void> {
+  const done = new AbortController()
+  const { signal } = done
+  try {
+    await Promise.race(['readable', 'end', 'close'].map(event => once(stream, event, { signal })))
+  } catch {
+    throw new ProtocolError('the peer has gone')
+  } finally {
+    done.abort()
+  }
+}
+
+export function message(type: number, ...parts: Array<Buffer | string>): Buffer {
+  const body = Buffer.concat(parts.map(part => (typeof part === 'string' ? Buffer.from(part) : part)))
+  const head = Buffer.alloc(HEADER_BYTES)
+  head.writeUInt8(type)
+  head.writeUInt32BE(body.length + LENGTH_BYTES, 1)
+  return Buffer.concat([head, body])
+}
+
+export function authentication(code: number, ...parts: Array<Buffer | string>): Buffer {
+  return message(BACKEND.AUTHENTICATION, int32(code), ...parts)
+}
+
+/** ErrorResponse as Neon's proxy writes each of its own (proxy/src/stream.rs): ERROR, XX000 and the text. */
+export function proxyError(text: string): Buffer {
+  return message(BACKEND.ERROR_RESPONSE, `SERROR\0CXX000\0M${text}\0\0`)
+}
+
+/** The fields of an ErrorResponse by their letter. */
+export function errorFields(body: Buffer): Map<string, string> {
+  const fields = body.toString('utf8').split('\0').filter(Boolean)
+  return new Map(fields.map(field => [field.slice(0, 1), field.slice(1)]))
+}
+
+export function startupPacket(parameters: Iterable<readonly [string, string]>): Buffer {
+  const text = [...parameters].map(([name, value]) => `${name}\0${value}\0`).join('')
+  const body = Buffer.concat([int32(PROTOCOL_3_0), Buffer.from(`${text}\0`)])
+  return Buffer.concat([int32(body.length + LENGTH_BYTES), body])
+}
+
+export const PROTOCOL_3_0 = 0x00_03_00_00
+
+export function int32(value: number): Buffer {
+  const buffer = Buffer.alloc(LENGTH_BYTES)
+  buffer.writeInt32BE(value)
+  return buffer
+}

@@ -1,0 +1,96 @@
+/**
+ * Owns the connections of clients: the network that each has, what is known of it, and the ways
+ * to end it.
+ */
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
+import type { Fault } from '../faults/fault.ts'
+import { isOfNetwork, networkOf } from '../faults/network.ts'
+import type { Faults, LinkFacts, Subject } from '../faults/registry.ts'
+import { createWire } from '../faults/wire.ts'
+
+export interface Link extends Subject {
+  facts: LinkFacts & { transport: 'ws' | 'tcp' }
+  /** The bytes that cross the network; the protocol is spoken on it, or a WebSocket is. */
+  stream: Duplex
+  /** The name that the client used in TLS, or in the Host header. */
+  host: string | undefined
+  isSecure: boolean
+  /** An orderly end, with a close code where there is a WebSocket. */
+  hangUp: (code: number) => void
+  /** A TCP reset. */
+  reset(): void
+}
+
+export interface LinkOptions {
+  /** The connection itself. */
+  tcp: Socket
+  /** What is above its TLS; the same where there is none. */
+  socket: Socket
+  transport: 'ws' | 'tcp'
+  host: string | undefined
+}
+
+export interface Links {
+  /** Throws away who meets a fault right at the beginning; the stream is destroyed then. */
+  open(options: LinkOptions): Link
+  /** To be called when something new is known of a link. */
+  update(link: Link): void
+  /** To be called when a fault has come or gone. */
+  onFaultChange(added?: Fault): void
+}
+
+/** RFC 6455: the server goes away. */
+const GOING_AWAY = 1001
+
+export function createLinks(faults: Faults, clock: Clock): Links {
+  const links = new Map<Link, (network: ReturnType<typeof networkOf>) => void>()
+  return { open, update, onFaultChange }
+
+  function open({ tcp, socket, transport, host }: LinkOptions): Link {
+    const wire = createWire(socket, clock)
+    const link: Link = {
+      facts: { transport },
+      ticket: faults.ticket(),
+      stream: wire.stream,
+      host,
+      isSecure: tcp !== socket,
+      hangUp: () => wire.stream.end(),
+      reset: () => void tcp.resetAndDestroy()
+    }
+    links.set(link, ({ toServer, toClient }) => wire.shape(toServer, toClient))
+    tcp.once('close', () => links.delete(link))
+    if (faults.areThere) {
+      update(link)
+      if (faults.meet('reset', link, ({ links }) => isForNew(links))) link.reset()
+      else if (faults.meet('close', link, ({ links }) => isForNew(links))) link.stream.end()
+    }
+    return link
+  }
+
+  function update(link: Link): void {
+    if (faults.areThere) links.get(link)?.(networkOf(faults, link))
+  }
+
+  function onFaultChange(added?: Fault): void {
+    if (added?.type === 'reset' || added?.type === 'close') endExisting()
+    else if (!added || isOfNetwork(added)) for (const [link, shape] of links) shape(networkOf(faults, link))
+  }
+
+  function endExisting(): void {
+    for (const link of links.keys()) {
+      if (faults.meet('reset', link, ({ links }) => isForExisting(links))) link.reset()
+      const closed = faults.meet('close', link, ({ links }) => isForExisting(links))
+      if (closed) link.hangUp(closed.code ?? GOING_AWAY)
+    }
+  }
+}
+
+function isForNew(links: string | undefined): boolean {
+  return links === 'new' || links === 'all'
+}
+
+function isForExisting(links: string | undefined): boolean {
+  return links !== 'new'
+}

@@ -1,0 +1,80 @@
+/**
+ * Owns the look into what passes: each statement and session counts as activity, and the faults
+ * that act on single messages find theirs.
+ */
+import type { Duplex } from 'node:stream'
+import type { Compute } from '../compute.ts'
+import type { Faults } from '../faults/registry.ts'
+import type { Meter } from '../meter.ts'
+import { createMessageFinder } from '../protocol/message-finder.ts'
+import { BACKEND, FRONTEND } from '../protocol/messages.ts'
+import type { Link } from './link.ts'
+import type { Taps } from './relay.ts'
+
+export interface TapOptions {
+  link: Link
+  backend: Duplex
+  faults: Faults
+  meter: Meter
+  compute: Compute
+}
+
+const COMMIT = /^\s*(?:commit|end)\b/i
+const COMMIT_TAG = 'COMMIT\0'
+const NOTHING = Buffer.alloc(0)
+const NOISE = 0xff
+
+export function createTaps({ link, backend, faults, meter, compute }: TapOptions): Taps {
+  /** Where the bytes under way are cut off, and with them the link. */
+  let cutAt: number | undefined
+  const fromClient = createMessageFinder((type, buffer, start, end, at) => {
+    if (type === FRONTEND.QUERY || type === FRONTEND.EXECUTE) meter.onQuery()
+    if (!faults.areThere || cutAt !== undefined) return
+    if (isCommit(type, buffer, start, end) && faults.meet('commit', link, ({ lose }) => lose === 'request'))
+      cutAt = Math.max(at, 0)
+  })
+  const fromServer = createMessageFinder((type, buffer, start, end, at) => {
+    if (type !== BACKEND.COMMAND_COMPLETE || cutAt !== undefined) return
+    const isTag = buffer.toString('latin1', start, end) === COMMIT_TAG
+    if (isTag && faults.meet('commit', link, ({ lose }) => lose === 'acknowledgement'))
+      cutAt = Math.max(at, 0)
+  })
+  return { toServer, toClient }
+
+  function toServer(chunk: Buffer): Buffer {
+    if (cutAt !== undefined) return NOTHING
+    compute.touch()
+    fromClient.look(chunk)
+    return cutAt === undefined ? chunk : cutOff(chunk)
+  }
+
+  function toClient(chunk: Buffer): Buffer {
+    if (cutAt !== undefined) return NOTHING
+    fromServer.look(chunk)
+    if (cutAt !== undefined) return cutOff(chunk)
+    return faults.areThere ? damaged(chunk) : chunk
+  }
+
+  function cutOff(chunk: Buffer): Buffer {
+    const kept = chunk.subarray(0, cutAt)
+    // After what is kept has been passed on.
+    setImmediate(() => {
+      backend.end()
+      link.reset()
+    })
+    return kept
+  }
+
+  function damaged(chunk: Buffer): Buffer {
+    if (faults.meet('garble', link)) return Buffer.alloc(chunk.length, NOISE)
+    if (faults.meet('truncate', link)) return chunk.subarray(0, chunk.length >> 1)
+    return chunk
+  }
+}
+
+/** As a statement of its own, whichever protocol it comes with. */
+function isCommit(type: number, buffer: Buffer, start: number, end: number): boolean {
+  if (type !== FRONTEND.QUERY && type !== FRONTEND.PARSE) return false
+  const textStart = type === FRONTEND.PARSE ? buffer.indexOf(0, start) + 1 : start
+  return COMMIT.test(buffer.toString('latin1', textStart, end))
+}
