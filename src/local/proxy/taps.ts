@@ -28,12 +28,16 @@ export function createTaps({ link, backend, faults, meter, compute }: TapOptions
   /** Where the bytes under way are cut off, and with them the link. */
   let cutAt: number | undefined
   const fromClient = createMessageFinder((type, buffer, start, end, at) => {
+    // Who leaves has done nothing: it would keep the compute awake for the idle time of a pool.
+    if (type !== FRONTEND.TERMINATE) compute.touch()
     if (type === FRONTEND.QUERY || type === FRONTEND.EXECUTE) meter.onQuery()
     if (!faults.areThere || cutAt !== undefined) return
     if (isCommit(type, buffer, start, end) && faults.meet('commit', link, ({ lose }) => lose === 'request'))
       cutAt = Math.max(at, 0)
   })
   const fromServer = createMessageFinder((type, buffer, start, end, at) => {
+    // The end of a statement is when its session was active last.
+    if (type === BACKEND.READY_FOR_QUERY) compute.touch()
     if (type !== BACKEND.COMMAND_COMPLETE || cutAt !== undefined) return
     const isTag = buffer.toString('latin1', start, end) === COMMIT_TAG
     if (isTag && faults.meet('commit', link, ({ lose }) => lose === 'acknowledgement'))
@@ -43,7 +47,6 @@ export function createTaps({ link, backend, faults, meter, compute }: TapOptions
 
   function toServer(chunk: Buffer): Buffer {
     if (cutAt !== undefined) return NOTHING
-    compute.touch()
     fromClient.look(chunk)
     return cutAt === undefined ? chunk : cutOff(chunk)
   }
