@@ -46,7 +46,7 @@ export async function openControl(neon: Controlled, askedPort: number): Promise<
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     refuseBrowsers(request)
-    const [, name = '', id = ''] = (request.url ?? '').split('/')
+    const [, name = '', id = ''] = String(request.url).split('/')
     if (request.method === 'GET' && name === 'events') return follow(response)
     const handler = routes.get(`${request.method} /${name}`)
     if (handler === undefined)
@@ -134,7 +134,7 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
 function sendError(response: ServerResponse, error: unknown): void {
   if (error instanceof RequestError) send(response, error.status, { message: error.message })
   else if (error instanceof LocalNeonError) send(response, 400, { code: error.code, message: error.message })
-  else send(response, 500, { message: error instanceof Error ? error.message : 'unknown' })
+  else send(response, 500, { message: String(error) })
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
