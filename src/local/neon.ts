@@ -100,7 +100,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
   await awaitUnused(home, dataDirectoryOf(place.cluster))
   const binaries = await prepareBinaries({ source, ...place, log })
   const password = await passwordOf(options, place, binaries)
-  const certificates = tls === 'off' ? undefined : await createCertificates()
+  const certificates = tls === 'off' ? undefined : await createCertificates({ hosts: hostsOf(endpoints) })
 
   const identity = randomUUID()
   const listeners = new Set<LocalNeonListener>()
@@ -247,6 +247,11 @@ async function startPostgresIn(
     // Postgres has a descriptor of its own.
     await serverLog.close()
   }
+}
+
+/** What a client may call an endpoint that is on this machine. */
+function hostsOf(endpoints: readonly string[]): string[] {
+  return endpoints.flatMap(name => [`${name}.localhost`, `${name}-pooler.localhost`])
 }
 
 /** For clients in other processes; it is no secret. */
