@@ -67,14 +67,17 @@ export async function readMessage(
   return { type: header.readUInt8(), body: length === 0 ? Buffer.alloc(0) : await take(stream, length) }
 }
 
+/** Takes all there is and gives back what is too much: a stream with bytes left in it is always readable. */
 async function take(stream: Duplex, bytes: number): Promise<Buffer> {
-  for (;;) {
-    const chunk: Buffer | null = stream.read(bytes)
-    if (chunk?.length === bytes) return chunk
-    if (chunk !== null || stream.readableEnded || stream.destroyed)
-      throw new ProtocolError('the peer has gone')
-    await nextChange(stream)
+  let taken: Buffer = Buffer.alloc(0)
+  while (taken.length < bytes) {
+    const chunk: Buffer | null = stream.read()
+    if (chunk !== null) taken = Buffer.concat([taken, chunk])
+    else if (stream.readableEnded || stream.destroyed) throw new ProtocolError('the peer has gone')
+    else await nextChange(stream)
   }
+  if (taken.length > bytes) stream.unshift(taken.subarray(bytes))
+  return taken.subarray(0, bytes)
 }
 
 /** Resolves when there is more to read, or nothing will come any more. */
