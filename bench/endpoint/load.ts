@@ -48,6 +48,9 @@ export async function runLoad(options: LoadOptions): Promise<Measured> {
     await unlessAborted(Promise.all(idle), stop)
     await unlessAborted(Promise.all(opened.map(session => session.end())), stop)
     return measured
+  } catch (error) {
+    // The reason says more than that something was aborted.
+    throw stop.aborted ? stop.reason : error
   } finally {
     for (const session of opened) session.destroy()
   }
