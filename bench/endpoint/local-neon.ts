@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startLocalNeon } from '../../src/local/neon.ts'
 import { dataDirectoryOf } from '../../src/local/postgres/cluster.ts'
-import { choosePlace } from '../../src/local/postgres/place.ts'
+import { choosePlace, SYSTEM_DIRECTORY } from '../../src/local/postgres/place.ts'
 import { socketPathOf } from '../../src/local/postgres/socket-directory.ts'
-import { SYSTEM_DIRECTORY } from '../../src/local/settings.ts'
+
 import { takeOrders } from './orders.ts'
 
 export interface LocalNeonReady {
