@@ -72,8 +72,6 @@ export function createWire(socket: Socket, clock: Clock): Wire {
   }
 
   function receive(piece: Buffer | null): void {
-    // The socket ends, and then it closes.
-    if (stream.readableEnded) return
     isStreamFull = !stream.push(piece)
     if (isStreamFull) socket.pause()
   }
