@@ -2,7 +2,6 @@
  * Owns the messages of the Postgres protocol that the proxy reads and writes itself, as
  * "Message Formats" in the documentation of PostgreSQL has them.
  */
-import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 
 /** Type bytes of the messages that mean something here. */
@@ -33,6 +32,8 @@ const MAX_LOGIN_MESSAGE_BYTES = 512
 /** MAX_STARTUP_PACKET_LENGTH of Postgres, libpq/pqcomm.h. */
 const MAX_STARTUP_BYTES = 10_000
 const MIN_STARTUP_BYTES = 8
+/** There is more to read, or nothing will come any more. */
+const CHANGES = ['readable', 'end', 'close', 'error']
 
 export interface Message {
   type: number
@@ -67,30 +68,21 @@ export async function readMessage(
   return { type: header.readUInt8(), body: length === 0 ? Buffer.alloc(0) : await take(stream, length) }
 }
 
-/** Takes all there is and gives back what is too much: a stream with bytes left in it is always readable. */
-async function take(stream: Duplex, bytes: number): Promise<Buffer> {
-  let taken: Buffer = Buffer.alloc(0)
-  while (taken.length < bytes) {
-    const chunk: Buffer | null = stream.read()
-    if (chunk !== null) taken = Buffer.concat([taken, chunk])
-    else if (stream.readableEnded || stream.destroyed) throw new ProtocolError('the peer has gone')
-    else await nextChange(stream)
-  }
-  if (taken.length > bytes) stream.unshift(taken.subarray(bytes))
-  return taken.subarray(0, bytes)
-}
+/** Listens all the while: a listener that came again for each part would be called at once, for ever. */
+function take(stream: Duplex, bytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    for (const event of CHANGES) stream.on(event, look)
+    look()
 
-/** Resolves when there is more to read, or nothing will come any more. */
-async function nextChange(stream: Duplex): Promise<void> {
-  const done = new AbortController()
-  const { signal } = done
-  try {
-    await Promise.race(['readable', 'end', 'close'].map(event => once(stream, event, { signal })))
-  } catch {
-    throw new ProtocolError('the peer has gone')
-  } finally {
-    done.abort()
-  }
+    function look() {
+      const chunk: Buffer | null = stream.read(bytes)
+      const isWhole = chunk?.length === bytes
+      if (!isWhole && chunk === null && !stream.readableEnded && !stream.destroyed) return
+      for (const event of CHANGES) stream.off(event, look)
+      if (isWhole) resolve(chunk)
+      else reject(new ProtocolError('the peer has gone'))
+    }
+  })
 }
 
 export function message(type: number, ...parts: Array<Buffer | string>): Buffer {
