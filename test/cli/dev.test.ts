@@ -48,9 +48,12 @@ t.test('npm run dev', async t => {
       first.child.kill('SIGINT')
       t.equal(await first.ended, 0)
 
-      const second = dev(t, env)
-      const again = await fetch(...requestOf(await second.said(/^try +(curl .*)$/m)))
+      const second = dev(t, { ...env, LOCAL_NEON_SUSPEND_AFTER_MS: '300' })
+      const request = requestOf(await second.said(/^try +(curl .*)$/m))
+      await second.said(/^stop[\s\S]*^suspend +idle for long enough$/m)
+      const again = await fetch(...request)
       t.match(await again.json(), { items: [{ title: 'kept' }] })
+      t.match(second.output(), /^suspend [\s\S]*^wake +after \d+ ms$/m)
       t.notMatch(second.output(), /applied/)
 
       second.child.kill('SIGTERM')

@@ -40,6 +40,8 @@ interface OpenSession extends Session {
 
 /** As long as Neon's proxy waits for the start-up packet, and for the password. */
 const LOGIN_DEADLINE_MS = 15_000
+/** As often as Neon's proxy (proxy/src/config.rs). */
+const CONNECT_ATTEMPTS = 5
 
 export function createSessions(options: SessionOptions): Sessions {
   const { compute, faults, links, meter, clock, onEvent } = options
@@ -117,9 +119,16 @@ export function createSessions(options: SessionOptions): Sessions {
   async function openAtCompute(parameters: Map<string, string>, link: Link): Promise<Backend> {
     const limit = faults.areThere && faults.meet('connection-limit', link, fault => open.size >= fault.limit)
     if (limit) throw new Refusal(REFUSALS['too-many-clients'])
-    const { postgres } = await compute.wake()
-    compute.touch()
-    return await openBackend(postgres.socketPath, parameters)
+    for (let attempt = 1; ; attempt += 1) {
+      const { postgres } = await compute.wake()
+      compute.touch()
+      try {
+        return await openBackend(postgres.socketPath, parameters)
+      } catch (error) {
+        // It went to sleep between the two, and is woken again.
+        if (compute.state === 'awake' || attempt === CONNECT_ATTEMPTS) throw error
+      }
+    }
   }
 
   function connectThrough(stream: Duplex, link: Link, backend: Backend, isPooled: boolean): void {
