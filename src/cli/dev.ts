@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { describeEvent } from '../local/events.ts'
 import { openIssuer } from '../local/issuer.ts'
 import { type LocalNeon, startLocalNeon } from '../local/neon.ts'
 import { runService, type Service } from '../local/service.ts'
@@ -47,6 +48,9 @@ async function start() {
 async function startDatabase(settings: LocalSettings): Promise<string> {
   const started = await startLocalNeon({ ...settings, log: say })
   neon = started
+  started.observe(event => {
+    if (event.type === 'suspend' || event.type === 'wake') say(describeEvent(event))
+  })
   if (started.portWasTaken) say(`port ${settings.port} is taken, so the database is at ${started.port}`)
   started.exited.then(() => {
     say('the database ended without being asked to')

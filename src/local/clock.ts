@@ -11,9 +11,19 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** A timer of Node.js that is set for longer fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => performance.now(),
-  sleep: (ms, signal) => sleepOnSystem(ms, undefined, { signal, ref: false })
+  async sleep(ms, signal) {
+    const endMs = performance.now() + ms
+    let leftMs = ms
+    do {
+      await sleepOnSystem(Math.min(leftMs, MAX_TIMER_MS), undefined, { signal, ref: false })
+      leftMs = endMs - performance.now()
+    } while (leftMs > 0)
+  }
 }
 
 /** A clock that runs `factor` times as fast as this machine's: an hour a second at 3600. */

@@ -111,6 +111,7 @@ export function createCompute(options: ComputeOptions): Compute {
     } catch (error) {
       state = 'asleep'
       meter.onAsleep()
+      onEvent({ type: 'wake-failed', message: String(error) })
       throw error
     }
     hasStarted = true

@@ -23,6 +23,8 @@ export type LocalNeonEvent =
   | { type: 'pooling-not-emulated' }
   | { type: 'suspend'; reason: SuspendReason }
   | { type: 'wake'; tookMs: number }
+  /** Postgres did not start, or a fault kept it from that; who waits is refused. */
+  | { type: 'wake-failed'; message: string }
   /** A fault has met somebody; `hits` counts this one in. */
   | { type: 'fault'; fault: FaultType; id: string; hits: number }
 
@@ -41,6 +43,8 @@ export function describeEvent(event: LocalNeonEvent): string {
       return `suspend    ${event.reason === 'idle' ? 'idle for long enough' : 'asked to'}`
     case 'wake':
       return `wake       after ${Math.round(event.tookMs)} ms`
+    case 'wake-failed':
+      return `no wake    ${event.message}`
     case 'fault':
       return `fault      ${event.fault} ${event.id}, hit ${event.hits}`
   }

@@ -15,7 +15,9 @@ const CODES = [
   /** Postgres, or a command that prepares it, ended before it was ready. */
   'LOCAL_NEON_POSTGRES_FAILED',
   /** A fault that does not exist, or a value that it does not take. */
-  'LOCAL_NEON_FAULT_INVALID'
+  'LOCAL_NEON_FAULT_INVALID',
+  /** An option of the start that cannot be. */
+  'LOCAL_NEON_OPTION_INVALID'
 ] as const
 
 export type LocalNeonErrorCode = (typeof CODES)[number]

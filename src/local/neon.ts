@@ -6,16 +6,17 @@ import { randomUUID } from 'node:crypto'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Clock, systemClock } from './clock.ts'
 import { type ComputeState, createCompute } from './compute.ts'
+import { type Control, controlUrl, openControl } from './control.ts'
 import type { LocalNeonEvent, LocalNeonListener } from './events.ts'
 import { ignore } from './failure.ts'
 import { type Fault, refusalText } from './faults/fault.ts'
 import { createFaults, type Injection } from './faults/registry.ts'
 import { type BackendFilter, killBackends } from './kill.ts'
 import { createMeter, type MeterReading } from './meter.ts'
+import { type LocalNeonOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type Binaries, findBinaries, prepareBinaries } from './postgres/binaries.ts'
-import { DATABASE, dataDirectoryOf, OWNER_ROLE, prepareCluster } from './postgres/cluster.ts'
+import { dataDirectoryOf, prepareCluster } from './postgres/cluster.ts'
 import { choosePlace, type Place } from './postgres/place.ts'
 import { type Postgres, startPostgres } from './postgres/postgres.ts'
 import { awaitUnused, refuseIfServed, removeRunning, writeRunning } from './postgres/running.ts'
@@ -27,44 +28,12 @@ import { createLinks } from './proxy/link.ts'
 import { Refusal } from './proxy/refusals.ts'
 import { createSessions } from './proxy/session.ts'
 import { createRoles } from './roles.ts'
-import { SYSTEM_DIRECTORY } from './settings.ts'
+import { type LocalNeonUrls, urlsOf } from './urls.ts'
 
-export interface LocalNeonOptions {
-  /** Folder that keeps everything of this local Neon (data, password). Made when missing. @default a temporary one, removed on close */
-  directory?: string
-  /** Port to listen on at 127.0.0.1; 0 = any free one. When taken, another free one is used. @default 0 */
-  port?: number
-  /** false trades durability on a machine crash for speed: for tests. @default true; false in a temporary directory */
-  fsync?: boolean
-  /** Time without activity after which the compute stops, in ms; 0 = never. @default 300000, as on Neon */
-  suspendAfterMs?: number
-  /** What a wake takes at least, in ms. @default 300: Neon's docs say a few hundred milliseconds */
-  wakeDelayMs?: number
-  /** A wake takes up to so much longer, in ms. @default 100 */
-  wakeJitterMs?: number
-  /** Names of the endpoints; the first is the one of clients that name none. @default ['ep-local'] */
-  endpoints?: readonly [string, ...string[]]
-  /** `offered`: besides connections without; `required`: as on Neon, none without. @default 'off' */
-  tls?: 'off' | 'offered' | 'required'
-  /**
-   * Folder for what lies in `directory` otherwise, when root starts and the user that Postgres
-   * runs as cannot enter `directory`. @default '/var/lib/fastify-neon'
-   */
-  systemDirectory?: string
-  /** The time of idling, waking, latency and the meter. @default the system's */
-  clock?: Clock
-  /** Takes what a person should know about the start. @default nobody */
-  log?: (line: string) => void
-}
-
-export interface LocalNeonUrls {
-  direct: string
-  /** The host of a transaction pooler, which is not emulated: each client has a session. */
-  pooled: string
-  /** With `sslmode=require`, where TLS is spoken. Clients have to trust the file `ca`. */
-  directTls?: string
-  pooledTls?: string
-}
+// What a project needs that has this from a package.
+export { type Clock, scaledClock } from './clock.ts'
+export { LocalNeonError } from './failure.ts'
+export type { BackendFilter, Fault, Injection, LocalNeonEvent, LocalNeonOptions, LocalNeonUrls, MeterReading }
 
 export interface LocalNeon {
   /** The whole postgresql:// URL of database neondb as role neondb_owner: psql, drizzle-kit and the service take it. */
@@ -75,6 +44,8 @@ export interface LocalNeon {
   portWasTaken: boolean
   /** Where TLS is spoken: the certificate of the authority, in PEM, and the file it is in (for NODE_EXTRA_CA_CERTS and sslrootcert). */
   ca?: { pem: string; file: string }
+  /** Where the control interface listens, if it was asked for. */
+  controlUrl?: string
   /** Pid of the postmaster; undefined while the compute sleeps. */
   readonly postgresPid: number | undefined
   readonly state: ComputeState
@@ -100,20 +71,17 @@ export interface LocalNeon {
   close(): Promise<void>
 }
 
-const SUSPEND_AFTER_MS = 300_000
-const WAKE_DELAY_MS = 300
-const WAKE_JITTER_MS = 100
 const FOLDER_MODE = 0o755
-const POOLED_OPTIONS = (endpoint: string) => `options=endpoint%3D${encodeURIComponent(endpoint)}-pooler`
 
 export async function startLocalNeon(options: LocalNeonOptions = {}): Promise<LocalNeon> {
-  if (options.directory !== undefined) return await start(options, options.directory)
+  const resolved = resolveOptions(options)
+  if (options.directory !== undefined) return await start(resolved, options.directory)
   const directory = await mkdtemp(join(tmpdir(), 'local-neon-'))
   const remove = () => rm(directory, { recursive: true, force: true, maxRetries: 3 })
   try {
     // Root's Postgres runs as another user, who has to get in.
     await chmod(directory, FOLDER_MODE)
-    const neon = await start({ fsync: false, ...options }, directory)
+    const neon = await start(resolved, directory)
     const { close } = neon
     return Object.assign(neon, { close: () => close().finally(remove) })
   } catch (error) {
@@ -122,18 +90,8 @@ export async function startLocalNeon(options: LocalNeonOptions = {}): Promise<Lo
   }
 }
 
-async function start(options: LocalNeonOptions, directory: string): Promise<LocalNeon> {
-  const {
-    port: askedPort = 0,
-    suspendAfterMs = SUSPEND_AFTER_MS,
-    wakeDelayMs = WAKE_DELAY_MS,
-    wakeJitterMs = WAKE_JITTER_MS,
-    endpoints = ['ep-local'],
-    tls = 'off',
-    systemDirectory = SYSTEM_DIRECTORY,
-    clock = systemClock,
-    log = ignore
-  } = options
+async function start(options: ResolvedOptions, directory: string): Promise<LocalNeon> {
+  const { suspendAfterMs, wakeDelayMs, wakeJitterMs, endpoints, tls, systemDirectory, clock, log } = options
   const source = await findBinaries()
   const place = await choosePlace({ directory, systemDirectory, log })
   const { home } = place
@@ -142,7 +100,7 @@ async function start(options: LocalNeonOptions, directory: string): Promise<Loca
   await awaitUnused(home, dataDirectoryOf(place.cluster))
   const binaries = await prepareBinaries({ source, ...place, log })
   const password = await passwordOf(options, place, binaries)
-  const certificates = tls === 'off' ? undefined : await createCertificates()
+  const certificates = tls === 'off' ? undefined : await createCertificates({ hosts: hostsOf(endpoints) })
 
   const identity = randomUUID()
   const listeners = new Set<LocalNeonListener>()
@@ -151,6 +109,7 @@ async function start(options: LocalNeonOptions, directory: string): Promise<Loca
   const meter = createMeter(clock)
   const roles = createRoles(() => compute)
   let endpoint: Endpoint | undefined
+  let control: Control | undefined
   let closing: Promise<void> | undefined
   const compute = createCompute({
     start: startCompute,
@@ -179,46 +138,48 @@ async function start(options: LocalNeonOptions, directory: string): Promise<Loca
   try {
     await compute.wake()
     const onClient = sessions.serve
-    endpoint = await openEndpoint({
-      port: askedPort,
-      onClient,
-      links,
-      faults,
-      identity,
-      certificate: certificates?.context
-    })
+    const certificate = certificates?.context
+    endpoint = await openEndpoint({ port: options.port, onClient, links, faults, identity, certificate })
+    const neon = describe(endpoint, certificates && (await keepAuthority(home, certificates)))
+    if (options.controlPort !== undefined) {
+      control = await openControl(neon, options.controlPort)
+      neon.controlUrl = controlUrl(control.port)
+    }
     await record()
+    return neon
   } catch (error) {
     await close()
     throw error
   }
-  const { port, portWasTaken } = endpoint
-  const urls = urlsOf({ password, port, endpoint: endpoints[0], tls })
-  return {
-    url: urls.direct,
-    urls,
-    port,
-    portWasTaken,
-    ...(certificates && { ca: await keepAuthority(home, certificates) }),
-    get postgresPid() {
-      return compute.running?.postgres.pid
-    },
-    get state() {
-      return compute.state
-    },
-    meter: meter.read,
-    suspend: () => compute.suspend(),
-    wake: async () => void (await compute.wake()),
-    inject: faults.inject,
-    faults: faults.list,
-    clearFaults: faults.clear,
-    killBackends: filter => killBackends(compute, filter),
-    observe(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    exited: compute.exited,
-    close
+
+  function describe({ port, portWasTaken }: Endpoint, ca: LocalNeon['ca']): LocalNeon {
+    const urls = urlsOf({ password, port, endpoint: endpoints[0], tls })
+    return {
+      url: urls.direct,
+      urls,
+      port,
+      portWasTaken,
+      ...(ca && { ca }),
+      get postgresPid() {
+        return compute.running?.postgres.pid
+      },
+      get state() {
+        return compute.state
+      },
+      meter: meter.read,
+      suspend: () => compute.suspend(),
+      wake: async () => void (await compute.wake()),
+      inject: faults.inject,
+      faults: faults.list,
+      clearFaults: faults.clear,
+      killBackends: filter => killBackends(compute, filter),
+      observe(listener) {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      },
+      exited: compute.exited,
+      close
+    }
   }
 
   function tell(event: LocalNeonEvent): void {
@@ -240,7 +201,8 @@ async function start(options: LocalNeonOptions, directory: string): Promise<Loca
   }
 
   async function record(postgresPid = compute.running?.postgres.pid ?? 0): Promise<void> {
-    await writeRunning(home, { pid: process.pid, port: endpoint?.port ?? 0, postgresPid, identity })
+    const ports = { port: endpoint?.port ?? 0, controlPort: control?.port }
+    await writeRunning(home, { pid: process.pid, ...ports, postgresPid, identity })
   }
 
   function close() {
@@ -253,6 +215,7 @@ async function start(options: LocalNeonOptions, directory: string): Promise<Loca
     // cannot be removed names a server that is gone, and is ignored.
     await removeRunning(home).catch(ignore)
     faults.clear()
+    await control?.close()
     const closed = endpoint?.close()
     sessions.close()
     await closed
@@ -261,11 +224,10 @@ async function start(options: LocalNeonOptions, directory: string): Promise<Loca
 }
 
 /** Prepares the cluster; its password is what the URLs carry. */
-async function passwordOf(options: LocalNeonOptions, place: Place, binaries: Binaries): Promise<string> {
+async function passwordOf({ fsync }: ResolvedOptions, place: Place, binaries: Binaries): Promise<string> {
   const { home, cluster, account } = place
   const serverLog = await openServerLog(join(home, 'postgres.log'))
   try {
-    const { fsync = true } = options
     return await prepareCluster({ directory: cluster, binaries, account, serverLog, fsync })
   } finally {
     await serverLog.close()
@@ -273,7 +235,7 @@ async function passwordOf(options: LocalNeonOptions, place: Place, binaries: Bin
 }
 
 async function startPostgresIn(
-  { fsync = true }: LocalNeonOptions,
+  { fsync }: ResolvedOptions,
   { home, cluster, account }: Place,
   binaries: Binaries
 ): Promise<Postgres> {
@@ -287,21 +249,9 @@ async function startPostgresIn(
   }
 }
 
-interface UrlParts {
-  password: string
-  port: number
-  endpoint: string
-  tls: 'off' | 'offered' | 'required'
-}
-
-function urlsOf({ password, port, endpoint, tls }: UrlParts): LocalNeonUrls {
-  const base = `postgresql://${OWNER_ROLE}:${password}@127.0.0.1:${port}/${DATABASE}`
-  const pooled = `${base}?${POOLED_OPTIONS(endpoint)}`
-  if (tls === 'off') return { direct: base, pooled }
-  const secure = { directTls: `${base}?sslmode=require`, pooledTls: `${pooled}&sslmode=require` }
-  return tls === 'offered'
-    ? { direct: base, pooled, ...secure }
-    : { direct: secure.directTls, pooled: secure.pooledTls, ...secure }
+/** What a client may call an endpoint that is on this machine. */
+function hostsOf(endpoints: readonly string[]): string[] {
+  return endpoints.flatMap(name => [`${name}.localhost`, `${name}-pooler.localhost`])
 }
 
 /** For clients in other processes; it is no secret. */

@@ -10,7 +10,7 @@ export interface Place {
   /** `localhost`, a name below it, 127.0.0.0/8 or ::1. */
   isLoopback: boolean
   isNeon: boolean
-  /** The first host label ends with `-pooler`, on a Neon host. */
+  /** The first host label ends with `-pooler`, on a Neon host; or, on this machine, the endpoint option does. */
   isPooled: boolean
   /** Such as `ep-cool-darkness-123456`, without `-pooler`. */
   endpointId?: string
@@ -24,13 +24,27 @@ const LOOPBACK = /^(?:(?:.*\.)?localhost|127\.\d+\.\d+\.\d+|::1)$/
 /** All three take `-pooler`: Vercel Postgres is Neon, and neon.build has hosts of the same shape. */
 const NEON_SUFFIXES = ['.neon.tech', '.neon.build', '.postgres.vercel-storage.com']
 const POOLER = '-pooler'
+/** As it stands in a URL, encoded or not. */
+const POOLED_OPTION =
+  /([?&]options=(?:[^&]*?(?:%20|\+))?endpoint(?:%3d|=)[a-z\d-]+?)(?:-pooler)+(?=$|[&%+#])/i
 
-/** Drops `-pooler` from the first host label of a Neon host; any other URL comes back as it is. */
+/**
+ * Drops `-pooler` from the first host label of a Neon host, and from the endpoint option of a
+ * local Neon; any other URL comes back as it is.
+ */
 export function deriveDirectUrl(href: string): string {
-  return href.replace(HOST_OF_URL, (_all, before: string, host: string) => {
-    const { isPooled } = placeOf(host.toLowerCase())
+  let isHere = false
+  const direct = href.replace(HOST_OF_URL, (_all, before: string, host: string) => {
+    const { isPooled, isLoopback } = placeOf(host.toLowerCase())
+    isHere = isLoopback
     return before + (isPooled ? host.replace(/^[^.]+/, withoutPooler) : host)
   })
+  return isHere ? direct.replace(POOLED_OPTION, '$1') : direct
+}
+
+/** Whether `options` names a pooled endpoint, as on this machine, where no host can. */
+export function namesPooledEndpoint(options = ''): boolean {
+  return /(?:^|\s)endpoint=\S+-pooler(?:\s|$)/i.test(options)
 }
 
 /** Also for a host that stands elsewhere, such as the address to listen on; brackets and case do not matter. */

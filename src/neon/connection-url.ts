@@ -3,7 +3,7 @@
  * points. No finding quotes what may be a piece of a password.
  */
 import { createReport, errorsOf, type Finding, type Report } from './connection-findings.ts'
-import { describeNeon, type Place, readPlace } from './connection-host.ts'
+import { describeNeon, namesPooledEndpoint, type Place, readPlace } from './connection-host.ts'
 import {
   asksForTls,
   checkOptions,
@@ -199,6 +199,7 @@ function createConnection({ login, place, port, parameters, href }: Verified): C
     port,
     database,
     user,
+    isPooled: place.isPooled || (place.isLoopback && namesPooledEndpoint(options)),
     secure: !place.isLoopback || asksForTls(parameters),
     ...(options !== undefined && { options }),
     get password() {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { utimes } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { until } from '../helper.ts'
+import { copyCluster } from '../local/fixtures/sandbox.ts'
 import { createDatabase, holdTable, isWaiting } from '../postgres.ts'
 import { isAlive, ROOT, runProgram } from '../processes.ts'
 
@@ -21,6 +22,14 @@ function localSettings(t: Test) {
     LOCAL_NEON_PORT: '0',
     PORT: '0'
   }
+}
+
+/** With a cluster that is there, which a start would make in twice the time. */
+async function preparedSettings(t: Test) {
+  const settings = localSettings(t)
+  mkdirSync(settings.LOCAL_NEON_DIRECTORY)
+  await copyCluster(settings.LOCAL_NEON_DIRECTORY)
+  return settings
 }
 
 function dev(t: Test, env: Record<string, string>) {
@@ -48,9 +57,12 @@ t.test('npm run dev', async t => {
       first.child.kill('SIGINT')
       t.equal(await first.ended, 0)
 
-      const second = dev(t, env)
-      const again = await fetch(...requestOf(await second.said(/^try +(curl .*)$/m)))
+      const second = dev(t, { ...env, LOCAL_NEON_SUSPEND_AFTER_MS: '300' })
+      const request = requestOf(await second.said(/^try +(curl .*)$/m))
+      await second.said(/^stop[\s\S]*^suspend +idle for long enough$/m)
+      const again = await fetch(...request)
       t.match(await again.json(), { items: [{ title: 'kept' }] })
+      t.match(second.output(), /^suspend [\s\S]*^wake +after \d+ ms$/m)
       t.notMatch(second.output(), /applied/)
 
       second.child.kill('SIGTERM')
@@ -59,7 +71,7 @@ t.test('npm run dev', async t => {
   )
 
   t.test('starts the service again when its source changes', async t => {
-    const program = dev(t, localSettings(t))
+    const program = dev(t, await preparedSettings(t))
     await program.said(/^stop/m)
     const now = new Date()
 
@@ -72,7 +84,7 @@ t.test('npm run dev', async t => {
   })
 
   t.test('leaves nothing behind when it is killed', async t => {
-    const program = dev(t, localSettings(t))
+    const program = dev(t, await preparedSettings(t))
     await program.said(/^stop/m)
     const service = Number(await program.said(/"pid":(\d+)/))
 
@@ -107,7 +119,7 @@ t.test('npm run dev', async t => {
     t.teardown(() => taken.close())
     const address = taken.address()
     const port = typeof address === 'object' ? `${address?.port}` : ''
-    const settings = { ...localSettings(t), LOCAL_NEON_PORT: port }
+    const settings = { ...(await preparedSettings(t)), LOCAL_NEON_PORT: port }
     const program = dev(t, settings)
     await program.said(/^stop/m)
     t.match(program.output(), `port ${port} is taken, so the database is at `)

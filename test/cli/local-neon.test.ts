@@ -35,6 +35,33 @@ t.test('npm run db:local', async t => {
     t.match(output(), `Ctrl-C or kill ${child.pid}`)
   })
 
+  t.test('follows with one line for each thing that happens', async t => {
+    const { output, url, directory } = await serve(t)
+    const client = await connectPg(t, url)
+    await client.end()
+
+    const told = await command(t, directory, ['suspend'])
+
+    t.match(told, { code: 0, output: /"state": "asleep"/ })
+    await until('both are told', () => /login .*\n(?:.*\n)*suspend /.test(output()))
+    t.pass('told')
+  })
+
+  t.test('offers TLS when it is asked to, and says what to trust', async t => {
+    const { output } = await serve(t, { LOCAL_NEON_TLS: 'offered' })
+
+    t.match(output(), /wss {6}postgresql:.*sslmode=require\n +NODE_EXTRA_CA_CERTS=\S+ca\.pem\n/)
+  })
+
+  t.test('explains its options and commands, and refuses others', async t => {
+    const directory = await folder(t)
+
+    t.match(await command(t, directory, ['--help']), { code: 0, output: /COMMAND[\s\S]*--tls/ })
+    t.match(await command(t, directory, ['--fast']), { code: 1, complaint: /Unknown option '--fast'/ })
+    t.match(await command(t, directory, ['--port', 'x']), { code: 1, complaint: /LOCAL_NEON_PORT must be/ })
+    t.match(await command(t, directory, ['status']), { code: 1, complaint: /no local Neon serves/ })
+  })
+
   t.test('takes a port of its own when none is asked for', async t => {
     const { output, url } = await serve(t, { LOCAL_NEON_PORT: undefined })
 
@@ -196,6 +223,14 @@ async function run(t: Test, env: NodeJS.ProcessEnv = {}) {
   })
   endWith(t, child, 'SIGTERM')
   return { child, directory, output: collect(child.stdout), complaint: collect(child.stderr) }
+}
+
+async function command(t: Test, directory: string, words: string[]) {
+  const child = spawn(process.execPath, [...COMMAND, ...words], { env: await environment(directory) })
+  endWith(t, child)
+  const [output, complaint] = [collect(child.stdout), collect(child.stderr)]
+  const [code] = await once(child, 'close')
+  return { code, output: output(), complaint: complaint() }
 }
 
 async function environment(directory: string): Promise<NodeJS.ProcessEnv> {

@@ -158,9 +158,9 @@ for (const transport of TRANSPORTS) {
       await nextMessage(hesitant)
       await until('both are waited for', () => deadlines() === 2)
 
-      clock.advance(DEADLINE_MS - 1)
+      await clock.advance(DEADLINE_MS - 1)
       t.equal(deadlines(), 2)
-      clock.advance(1)
+      await clock.advance(1)
 
       for (const stream of [silent, hesitant])
         t.match(await errorOf(stream), { S: 'ERROR', C: 'XX000', M: 'Authentication timed out' })

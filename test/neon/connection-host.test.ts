@@ -1,5 +1,6 @@
 import t from 'tap'
 import { deriveDirectUrl, isLoopbackHost } from '../../src/neon/connection-host.ts'
+import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
 import { DIRECT, POOLED, urlWith } from './connection-strings.ts'
 
 t.test('isLoopbackHost', async t => {
@@ -44,4 +45,37 @@ t.test('deriveDirectUrl', async t => {
     ['keeps what is not a URL', POOLED, POOLED]
   ]
   for (const [title, href, expected] of rows) t.equal(deriveDirectUrl(href), expected, title)
+})
+
+t.test('the pooled endpoint of a local Neon', async t => {
+  const local = (query: string) => `postgresql://u:p@127.0.0.1:54320/db?${query}`
+
+  t.test('has a direct URL without -pooler', async t => {
+    for (const [pooled, direct] of [
+      ['options=endpoint%3Dep-local-pooler', 'options=endpoint%3Dep-local'],
+      ['options=endpoint=ep-local-pooler&sslmode=require', 'options=endpoint=ep-local&sslmode=require'],
+      ['options=-c%20a=b%20endpoint%3Dep-local-pooler', 'options=-c%20a=b%20endpoint%3Dep-local'],
+      ['a=b&options=endpoint%3Dep-local-pooler-pooler', 'a=b&options=endpoint%3Dep-local']
+    ]) {
+      t.equal(deriveDirectUrl(local(pooled ?? '')), local(direct ?? ''))
+    }
+  })
+
+  t.test('is not looked for where it is another word, or elsewhere', async t => {
+    for (const query of ['options=endpoint%3Dep-pooler-local', 'application_name=endpoint%3Dep-pooler']) {
+      t.equal(deriveDirectUrl(local(query)), local(query))
+    }
+    const elsewhere = 'postgresql://u:p@db.example.com/db?options=endpoint%3Dep-local-pooler'
+    t.equal(deriveDirectUrl(elsewhere), elsewhere)
+  })
+
+  t.test('counts as pooled', async t => {
+    for (const [query, isPooled] of [
+      ['options=endpoint%3Dep-local-pooler', true],
+      ['options=endpoint%3Dep-local', false],
+      ['sslmode=require', false]
+    ] as const) {
+      t.equal(verifyConnectionUrl(local(query)).connection?.isPooled, isPooled, query)
+    }
+  })
 })

@@ -12,6 +12,13 @@ const Milliseconds = Type.Number({ minimum: 0, maximum: MAX_MS })
 const BytesPerSecond = Type.Integer({ minimum: 1 })
 const Count = Type.Integer({ minimum: 0 })
 
+/** Those that may stand in a close frame: RFC 6455, 7.4. */
+const CloseCode = Type.Union([
+  Type.Integer({ minimum: 1000, maximum: 1003 }),
+  Type.Integer({ minimum: 1007, maximum: 1014 }),
+  Type.Integer({ minimum: 3000, maximum: 4999 })
+])
+
 const ToWhom = {
   /** Limits the fault to what is known of the link: before a login that is its transport alone. */
   where: Type.Optional(
@@ -69,7 +76,7 @@ export const FaultSchema = Type.Union([
   /** A TCP reset. @default links: 'existing' */
   fault('reset', { links: Links }),
   /** An orderly end: a close frame with this code (of a WebSocket), or a FIN. @default links: 'existing' */
-  fault('close', { code: Type.Optional(Type.Integer({ minimum: 1000, maximum: 4999 })), links: Links }),
+  fault('close', { code: Type.Optional(CloseCode), links: Links }),
   /** The next bytes to the client lose their second half, the frame around them being whole. */
   fault('truncate', {}),
   /** The next bytes to the client become noise, the frame around them being whole. */

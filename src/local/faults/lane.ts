@@ -46,15 +46,19 @@ const SECOND_MS = 1000
 
 interface Held {
   piece: Buffer | null
-  dueMs: number
+  sentMs: number
+  /** From 0 to 1: which part of the jitter is its own. */
+  luck: number
 }
 
 export function createLane({ deliver, onRoom, clock, random = Math.random }: LaneOptions): Lane {
   const queue: Held[] = []
   let shape = OPEN_LANE
   let heldBytes = 0
+  /** When the piece was due that came through last. */
   let lastDueMs = 0
   let isWaiting = false
+  let isClosed = false
   let change = new AbortController()
 
   return {
@@ -69,22 +73,20 @@ export function createLane({ deliver, onRoom, clock, random = Math.random }: Lan
       return shape.isBlocked
     },
     close() {
+      isClosed = true
       queue.length = 0
       change.abort()
     }
   }
 
   function push(piece: Buffer | null): boolean {
+    if (isClosed) return true
     if (queue.length === 0 && shape === OPEN_LANE) {
       deliver(piece)
       return true
     }
-    const bytes = piece?.length ?? 0
-    heldBytes += bytes
-    const arrivesMs = clock.now() + shape.latencyMs + shape.jitterMs * random()
-    // Whatever came before is through first.
-    lastDueMs = Math.max(arrivesMs, lastDueMs) + (bytes / shape.bytesPerSecond) * SECOND_MS
-    queue.push({ piece, dueMs: lastDueMs })
+    heldBytes += piece?.length ?? 0
+    queue.push({ piece, sentMs: clock.now(), luck: random() })
     drain()
     return heldBytes < CAPACITY_BYTES
   }
@@ -92,14 +94,23 @@ export function createLane({ deliver, onRoom, clock, random = Math.random }: Lan
   function drain(): void {
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
       if (shape.isBlocked) return
-      const waitMs = shape === OPEN_LANE ? 0 : next.dueMs - clock.now()
-      if (waitMs > 0) {
-        wait(waitMs)
-        return
+      if (shape !== OPEN_LANE) {
+        const dueMs = dueOf(next)
+        const waitMs = dueMs - clock.now()
+        if (waitMs > 0) return void wait(waitMs)
+        lastDueMs = dueMs
       }
       queue.shift()
       release(next.piece)
     }
+  }
+
+  /** By the network as it is now, not as it was when the piece was sent. */
+  function dueOf({ piece, sentMs, luck }: Held): number {
+    const arrivesMs = sentMs + shape.latencyMs + shape.jitterMs * luck
+    const takesMs = ((piece?.length ?? 0) / shape.bytesPerSecond) * SECOND_MS
+    // Whatever came before is through first.
+    return Math.max(arrivesMs, lastDueMs) + takesMs
   }
 
   function release(piece: Buffer | null): void {

