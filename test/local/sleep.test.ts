@@ -18,9 +18,9 @@ t.test('the compute sleeps', async t => {
     const events = eventsOf(t)
     const pid = Number(neon.postgresPid)
 
-    clock.advance(IDLE_MS - 1)
+    await clock.advance(IDLE_MS - 1)
     t.equal(await isStillAwake(1), true)
-    clock.advance(1)
+    await clock.advance(1)
 
     await untilAsleep(neon)
     t.equal(isGone(pid), true, 'Postgres has really stopped')
@@ -31,7 +31,7 @@ t.test('the compute sleeps', async t => {
   t.test('although sessions are open, since they are idle', async t => {
     for (const { open } of BARE_DRIVERS) await open(t, neon.url).query('SELECT 1')
 
-    clock.advance(IDLE_MS)
+    await clock.advance(IDLE_MS)
 
     await untilAsleep(neon)
     t.pass('they do not keep it awake')
@@ -40,10 +40,10 @@ t.test('the compute sleeps', async t => {
   t.test('the idle time after a session was last used, though it leaves only now', async t => {
     const pool = PG.open(t, neon.url)
     await pool.query('SELECT 1')
-    clock.advance(IDLE_MS - 1)
+    await clock.advance(IDLE_MS - 1)
 
     await pool.end()
-    clock.advance(1)
+    await clock.advance(1)
 
     await untilAsleep(neon)
     t.pass('a leave is no activity')
@@ -71,16 +71,16 @@ t.test('the compute is kept awake', async t => {
     const client = await awakeWith(t)
     const cancelled = t.rejects(client.query('SELECT pg_sleep(600)'), { code: '57014' })
     await until('it runs', async () => (await activeIn(t)) === 1)
-    clock.advance(IDLE_MS)
+    await clock.advance(IDLE_MS)
     t.equal(await isStillAwake(IDLE_MS), true)
 
-    clock.advance(IDLE_MS - 1)
+    await clock.advance(IDLE_MS - 1)
     cancel(neon.url, client)
     await cancelled
-    clock.advance(1)
+    await clock.advance(1)
 
     t.equal(await isStillAwake(IDLE_MS - 1), true)
-    clock.advance(IDLE_MS)
+    await clock.advance(IDLE_MS)
     await untilAsleep(neon)
   })
 
@@ -88,30 +88,30 @@ t.test('the compute is kept awake', async t => {
     const client = await awakeWith(t)
     await client.query('BEGIN')
 
-    clock.advance(IDLE_MS)
+    await clock.advance(IDLE_MS)
     t.equal(await isStillAwake(IDLE_MS), true)
 
     await client.query('COMMIT')
-    clock.advance(IDLE_MS)
+    await clock.advance(IDLE_MS)
     await untilAsleep(neon)
   })
 
   t.test('by a statement', async t => {
     const client = await awakeWith(t)
-    clock.advance(IDLE_MS - 1)
+    await clock.advance(IDLE_MS - 1)
 
     await client.query('SELECT 1')
-    clock.advance(1)
+    await clock.advance(1)
 
     t.equal(await isStillAwake(IDLE_MS - 1), true)
   })
 
   t.test('by a new session, that does nothing', async t => {
     await awakeWith(t)
-    clock.advance(IDLE_MS - 1)
+    await clock.advance(IDLE_MS - 1)
 
     await checkOut(t, PG.open(t, neon.url))
-    clock.advance(1)
+    await clock.advance(1)
 
     t.equal(await isStillAwake(IDLE_MS - 1), true)
   })

@@ -120,9 +120,9 @@ for (const { name, open } of BARE_DRIVERS) {
       const answer = open(t, neon.url).query('SELECT 1 AS one')
       await until('it is waited for', () => clock.sleepingMs.includes(7_000))
 
-      clock.advance(6_999)
+      await clock.advance(6_999)
       t.equal(neon.state, 'waking')
-      clock.advance(1)
+      await clock.advance(1)
 
       t.match(await answer, { rows: [{ one: 1 }] })
       t.equal(slow.hits, 1)
@@ -160,9 +160,9 @@ t.test('a wake takes the delay and up to the jitter longer', async t => {
   await until('it is waited for', () => wakeMs() !== undefined)
   const asked = Number(wakeMs())
 
-  clock.advance(asked - 1)
+  await clock.advance(asked - 1)
   t.equal(neon.state, 'waking')
-  clock.advance(1)
+  await clock.advance(1)
   await woken
 
   t.ok(asked >= DELAY_MS && asked <= DELAY_MS + JITTER_MS, `${asked} ms`)
@@ -174,12 +174,12 @@ t.test('the meter', async t => {
   t.test('counts the time in which Postgres runs or wakes, and none of its sleep', async t => {
     await asleep()
     const before = neon.meter().awakeSeconds
-    clock.advance(3_600_000)
+    await clock.advance(3_600_000)
     t.equal(neon.meter().awakeSeconds, before)
 
     await awake()
     const woken = neon.meter().awakeSeconds
-    clock.advance(10_000)
+    await clock.advance(10_000)
     await neon.suspend()
 
     t.ok(woken - before >= DELAY_MS / 1000, 'the wake counts')
@@ -224,7 +224,7 @@ async function awake(): Promise<void> {
 /** Lets the time of a wake go by, once it is waited for. */
 async function elapse(ms: number): Promise<void> {
   await until('the wake is waited for', () => wakeMs() !== undefined)
-  clock.advance(ms)
+  await clock.advance(ms)
 }
 
 function wakeMs(): number | undefined {
