@@ -235,7 +235,7 @@ t.test('a transaction', async t => {
     await t.rejects(
       db.transaction(tx => tx.insert(notes).values({ body: 'lost' })),
       {
-        code: 'FST_NEON_STATEMENT_FAILED',
+        code: 'FST_NEON_OUT_OF_RESOURCES',
         sqlState: '53100'
       }
     )
