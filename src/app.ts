@@ -7,7 +7,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import * as schema from './db/schema.ts'
 import { SERVER_LIMITS, SOCKET_LIMITS } from './limits.ts'
-import { logWithoutMessage, serializeError } from './log.ts'
+import { LOG_SETTINGS } from './log.ts'
 import authPlugin from './plugins/auth.ts'
 import connectionsPlugin from './plugins/connections.ts'
 import dbPlugin from './plugins/db.ts'
@@ -36,8 +36,7 @@ export async function buildApp({
     logger: {
       level: config.logLevel,
       stream: logStream,
-      serializers: { err: serializeError, error: serializeError },
-      hooks: { logMethod: logWithoutMessage }
+      ...LOG_SETTINGS
     },
     // A request is taken as it is or refused: no member is dropped, no type converted.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
