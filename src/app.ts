@@ -9,6 +9,7 @@ import * as schema from './db/schema.ts'
 import { SERVER_LIMITS, SOCKET_LIMITS } from './limits.ts'
 import { LOG_SETTINGS } from './log.ts'
 import authPlugin from './plugins/auth.ts'
+import { answerClientError } from './plugins/client-error.ts'
 import connectionsPlugin from './plugins/connections.ts'
 import dbPlugin from './plugins/db.ts'
 import errorHandlerPlugin, { sendProblem } from './plugins/error-handler.ts'
@@ -40,7 +41,8 @@ export async function buildApp({
     },
     // A request is taken as it is or refused: no member is dropped, no type converted.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
-    frameworkErrors: sendProblem
+    frameworkErrors: sendProblem,
+    clientErrorHandler: answerClientError
   }).withTypeProvider<TypeBoxTypeProvider>()
   Object.assign(app.server, SOCKET_LIMITS)
   app.removeContentTypeParser('text/plain')

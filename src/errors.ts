@@ -41,6 +41,22 @@ export const KeysUnavailableError = createError(
 export const CursorInvalidError = createError('APP_CURSOR_INVALID', 'the cursor is not one of this list', 400)
 export const TaskNotFoundError = createError('APP_TASK_NOT_FOUND', 'there is no such task', 404)
 export const RouteNotFoundError = createError('APP_ROUTE_NOT_FOUND', 'there is no such route', 404)
+export const MalformedRequestError = createError(
+  'APP_MALFORMED_REQUEST',
+  'what came is not a request of HTTP/1.1',
+  400
+)
+export const RequestTimeoutError = createError(
+  'APP_REQUEST_TIMEOUT',
+  'the request did not come to its end in time',
+  408
+)
+export const HeadersTooLargeError = createError(
+  'APP_HEADERS_TOO_LARGE',
+  'the headers of the request are too large',
+  431
+)
+export const ClosingError = createError('APP_CLOSING', 'the server is closing', 503)
 export const InternalError = createError('APP_INTERNAL', 'the request could not be completed', 500)
 
 /**

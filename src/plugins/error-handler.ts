@@ -5,7 +5,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { InternalError, KeysUnavailableError, RouteNotFoundError } from '../errors.ts'
+import { ClosingError, InternalError, KeysUnavailableError, RouteNotFoundError } from '../errors.ts'
 import { findFailure } from '../neon/failure.ts'
 
 /** RFC 9457. `code` is what a client compares. */
@@ -16,6 +16,8 @@ export interface Problem {
   code: string
   detail: string
 }
+
+export const PROBLEM_TYPE = 'application/problem+json'
 
 const RETRY_AFTER_SECONDS = 1
 
@@ -30,15 +32,16 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   // RFC 6750, section 3.
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   if (isRetryable(error)) reply.header('retry-after', RETRY_AFTER_SECONDS)
-  return reply.code(problem.status).type('application/problem+json').send(problem)
+  return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
 }
 
 /** Where it is certain that nothing was done; otherwise the header would ask for a write to be done twice. */
 function isRetryable(error: unknown): boolean {
-  return error instanceof KeysUnavailableError || (findFailure(error)?.retryable ?? false)
+  const isOfOthers = error instanceof KeysUnavailableError || error instanceof ClosingError
+  return isOfOthers || (findFailure(error)?.retryable ?? false)
 }
 
-function problemOf(error: unknown): Problem {
+export function problemOf(error: unknown): Problem {
   const { code, statusCode, message } = publicError(error)
   return {
     type: 'about:blank',
