@@ -14,6 +14,7 @@ import connectionsPlugin from './plugins/connections.ts'
 import dbPlugin from './plugins/db.ts'
 import errorHandlerPlugin, { sendProblem } from './plugins/error-handler.ts'
 import healthPlugin from './plugins/health.ts'
+import idempotencyPlugin from './plugins/idempotency.ts'
 import taskRoutes from './routes/tasks.ts'
 
 declare module './plugins/db.ts' {
@@ -52,6 +53,7 @@ export async function buildApp({
   await app.register(dbPlugin, { ...config.database, schema })
   await app.register(healthPlugin)
   await app.register(authPlugin, config.auth)
+  await app.register(idempotencyPlugin)
   await app.register(taskRoutes, { prefix: '/tasks' })
   return app
 }

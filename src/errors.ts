@@ -40,6 +40,21 @@ export const KeysUnavailableError = createError(
 )
 export const CursorInvalidError = createError('APP_CURSOR_INVALID', 'the cursor is not one of this list', 400)
 export const TaskNotFoundError = createError('APP_TASK_NOT_FOUND', 'there is no such task', 404)
+export const IdempotencyKeyInvalidError = createError(
+  'APP_IDEMPOTENCY_KEY_INVALID',
+  'the Idempotency-Key is not a string of 1 to 255 printable ASCII characters',
+  400
+)
+export const IdempotencyKeyInUseError = createError(
+  'APP_IDEMPOTENCY_KEY_IN_USE',
+  'a request with this Idempotency-Key is being carried out',
+  409
+)
+export const IdempotencyKeyReusedError = createError(
+  'APP_IDEMPOTENCY_KEY_REUSED',
+  'this Idempotency-Key was used for another request',
+  422
+)
 export const RouteNotFoundError = createError('APP_ROUTE_NOT_FOUND', 'there is no such route', 404)
 export const MalformedRequestError = createError(
   'APP_MALFORMED_REQUEST',

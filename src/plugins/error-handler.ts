@@ -5,7 +5,13 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { ClosingError, InternalError, KeysUnavailableError, RouteNotFoundError } from '../errors.ts'
+import {
+  ClosingError,
+  IdempotencyKeyInUseError,
+  InternalError,
+  KeysUnavailableError,
+  RouteNotFoundError
+} from '../errors.ts'
 import { findFailure } from '../neon/failure.ts'
 
 /** RFC 9457. `code` is what a client compares. */
@@ -31,14 +37,19 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
   // RFC 6750, section 3.
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-  if (isRetryable(error)) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (mayRepeat(error, request)) reply.header('retry-after', RETRY_AFTER_SECONDS)
   return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
 }
 
-/** Where it is certain that nothing was done; otherwise the header would ask for a write to be done twice. */
-function isRetryable(error: unknown): boolean {
-  const isOfOthers = error instanceof KeysUnavailableError || error instanceof ClosingError
-  return isOfOthers || (findFailure(error)?.retryable ?? false)
+/** Where it is certain that nothing was done, or a key makes sure that it is done once; otherwise the header would ask for a write to be done twice. */
+function mayRepeat(error: unknown, { idempotencyKey }: FastifyRequest): boolean {
+  const isOfOthers =
+    error instanceof KeysUnavailableError ||
+    error instanceof ClosingError ||
+    error instanceof IdempotencyKeyInUseError
+  const failure = findFailure(error)
+  const isDoneOnce = failure?.kind === 'commitOutcomeUnknown' && idempotencyKey !== undefined
+  return isOfOthers || isDoneOnce || (failure?.retryable ?? false)
 }
 
 export function problemOf(error: unknown): Problem {
