@@ -1,9 +1,8 @@
 import { inspect } from 'node:util'
 import { DatabaseError } from '@neondatabase/serverless'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
-import fc from 'fast-check'
 import t from 'tap'
-import { DATABASE_FAILURES, type FailureKind } from '../../src/errors.ts'
+import type { FailureKind } from '../../src/errors.ts'
 import {
   DatabaseFailure,
   describeFailure,
@@ -12,148 +11,13 @@ import {
   isAnswerOfServer,
   toFailure
 } from '../../src/neon/failure.ts'
-import {
-  CAUSE_BY_DRIVER_MESSAGE,
-  CAUSE_BY_MESSAGE,
-  CAUSE_BY_SQLSTATE,
-  CAUSE_BY_SYSTEM_CODE,
-  type FailureCause,
-  KIND_BY_CAUSE
-} from '../../src/neon/failure-table.ts'
-
-function serverError(code: string, message = 'server text', severity = 'ERROR') {
-  return Object.assign(new DatabaseError(message, message.length, 'error'), { code, severity })
-}
-
-function systemError(code: string) {
-  return Object.assign(new Error(`connect ${code}`), { code })
-}
-
-/** As the driver passes it on: no Error, and the real one inside. */
-function errorEvent(error: Error) {
-  return { type: 'error', target: {}, error, message: error.message }
-}
+import { errorEvent, serverError, systemError } from './thrown-errors.ts'
 
 const SECRET = 'row-content-4711'
-const PHASES = ['connect', 'begin', 'statement', 'commit'] as const
-const RANKS = ['nothing', 'transaction', 'anything']
-
 /** What a console makes of an error, and JSON. */
 function printed(error: Error) {
   return [inspect(error, { depth: 9 }), JSON.stringify(error)].join('\n')
 }
-
-interface Spoken {
-  title: string
-  reason: string
-  cause: FailureCause
-  error: unknown
-}
-
-const spoken = (reason: string, cause: FailureCause, text: string): Spoken[] => [
-  { title: `${text} (XX000)`, reason, cause, error: serverError('XX000', text) },
-  { title: `${text} (08P01)`, reason, cause, error: serverError('08P01', text) }
-]
-const driver = (reason: string, cause: FailureCause, text: string): Spoken => ({
-  title: text,
-  reason,
-  cause,
-  error: new Error(text)
-})
-
-/** Word for word as Neon's proxy, PgBouncer, Postgres, the driver and ws say it. */
-const SPOKEN: Spoken[] = [
-  ...spoken('password', 'refused', "password authentication failed for user 'x'"),
-  ...spoken('password', 'refused', 'malformed password message'),
-  ...spoken('endpoint-not-found', 'refused', 'Control plane request failed: endpoint cannot be found'),
-  ...spoken('endpoint-disabled', 'refused', 'Control plane request failed: endpoint is disabled'),
-  ...spoken('endpoint-not-named', 'refused', 'Endpoint ID is not specified.'),
-  ...spoken('endpoint-not-named', 'refused', 'Inconsistent project name inferred from SNI and options'),
-  ...spoken(
-    'quota',
-    'refused',
-    'Control plane request failed: endpoint is temporarily unavailable. Check your quotas and/or contact our support'
-  ),
-  ...spoken('quota', 'refused', 'Your account or project has exceeded the compute time quota.'),
-  ...spoken('quota', 'refused', 'You have exceeded the limit of concurrently active endpoints.'),
-  ...spoken(
-    'address-not-allowed',
-    'refused',
-    'This IP address 192.0.2.1 is not allowed to connect to this endpoint.'
-  ),
-  ...spoken('address-not-allowed', 'refused', 'blocked network'),
-  ...spoken('role-protected', 'refused', 'role x is protected'),
-  ...spoken('startup-parameter', 'refused', 'unsupported startup parameter: options'),
-  ...spoken('authentication-method', 'refused', 'unsupported authentication method'),
-  ...spoken('no-such-database-or-role', 'refused', 'database "x" does not exist'),
-  ...spoken('no-such-database-or-role', 'refused', 'no such database: x'),
-  ...spoken('not-permitted', 'refused', 'permission denied for database "x"'),
-  ...spoken('not-permitted', 'refused', 'role "x" is not permitted to log in'),
-  ...spoken('too-many-sessions', 'crowded', 'Too many connections attempts'),
-  ...spoken('too-many-sessions', 'crowded', 'Too many connections to this endpoint. Please try again later.'),
-  ...spoken('too-many-sessions', 'crowded', 'Failed to acquire permit to connect to the database.'),
-  ...spoken('too-many-sessions', 'crowded', 'sorry, too many clients already'),
-  ...spoken('too-many-sessions', 'crowded', 'remaining connection slots are reserved for superusers'),
-  ...spoken('too-many-sessions', 'crowded', 'no more connections allowed (max_client_conn)'),
-  ...spoken('compute-waking', 'waking', "Couldn't connect to compute node"),
-  ...spoken('compute-waking', 'waking', 'the database system is starting up'),
-  ...spoken('control-plane', 'waking', 'Control plane request failed'),
-  ...spoken('server-gone', 'link', 'server conn crashed?'),
-  ...spoken('server-gone', 'link', 'terminating connection due to administrator command'),
-  driver('no-answer', 'silence', 'Query read timeout'),
-  driver('no-answer', 'silence', 'timeout exceeded when trying to connect'),
-  driver('connection-ended', 'link', 'Connection terminated unexpectedly'),
-  driver('connection-ended', 'link', 'Client has encountered a connection error and is not queryable'),
-  driver('upgrade-refused', 'refused', 'Unexpected server response: 404'),
-  driver('upgrade-failed', 'link', 'Unexpected server response: 503')
-]
-
-const SYSTEM_CODES: [string, FailureCause][] = [
-  ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH'].map(
-    (code): [string, FailureCause] => [code, 'link']
-  ),
-  ['ENETUNREACH', 'link'],
-  ['UND_ERR_SOCKET', 'link'],
-  ['WS_ERR_INVALID_OPCODE', 'link'],
-  ...[
-    'CERT_HAS_EXPIRED',
-    'CERT_NOT_YET_VALID',
-    'DEPTH_ZERO_SELF_SIGNED_CERT',
-    'SELF_SIGNED_CERT_IN_CHAIN',
-    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-    'ERR_TLS_CERT_ALTNAME_INVALID'
-  ].map((code): [string, FailureCause] => [code, 'refused'])
-]
-
-const phase = fc.constantFrom(...PHASES)
-const anyCode = fc.oneof(
-  fc.constantFrom(...Object.keys(CAUSE_BY_SQLSTATE), 'XX000', undefined),
-  fc.string({ minLength: 5, maxLength: 5 })
-)
-const databaseError = fc
-  .record({
-    code: anyCode,
-    message: fc.constantFrom('x', ...SPOKEN.map(({ title }) => title)),
-    severity: fc.constantFrom('ERROR', 'FATAL', 'PANIC', undefined)
-  })
-  .map(({ code, message, severity }) =>
-    Object.assign(new DatabaseError(message, 1, 'error'), { code, severity })
-  )
-const plainError = fc.oneof(
-  fc.constantFrom(...SYSTEM_CODES.map(([code]) => systemError(code))),
-  fc.constantFrom(...SPOKEN.map(({ title }) => new Error(title))),
-  fc.constant(new TypeError('Invalid URL')),
-  databaseError
-)
-/** What may come out of a catch: errors, errors in errors, events, and anything else. */
-const thrown = fc.oneof(
-  plainError,
-  plainError.map(errorEvent),
-  fc.tuple(plainError, plainError).map(([error, cause]) => Object.assign(error, { cause })),
-  plainError.map(error => new DrizzleQueryError('', [], error)),
-  fc.anything({ withNullPrototype: true, withDate: true })
-)
 
 const ROWS: { title: string; error: unknown; phase: FailurePhase; kind: FailureKind }[] = [
   {
@@ -455,115 +319,6 @@ t.test('a failure', async t => {
 
     t.equal(toFailure(circle, 'statement').kind, 'statement')
     t.equal(toFailure(circle, 'connect').kind, 'connectFailed')
-  })
-})
-
-t.test('the table of failures', async t => {
-  t.test('answers for every SQLSTATE, message and code in it, in every phase', async t => {
-    for (const phase of PHASES) {
-      for (const [code, cause] of Object.entries(CAUSE_BY_SQLSTATE))
-        t.equal(toFailure(serverError(code), phase).kind, KIND_BY_CAUSE[cause][phase], `${code} at ${phase}`)
-      for (const { title, error, cause } of SPOKEN)
-        t.equal(toFailure(error, phase).kind, KIND_BY_CAUSE[cause][phase], `${title} at ${phase}`)
-      for (const [code, cause] of SYSTEM_CODES)
-        t.equal(
-          toFailure(errorEvent(systemError(code)), phase).kind,
-          KIND_BY_CAUSE[cause][phase],
-          `${code} at ${phase}`
-        )
-    }
-  })
-
-  t.test('has no rule without an example, and names each reason once', async t => {
-    const rules = [...CAUSE_BY_MESSAGE, ...CAUSE_BY_DRIVER_MESSAGE]
-    t.strictSame(
-      [...new Set(SPOKEN.map(({ reason }) => reason))].sort(),
-      rules.map(({ reason }) => reason).sort()
-    )
-    for (const { title, reason, error } of SPOKEN) t.equal(toFailure(error, 'connect').reason, reason, title)
-    for (const { pattern } of CAUSE_BY_SYSTEM_CODE)
-      t.ok(
-        SYSTEM_CODES.some(([code]) => pattern.test(code)),
-        `${pattern}`
-      )
-  })
-
-  t.test('never takes what is not known for something to retry', async t => {
-    for (const phase of PHASES) {
-      for (const unknown of [undefined, 'text', new Error('x'), serverError('ZZ999'), serverError('XX000')])
-        t.equal(toFailure(unknown, phase).repeatable, 'nothing', `${phase}`)
-      t.equal(DATABASE_FAILURES[KIND_BY_CAUSE.unknown[phase]].repeatable, 'nothing')
-    }
-  })
-
-  t.test('says of a connect that fails only what may be said when nothing was executed', async t => {
-    const kinds = ['refused', 'waking', 'crowded', 'unreachable', 'connectFailed', 'outOfResources']
-    for (const cause of Object.values(KIND_BY_CAUSE)) t.ok(kinds.includes(cause.connect), cause.connect)
-  })
-
-  t.test('retries a connect for what passes, and never for what does not', async t => {
-    for (const code of [
-      '08000',
-      '08001',
-      '08003',
-      '08004',
-      '08006',
-      '53300',
-      '53400',
-      '57P01',
-      '57P02',
-      '57P03'
-    ])
-      t.equal(toFailure(serverError(code, 'x', 'FATAL'), 'connect').retryable, true, code)
-    for (const code of ['28P01', '28000', '3D000', '42501', '0A000', '08P01', '57P04'])
-      t.equal(toFailure(serverError(code, 'x', 'FATAL'), 'connect').retryable, false, code)
-  })
-})
-
-t.test('any value whatever', async t => {
-  t.test('has a kind, in every phase, and never throws', async () => {
-    fc.assert(
-      fc.property(thrown, phase, (value, at) => toFailure(value, at).kind in DATABASE_FAILURES),
-      { numRuns: 1000 }
-    )
-  })
-
-  t.test('may be repeated less the further the work had got', async () => {
-    const rank = (value: unknown, at: FailurePhase) => RANKS.indexOf(toFailure(value, at).repeatable)
-    fc.assert(
-      fc.property(
-        thrown,
-        value =>
-          rank(value, 'begin') >= rank(value, 'statement') &&
-          rank(value, 'statement') >= rank(value, 'commit')
-      ),
-      { numRuns: 1000 }
-    )
-  })
-
-  t.test('has the same kind when Drizzle or the driver has wrapped it', async () => {
-    fc.assert(
-      fc.property(databaseError, phase, (error, at) => {
-        const { kind } = toFailure(error, at)
-        return (
-          toFailure(new DrizzleQueryError('', [], error), at).kind === kind &&
-          toFailure(new Error('timeout exceeded when trying to connect', { cause: error }), at).kind === kind
-        )
-      })
-    )
-  })
-
-  t.test('shows none of its words in what is printed of the failure', async () => {
-    const secretive = fc.record({
-      code: anyCode,
-      message: fc.constant(`${SECRET} password authentication failed`)
-    })
-    fc.assert(
-      fc.property(secretive, phase, ({ code, message }, at) => {
-        const error = Object.assign(serverError(code ?? '', message), { detail: SECRET, hint: SECRET })
-        return !printed(toFailure(new DrizzleQueryError(SECRET, [SECRET], error), at)).includes(SECRET)
-      })
-    )
   })
 })
 
