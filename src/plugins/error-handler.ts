@@ -48,7 +48,8 @@ function mayRepeat(error: unknown, { idempotencyKey }: FastifyRequest): boolean 
     error instanceof ClosingError ||
     error instanceof IdempotencyKeyInUseError
   const failure = findFailure(error)
-  const isDoneOnce = failure?.kind === 'commitOutcomeUnknown' && idempotencyKey !== undefined
+  const isDoneOnce =
+    idempotencyKey !== undefined && (failure?.kind === 'commitOutcomeUnknown' || failure?.kind === 'lost')
   return isOfOthers || isDoneOnce || (failure?.retryable ?? false)
 }
 

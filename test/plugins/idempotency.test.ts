@@ -156,7 +156,11 @@ t.test('a request that is repeated under its key', async t => {
       "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fastify-neon' and wait_event_type = 'Lock' and datname = current_database()",
       databaseUrl
     )
-    t.match(await first, { status: 503, code: 'FST_NEON_CONNECTION_LOST' })
+    t.match(await first, {
+      status: 503,
+      code: 'FST_NEON_CONNECTION_LOST',
+      headers: { 'retry-after': '1' }
+    })
     await release()
     const second = await send('POST', '/tasks', { title: 'once' }, { key: KEY })
 
