@@ -7,12 +7,14 @@ import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import * as schema from './db/schema.ts'
 import { SERVER_LIMITS, SOCKET_LIMITS } from './limits.ts'
-import { logWithoutMessage, serializeError } from './log.ts'
+import { LOG_SETTINGS } from './log.ts'
 import authPlugin from './plugins/auth.ts'
+import { answerClientError } from './plugins/client-error.ts'
 import connectionsPlugin from './plugins/connections.ts'
 import dbPlugin from './plugins/db.ts'
 import errorHandlerPlugin, { sendProblem } from './plugins/error-handler.ts'
 import healthPlugin from './plugins/health.ts'
+import idempotencyPlugin from './plugins/idempotency.ts'
 import taskRoutes from './routes/tasks.ts'
 
 declare module './plugins/db.ts' {
@@ -36,12 +38,12 @@ export async function buildApp({
     logger: {
       level: config.logLevel,
       stream: logStream,
-      serializers: { err: serializeError, error: serializeError },
-      hooks: { logMethod: logWithoutMessage }
+      ...LOG_SETTINGS
     },
     // A request is taken as it is or refused: no member is dropped, no type converted.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
-    frameworkErrors: sendProblem
+    frameworkErrors: sendProblem,
+    clientErrorHandler: answerClientError
   }).withTypeProvider<TypeBoxTypeProvider>()
   Object.assign(app.server, SOCKET_LIMITS)
   app.removeContentTypeParser('text/plain')
@@ -51,6 +53,7 @@ export async function buildApp({
   await app.register(dbPlugin, { ...config.database, schema })
   await app.register(healthPlugin)
   await app.register(authPlugin, config.auth)
+  await app.register(idempotencyPlugin)
   await app.register(taskRoutes, { prefix: '/tasks' })
   return app
 }

@@ -40,16 +40,53 @@ export const KeysUnavailableError = createError(
 )
 export const CursorInvalidError = createError('APP_CURSOR_INVALID', 'the cursor is not one of this list', 400)
 export const TaskNotFoundError = createError('APP_TASK_NOT_FOUND', 'there is no such task', 404)
+export const IdempotencyKeyInvalidError = createError(
+  'APP_IDEMPOTENCY_KEY_INVALID',
+  'the Idempotency-Key is not a string of 1 to 255 printable ASCII characters',
+  400
+)
+export const IdempotencyKeyInUseError = createError(
+  'APP_IDEMPOTENCY_KEY_IN_USE',
+  'a request with this Idempotency-Key is being carried out',
+  409
+)
+export const IdempotencyKeyReusedError = createError(
+  'APP_IDEMPOTENCY_KEY_REUSED',
+  'this Idempotency-Key was used for another request',
+  422
+)
 export const RouteNotFoundError = createError('APP_ROUTE_NOT_FOUND', 'there is no such route', 404)
+export const MalformedRequestError = createError(
+  'APP_MALFORMED_REQUEST',
+  'what came is not a request of HTTP/1.1',
+  400
+)
+export const RequestTimeoutError = createError(
+  'APP_REQUEST_TIMEOUT',
+  'the request did not come to its end in time',
+  408
+)
+export const HeadersTooLargeError = createError(
+  'APP_HEADERS_TOO_LARGE',
+  'the headers of the request are too large',
+  431
+)
+export const ClosingError = createError('APP_CLOSING', 'the server is closing', 503)
 export const InternalError = createError('APP_INTERNAL', 'the request could not be completed', 500)
+
+/**
+ * What may be run again after a failure without the risk that it happens twice.
+ * `anything`: it is certain that nothing was done. `transaction`: a transaction as a whole,
+ * which was rolled back, and not a statement on its own. `nothing`: neither, or it would not help.
+ */
+export type Repeatable = 'anything' | 'transaction' | 'nothing'
 
 export interface FailureDefinition {
   code: `FST_NEON_${string}`
   /** Fixed text: never a URL, a parameter, a row or the server's own words. */
   message: string
   statusCode: number
-  /** True when the same work may be run again without being asked: it is certain that none of it happened. */
-  retryable: boolean
+  repeatable: Repeatable
 }
 
 /** What can go wrong between `fastify.db` and the database; `neon/failure.ts` sorts errors into these. */
@@ -59,49 +96,77 @@ export const DATABASE_FAILURES = {
     code: 'FST_NEON_UNREACHABLE',
     message: 'the database cannot be reached',
     statusCode: 503,
-    retryable: true
+    repeatable: 'anything'
   },
-  /** The login was refused for a reason that trying again does not change. */
-  refused: {
-    code: 'FST_NEON_REFUSED',
-    message: 'the database refuses the login',
+  /** The compute or the server is on its way up. */
+  waking: {
+    code: 'FST_NEON_WAKING',
+    message: 'the database is starting',
     statusCode: 503,
-    retryable: false
+    repeatable: 'anything'
+  },
+  /** The server has as many sessions as it takes. */
+  crowded: {
+    code: 'FST_NEON_TOO_MANY_SESSIONS',
+    message: 'the database takes no more connections',
+    statusCode: 503,
+    repeatable: 'anything'
   },
   /** No client of the pool became free in time, or too many already wait for one. */
   exhausted: {
     code: 'FST_NEON_EXHAUSTED',
     message: 'no database connection became free in time',
     statusCode: 503,
-    retryable: true
+    repeatable: 'anything'
+  },
+  /** The login was refused for a reason that trying again does not change. */
+  refused: {
+    code: 'FST_NEON_REFUSED',
+    message: 'the database refuses the login',
+    statusCode: 503,
+    repeatable: 'nothing'
+  },
+  /** No connection could be made, for a reason that is not known, so that a retry may never help. */
+  connectFailed: {
+    code: 'FST_NEON_CONNECT_FAILED',
+    message: 'no connection to the database could be made',
+    statusCode: 503,
+    repeatable: 'nothing'
   },
   /** The pool has ended. */
   closed: {
     code: 'FST_NEON_CLOSED',
     message: 'the database pool has ended',
     statusCode: 503,
-    retryable: false
+    repeatable: 'nothing'
   },
-  /** The link broke while a statement ran; whether it took effect is not known. */
+  /** The link broke while a statement ran; whether it took effect is not known, unless it was in a transaction. */
   lost: {
     code: 'FST_NEON_CONNECTION_LOST',
     message: 'the connection to the database was lost during a statement',
     statusCode: 503,
-    retryable: false
+    repeatable: 'transaction'
   },
   /** No answer within the statement deadline. */
   timeout: {
     code: 'FST_NEON_STATEMENT_TIMEOUT',
     message: 'the database did not answer a statement in time',
     statusCode: 503,
-    retryable: false
+    repeatable: 'nothing'
+  },
+  /** Disk, memory or sessions of the server are used up; hammering makes it worse. */
+  outOfResources: {
+    code: 'FST_NEON_OUT_OF_RESOURCES',
+    message: 'the database is out of resources',
+    statusCode: 503,
+    repeatable: 'nothing'
   },
   /** A statement was sent on a transaction that has ended: somebody did not wait for it. */
   transactionOver: {
     code: 'FST_NEON_TRANSACTION_OVER',
     message: 'a statement came after the end of its transaction',
     statusCode: 500,
-    retryable: false
+    repeatable: 'nothing'
   },
   /** The link broke after COMMIT was sent. */
   commitOutcomeUnknown: {
@@ -109,35 +174,35 @@ export const DATABASE_FAILURES = {
     message:
       'the connection to the database was lost during COMMIT, so it is not known whether it took effect',
     statusCode: 503,
-    retryable: false
+    repeatable: 'nothing'
   },
   /** Serialization failure, deadlock or lock timeout: the transaction was rolled back. */
   contention: {
     code: 'FST_NEON_CONTENTION',
     message: 'the transaction was rolled back because it met another one',
     statusCode: 409,
-    retryable: true
+    repeatable: 'anything'
   },
   /** A unique, foreign-key or exclusion constraint. */
   conflict: {
     code: 'FST_NEON_CONFLICT',
     message: 'the change conflicts with what is stored',
     statusCode: 409,
-    retryable: false
+    repeatable: 'nothing'
   },
   /** A value the database does not take; a request schema should have caught it. */
   invalid: {
     code: 'FST_NEON_INVALID_VALUE',
     message: 'a value is not one that the database accepts',
     statusCode: 400,
-    retryable: false
+    repeatable: 'nothing'
   },
   /** Any other error that the server answered to a statement. */
   statement: {
     code: 'FST_NEON_STATEMENT_FAILED',
     message: 'the database could not execute a statement',
     statusCode: 500,
-    retryable: false
+    repeatable: 'nothing'
   }
 } as const satisfies Record<string, FailureDefinition>
 

@@ -20,7 +20,8 @@ export const SERVER_LIMITS = {
   // The largest task is 10 000 characters of notes, at most 12 bytes each as JSON escapes.
   bodyLimit: 128 * KIB,
   forceCloseConnections: 'idle' as const,
-  return503OnClosing: true,
+  // The connections plugin answers 503, with a problem body.
+  return503OnClosing: false,
   routerOptions: {
     // The longest parameter is a uuid.
     maxParamLength: 64

@@ -1,8 +1,9 @@
 /**
- * What a log line says of an error: an allow-list, because messages of Drizzle,
- * Postgres and parsers carry statements, parameters and rows.
+ * What a log line says of errors, requests and objects with connections: allow-lists, because
+ * messages of Drizzle, Postgres and parsers carry statements, parameters and rows, and a
+ * request carries tokens.
  */
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import { describeFailure, findFailure } from './neon/failure.ts'
 import { redact } from './neon/redact.ts'
 
@@ -46,17 +47,51 @@ function framesOf(error: unknown): string {
   return start === -1 ? '' : error.stack.slice(start + error.message.length).trim()
 }
 
+/** No header and no query: both carry tokens and keys. */
+export function serializeRequest({ method, url, host, ip, socket }: FastifyRequest) {
+  const [path] = url.split('?', 1)
+  return { method, url: path, host, remoteAddress: ip, remotePort: socket.remotePort }
+}
+
+/** pino's serializers know two names; an error that is logged by another one must not get by. */
+export function serializeFacts(facts: Record<string, unknown>): Record<string, unknown> {
+  const entries = Object.entries(facts)
+  if (!entries.some(isUnnamedError)) return facts
+  return Object.fromEntries(
+    entries.map(entry => (isUnnamedError(entry) ? [entry[0], serializeError(entry[1])] : entry))
+  )
+}
+
+function isUnnamedError([name, value]: [string, unknown]): boolean {
+  return value instanceof Error && !(name in ERROR_SERIALIZERS)
+}
+
+const ERROR_SERIALIZERS = { err: serializeError, error: serializeError }
+
+/** The part of the logger's settings that keeps secrets out of it. */
+export const LOG_SETTINGS = {
+  serializers: { ...ERROR_SERIALIZERS, req: serializeRequest },
+  formatters: { log: serializeFacts },
+  hooks: { logMethod: logWithoutMessage }
+}
+
 type LogMethod = (this: FastifyBaseLogger, ...values: unknown[]) => void
 
 /** pino takes the message of an error for the text of a line that has none, and no serializer sees that. */
 export function logWithoutMessage(this: FastifyBaseLogger, values: unknown[], method: LogMethod): void {
   const [first, ...rest] = values
   const error = first instanceof Error ? first : errorIn(first)
-  if (error === undefined || (typeof rest[0] === 'string' && rest[0] !== error.message)) {
+  // pino writes the fields of an object, and asks it for `toJSON` only one level down.
+  if (hasToJson(first)) method.apply(this, [{ value: first }, ...rest])
+  else if (error === undefined || (typeof rest[0] === 'string' && rest[0] !== error.message)) {
     method.apply(this, values)
   } else {
     method.apply(this, [first instanceof Error ? { err: first } : first, 'error', ...rest.slice(1)])
   }
+}
+
+function hasToJson(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'toJSON' in value && !(value instanceof Error)
 }
 
 function errorIn(value: unknown): Error | undefined {

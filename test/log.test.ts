@@ -2,7 +2,7 @@ import { DatabaseError } from '@neondatabase/serverless'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import fc from 'fast-check'
 import t from 'tap'
-import { serializeError } from '../src/log.ts'
+import { LOG_SETTINGS, serializeError } from '../src/log.ts'
 import { build } from './helper.ts'
 
 const SECRET = 'row-content-4711'
@@ -75,5 +75,50 @@ t.test('an error in the log', async t => {
       ]
     )
     t.notOk(JSON.stringify(lines).includes(SECRET))
+  })
+})
+
+t.test('a log line', async t => {
+  t.test('has no header and no query of a request', async t => {
+    const { app, logs } = await build(t)
+
+    await app.inject({
+      url: `/tasks?cursor=${SECRET}`,
+      headers: { authorization: `Bearer ${SECRET}`, cookie: SECRET, 'idempotency-key': SECRET }
+    })
+
+    t.match(
+      logs.filter(({ msg }) => msg === 'incoming request'),
+      [{ req: { method: 'GET', url: '/tasks', host: 'localhost:80', remoteAddress: '127.0.0.1' } }]
+    )
+    t.notOk(JSON.stringify(logs).includes(SECRET))
+  })
+
+  t.test('has of the pool and the Drizzle client what they print of themselves', async t => {
+    const { app, logs } = await build(t)
+    const pool = { type: 'NeonPool', max: 10 }
+
+    app.log.error(app.db)
+    app.log.error(app.db.$client, 'the pool')
+    app.log.error({ db: app.db, pool: app.db.$client })
+
+    t.match(
+      logs.filter(({ level }) => level === 50),
+      [{ value: { type: 'NeonDatabase', pool } }, { msg: 'the pool', value: pool }, { db: { pool }, pool }]
+    )
+  })
+
+  t.test('has an error by whatever name as the allow-list has it', async t => {
+    const { app, logs } = await build(t)
+
+    app.log.error({ failure: new DrizzleQueryError(SECRET, [SECRET]), fact: 1 }, 'failed')
+    app.log.error({ fact: 1 }, 'failed')
+
+    t.match(
+      logs.filter(({ level }) => level === 50),
+      [{ fact: 1, failure: { type: 'DatabaseFailure', code: 'FST_NEON_STATEMENT_FAILED' } }, { fact: 1 }]
+    )
+    t.notOk(JSON.stringify(logs).includes(SECRET))
+    t.strictSame(Object.keys(LOG_SETTINGS.serializers), ['err', 'error', 'req'])
   })
 })

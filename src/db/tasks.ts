@@ -2,13 +2,8 @@
  * Queries on tasks. Each takes the owner, and none can reach another user's row.
  */
 import { and, desc, eq, sql } from 'drizzle-orm'
-import type { NeonQueryResultHKT } from 'drizzle-orm/neon-serverless'
-import type { PgDatabase } from 'drizzle-orm/pg-core'
+import type { Executor } from './executor.ts'
 import { type Task, tasks } from './schema/tasks.ts'
-import type * as schema from './schema.ts'
-
-/** `fastify.db`, or a transaction on it. */
-export type Executor = PgDatabase<NeonQueryResultHKT, typeof schema>
 
 export interface TaskKey {
   owner: string

@@ -5,6 +5,7 @@
 import { Client, type ClientConfig, type PoolConfig } from '@neondatabase/serverless'
 import type { WebSocket } from 'ws'
 import type { ConnectionUrl } from './connection-url.ts'
+import { printAs } from './printed.ts'
 import type { SocketRegister } from './socket.ts'
 
 export interface ClientTransport {
@@ -54,6 +55,7 @@ export class NeonClient extends Client {
     // machine listens on the port of its URL.
     if (url.isLoopback) neonConfig.wsProxy = (host, port) => `${bracketed(host)}:${port}/v2`
 
+    printAs(this, () => ({ type: 'NeonClient', transaction: this.#transactionStatus }))
     // Without a listener the loss of a checked-out client is an uncaught
     // exception, although the query's promise rejects too.
     this.on('error', ignoreReportedElsewhere)

@@ -1,6 +1,6 @@
 /**
- * The Drizzle client on a pool, with `transaction` replaced by the safe one: the
- * driver's own leaks clients and hides errors.
+ * The Drizzle client on a pool, with `transaction` replaced by the safe one, since the
+ * driver's own leaks clients and hides errors, and with failures that show no parameter.
  */
 import {
   createTableRelationsHelpers,
@@ -9,9 +9,11 @@ import {
   type RelationalSchemaConfig,
   type TablesRelationalConfig
 } from 'drizzle-orm'
-import { NeonDatabase, NeonSession, NeonTransaction } from 'drizzle-orm/neon-serverless'
+import { NeonDatabase, NeonTransaction } from 'drizzle-orm/neon-serverless'
 import { PgDialect, type PgTransactionConfig } from 'drizzle-orm/pg-core'
 import type { NeonPool } from './pool.ts'
+import { printAs } from './printed.ts'
+import { FailureSession } from './session.ts'
 import { runTransaction } from './transaction.ts'
 
 export type Schema = Record<string, unknown>
@@ -27,6 +29,7 @@ export function createDatabase<TSchema extends Schema>(pool: NeonPool, schema?: 
   const relational = schema && relationalConfig(schema)
   const session = new PoolSession(pool, dialect, relational)
   const database = new NeonDatabase<TSchema>(dialect, session, relational)
+  printAs(database, () => ({ type: 'NeonDatabase', pool }))
   return Object.assign(database, { $client: pool })
 }
 
@@ -38,7 +41,7 @@ function relationalConfig<TSchema extends Schema>(schema: TSchema) {
   return { fullSchema: schema, schema: tables, tableNamesMap }
 }
 
-class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig> extends NeonSession<
+class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig> extends FailureSession<
   TSchema,
   TTables
 > {
@@ -56,7 +59,7 @@ class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig
     config: PgTransactionConfig = {}
   ): Promise<T> {
     return runTransaction(this.#pool, config, client => {
-      const session = new NeonSession<TSchema, TTables>(client, this.dialect, this.#relational)
+      const session = new FailureSession<TSchema, TTables>(client, this.dialect, this.#relational)
       return work(new NeonTransaction<TSchema, TTables>(this.dialect, session, this.#relational))
     })
   }

@@ -10,6 +10,7 @@ import { clientConfig, NeonClient } from './client.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import { within } from './deadline.ts'
 import { DatabaseFailure, isAnswerOfServer, toFailure } from './failure.ts'
+import { printAs } from './printed.ts'
 import { closeSockets, createSocketRegister, type SocketRegister } from './socket.ts'
 
 export interface PoolLimits {
@@ -125,6 +126,13 @@ export class NeonPool extends Pool {
     this.#admission = createAdmission({ permits: max, maxWaiting, timeoutMs: checkoutTimeoutMs })
     // pg-pool would count its own queue, which stays empty behind the admission.
     Object.defineProperty(this, 'waitingCount', { get: () => this.#admission.waiting })
+    printAs(this, () => ({
+      type: 'NeonPool',
+      max,
+      total: this.totalCount,
+      idle: this.idleCount,
+      waiting: this.waitingCount
+    }))
     this.on('connect', () => this.#report({ type: 'connected' }))
     // Without a listener the loss of an idle client is an uncaught exception.
     this.on('error', (error: unknown) => {

@@ -2,7 +2,7 @@
  * The only way to run a transaction: it ends as committed (the tag COMMIT was
  * seen), as rolled back, or as one of unknown outcome, and never leaks a client.
  */
-import { DatabaseError, type PoolClient } from '@neondatabase/serverless'
+import type { PoolClient } from '@neondatabase/serverless'
 import type { PgTransactionConfig } from 'drizzle-orm/pg-core'
 import { TransactionRolledBackError } from '../errors.ts'
 import { NeonClient } from './client.ts'
@@ -86,17 +86,14 @@ async function commit(client: PoolClient) {
 }
 
 function failAtCommit(client: PoolClient, error: unknown): never {
-  const isRefused = error instanceof DatabaseError && error.severity === 'ERROR'
   const isSent = client instanceof NeonClient && client.lastCommand === 'COMMIT'
-  if (isRefused || !isSent) throw toFailure(error, 'statement')
-  throw new DatabaseFailure('commitOutcomeUnknown', { cause: error })
+  throw toFailure(error, isSent ? 'commit' : 'statement')
 }
 
 function ignore() {}
 
-/** Nothing of the caller's work has run yet, so this counts as a failed connect. */
 function failBeforeWork(error: unknown): never {
-  throw toFailure(error, 'connect')
+  throw toFailure(error, 'begin')
 }
 
 const ISOLATION_LEVELS = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']

@@ -1,10 +1,12 @@
 /**
  * Owns the end of connections when the server closes: those without a request go
- * at once, and those that stall in the middle of one within a limit.
+ * at once, those that stall in the middle of one within a limit, and a request that
+ * comes now is sent elsewhere.
  */
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { ClosingError } from '../errors.ts'
 
 export interface ConnectionsOptions {
   /** Longest silence of a request that is under way while the server closes, in ms. */
@@ -26,7 +28,13 @@ async function connectionsPlugin(fastify: FastifyInstance, { stallTimeoutMs }: C
     })
   })
   fastify.server.on('request', ({ socket }) => unused.delete(socket))
+  let isClosing = false
+  // For `return503OnClosing: false`: Fastify's own answer is not a problem body.
+  fastify.addHook('onRequest', async () => {
+    if (isClosing) throw new ClosingError()
+  })
   fastify.addHook('preClose', async () => {
+    isClosing = true
     for (const socket of unused) socket.destroy()
     for (const socket of open) socket.setTimeout(stallTimeoutMs, () => socket.destroy())
   })

@@ -5,7 +5,13 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { InternalError, KeysUnavailableError, RouteNotFoundError } from '../errors.ts'
+import {
+  ClosingError,
+  IdempotencyKeyInUseError,
+  InternalError,
+  KeysUnavailableError,
+  RouteNotFoundError
+} from '../errors.ts'
 import { findFailure } from '../neon/failure.ts'
 
 /** RFC 9457. `code` is what a client compares. */
@@ -16,6 +22,8 @@ export interface Problem {
   code: string
   detail: string
 }
+
+export const PROBLEM_TYPE = 'application/problem+json'
 
 const RETRY_AFTER_SECONDS = 1
 
@@ -29,16 +37,23 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
   // RFC 6750, section 3.
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-  if (isRetryable(error)) reply.header('retry-after', RETRY_AFTER_SECONDS)
-  return reply.code(problem.status).type('application/problem+json').send(problem)
+  if (mayRepeat(error, request)) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
 }
 
-/** Where it is certain that nothing was done; otherwise the header would ask for a write to be done twice. */
-function isRetryable(error: unknown): boolean {
-  return error instanceof KeysUnavailableError || (findFailure(error)?.retryable ?? false)
+/** Where it is certain that nothing was done, or a key makes sure that it is done once; otherwise the header would ask for a write to be done twice. */
+function mayRepeat(error: unknown, { idempotencyKey }: FastifyRequest): boolean {
+  const isOfOthers =
+    error instanceof KeysUnavailableError ||
+    error instanceof ClosingError ||
+    error instanceof IdempotencyKeyInUseError
+  const failure = findFailure(error)
+  const isDoneOnce =
+    idempotencyKey !== undefined && (failure?.kind === 'commitOutcomeUnknown' || failure?.kind === 'lost')
+  return isOfOthers || isDoneOnce || (failure?.retryable ?? false)
 }
 
-function problemOf(error: unknown): Problem {
+export function problemOf(error: unknown): Problem {
   const { code, statusCode, message } = publicError(error)
   return {
     type: 'about:blank',

@@ -68,6 +68,7 @@ export const PROBLEM_RESPONSES = {
   409: ProblemBody,
   413: ProblemBody,
   415: ProblemBody,
+  422: ProblemBody,
   500: ProblemBody,
   503: ProblemBody
 }

@@ -18,6 +18,7 @@ import {
 
 const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { db } = fastify
+  const config = { idempotent: true }
   fastify.addHook('onRequest', fastify.authenticate)
 
   fastify.get(
@@ -36,12 +37,12 @@ const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
   fastify.post(
     '/',
-    { schema: { body: CreateTaskBody, response: { 201: TaskBody, ...PROBLEM_RESPONSES } } },
-    async ({ user, body }, reply) => {
-      const task = await db.transaction(tx => createTask(tx, { ...body, owner: user.id }))
-      reply.code(201).header('location', `${fastify.prefix}/${task.id}`)
-      return task
-    }
+    { config, schema: { body: CreateTaskBody, response: { 201: TaskBody, ...PROBLEM_RESPONSES } } },
+    async ({ user, body }, reply) =>
+      reply.sendOnce(db, async tx => {
+        const task = await createTask(tx, { ...body, owner: user.id })
+        return { status: 201, headers: { location: `${fastify.prefix}/${task.id}` }, body: task }
+      })
   )
 
   fastify.get(
@@ -53,19 +54,24 @@ const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.patch(
     '/:id',
     {
+      config,
       schema: { params: TaskParams, body: UpdateTaskBody, response: { 200: TaskBody, ...PROBLEM_RESPONSES } }
     },
-    async ({ user, params, body }) =>
-      orNotFound(await db.transaction(tx => updateTask(tx, { owner: user.id, id: params.id }, body)))
+    async ({ user, params, body }, reply) =>
+      reply.sendOnce(db, async tx => {
+        const task = orNotFound(await updateTask(tx, { owner: user.id, id: params.id }, body))
+        return { status: 200, body: task }
+      })
   )
 
   fastify.delete(
     '/:id',
-    { schema: { params: TaskParams, response: { 204: Type.Null(), ...PROBLEM_RESPONSES } } },
-    async ({ user, params }, reply) => {
-      orNotFound(await db.transaction(tx => deleteTask(tx, { owner: user.id, id: params.id })))
-      return reply.code(204).send(null)
-    }
+    { config, schema: { params: TaskParams, response: { 204: Type.Null(), ...PROBLEM_RESPONSES } } },
+    async ({ user, params }, reply) =>
+      reply.sendOnce(db, async tx => {
+        orNotFound(await deleteTask(tx, { owner: user.id, id: params.id }))
+        return { status: 204, body: null }
+      })
   )
 }
 

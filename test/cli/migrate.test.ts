@@ -12,7 +12,7 @@ async function migrate(t: Test, env: Record<string, string>) {
 }
 
 const tablesIn = async (url: string) =>
-  (await administer("select tablename from pg_tables where schemaname = 'public'", url)).map(
+  (await administer("select tablename from pg_tables where schemaname = 'public' order by 1", url)).map(
     ({ tablename }) => tablename
   )
 
@@ -23,9 +23,9 @@ t.test('db:migrate', async t => {
     const first = await migrate(t, { DATABASE_URL: url })
     const second = await migrate(t, { DATABASE_URL: url })
 
-    t.strictSame(first, { code: 0, text: 'applied 0000_tasks\n1 applied\n' })
-    t.strictSame(second, { code: 0, text: 'nothing to do: all 1 are applied\n' })
-    t.strictSame(await tablesIn(url), ['tasks'])
+    t.strictSame(first, { code: 0, text: 'applied 0000_tasks\napplied 0001_idempotency-keys\n2 applied\n' })
+    t.strictSame(second, { code: 0, text: 'nothing to do: all 2 are applied\n' })
+    t.strictSame(await tablesIn(url), ['idempotency_keys', 'tasks'])
   })
 
   t.test('has nothing to do after drizzle-kit, and the other way round', async t => {
@@ -37,11 +37,11 @@ t.test('db:migrate', async t => {
       })
 
     await kit()
-    t.strictSame(await tablesIn(url), ['tasks'])
+    t.strictSame(await tablesIn(url), ['idempotency_keys', 'tasks'])
     t.match(await migrate(t, { DATABASE_URL: url }), { code: 0, text: /nothing to do/ })
     await kit()
 
-    t.equal((await administer('select * from drizzle.__drizzle_migrations', url)).length, 1)
+    t.equal((await administer('select * from drizzle.__drizzle_migrations', url)).length, 2)
   })
 
   t.test('lets one of many at once do the work', async t => {
@@ -54,7 +54,7 @@ t.test('db:migrate', async t => {
       [0, 0, 0]
     )
     t.equal(runs.filter(({ text }) => text.includes('applied 0000_tasks')).length, 1)
-    t.equal((await administer('select * from drizzle.__drizzle_migrations', url)).length, 1)
+    t.equal((await administer('select * from drizzle.__drizzle_migrations', url)).length, 2)
   })
 
   t.test('reads the .env beside it', async t => {

@@ -1,6 +1,6 @@
+import { inspect } from 'node:util'
 import { DatabaseError } from '@neondatabase/serverless'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
-import fc from 'fast-check'
 import t from 'tap'
 import type { FailureKind } from '../../src/errors.ts'
 import {
@@ -11,18 +11,12 @@ import {
   isAnswerOfServer,
   toFailure
 } from '../../src/neon/failure.ts'
+import { errorEvent, serverError, systemError } from './thrown-errors.ts'
 
-function serverError(code: string, message = 'server text', severity = 'ERROR') {
-  return Object.assign(new DatabaseError(message, message.length, 'error'), { code, severity })
-}
-
-function systemError(code: string) {
-  return Object.assign(new Error(`connect ${code}`), { code })
-}
-
-/** As the driver passes it on: no Error, and the real one inside. */
-function errorEvent(error: Error) {
-  return { type: 'error', target: {}, error, message: error.message }
+const SECRET = 'row-content-4711'
+/** What a console makes of an error, and JSON. */
+function printed(error: Error) {
+  return [inspect(error, { depth: 9 }), JSON.stringify(error)].join('\n')
 }
 
 const ROWS: { title: string; error: unknown; phase: FailurePhase; kind: FailureKind }[] = [
@@ -64,7 +58,7 @@ const ROWS: { title: string; error: unknown; phase: FailurePhase; kind: FailureK
     phase: 'connect',
     kind: 'unreachable'
   },
-  { title: 'something unknown while connecting', error: 'text', phase: 'connect', kind: 'unreachable' },
+  { title: 'something unknown while connecting', error: 'text', phase: 'connect', kind: 'connectFailed' },
   {
     title: 'a wrong password, as Postgres says it',
     error: serverError('28P01'),
@@ -78,10 +72,10 @@ const ROWS: { title: string; error: unknown; phase: FailurePhase; kind: FailureK
     kind: 'refused'
   },
   {
-    title: 'a compute that does not wake',
+    title: 'a compute that wakes',
     error: serverError('XX000', "Couldn't connect to compute node"),
     phase: 'connect',
-    kind: 'unreachable'
+    kind: 'waking'
   },
   {
     title: 'a quota that is used up',
@@ -96,13 +90,74 @@ const ROWS: { title: string; error: unknown; phase: FailurePhase; kind: FailureK
     kind: 'refused'
   },
   { title: 'a missing database', error: serverError('3D000'), phase: 'connect', kind: 'refused' },
-  { title: 'too many sessions', error: serverError('53300'), phase: 'connect', kind: 'unreachable' },
+  { title: 'too many sessions', error: serverError('53300'), phase: 'connect', kind: 'crowded' },
   {
     title: 'a server error without a code',
     error: new DatabaseError('x', 1, 'error'),
     phase: 'connect',
+    kind: 'connectFailed'
+  },
+  {
+    title: 'a link lost at BEGIN',
+    error: new Error('Connection terminated unexpectedly'),
+    phase: 'begin',
     kind: 'unreachable'
   },
+  {
+    title: 'a server that shuts down at BEGIN',
+    error: serverError('57P01', 'x', 'FATAL'),
+    phase: 'begin',
+    kind: 'unreachable'
+  },
+  {
+    title: 'a pooler that cannot log in, which it says at BEGIN',
+    error: serverError('08P01', 'no such database: x', 'FATAL'),
+    phase: 'begin',
+    kind: 'refused'
+  },
+  {
+    title: 'a link lost at COMMIT',
+    error: new Error('Connection terminated unexpectedly'),
+    phase: 'commit',
+    kind: 'commitOutcomeUnknown'
+  },
+  {
+    title: 'a session that ends at COMMIT',
+    error: serverError('57P01', 'x', 'FATAL'),
+    phase: 'commit',
+    kind: 'commitOutcomeUnknown'
+  },
+  {
+    title: 'no answer to COMMIT',
+    error: new Error('Query read timeout'),
+    phase: 'commit',
+    kind: 'commitOutcomeUnknown'
+  },
+  {
+    title: 'a resolution that the server itself does not know',
+    error: serverError('08007'),
+    phase: 'commit',
+    kind: 'commitOutcomeUnknown'
+  },
+  {
+    title: 'a deferred constraint at COMMIT',
+    error: serverError('23505'),
+    phase: 'commit',
+    kind: 'conflict'
+  },
+  {
+    title: 'a serialization failure at COMMIT',
+    error: serverError('40001'),
+    phase: 'commit',
+    kind: 'contention'
+  },
+  {
+    title: 'a session that ends with an error of a row',
+    error: serverError('23505', 'x', 'FATAL'),
+    phase: 'statement',
+    kind: 'lost'
+  },
+  { title: 'a full disk', error: serverError('53100'), phase: 'statement', kind: 'outOfResources' },
   {
     title: 'a link lost in a statement',
     error: new Error('Connection terminated unexpectedly'),
@@ -194,15 +249,76 @@ t.test('a failure', async t => {
       sqlState: '23505'
     })
     t.strictSame(describeFailure(new DatabaseFailure('closed')), { code: 'FST_NEON_CLOSED', kind: 'closed' })
+    t.strictSame(
+      describeFailure(toFailure(serverError('XX000', 'password authentication failed'), 'connect')),
+      {
+        code: 'FST_NEON_REFUSED',
+        kind: 'refused',
+        sqlState: 'XX000',
+        reason: 'password'
+      }
+    )
   })
 
-  t.test('is made of any value whatever, and of a circle of causes', async t => {
-    fc.assert(fc.property(fc.anything(), value => toFailure(value, 'statement') instanceof DatabaseFailure))
+  t.test(
+    'has a cause that can be printed: codes and names of the schema, and the original beside it',
+    async t => {
+      const answer = Object.assign(serverError('23505', `Key (title)=(${SECRET})`), {
+        detail: SECRET,
+        where: SECRET,
+        internalQuery: SECRET,
+        constraint: 'tasks_title_key'
+      })
+      const thrown = new DrizzleQueryError(`insert '${SECRET}'`, [SECRET], answer)
+
+      const failure = toFailure(thrown, 'statement')
+
+      t.match(failure.cause, {
+        name: 'error',
+        code: '23505',
+        severity: 'ERROR',
+        constraint: 'tasks_title_key'
+      })
+      t.type(failure.cause, DatabaseError)
+      t.equal(failure.original, thrown)
+      t.notOk(printed(failure).includes(SECRET))
+    }
+  )
+
+  t.test('has no cause where there was no error, and no words that may quote a value', async t => {
+    t.equal(toFailure('text', 'statement').cause, undefined)
+    t.equal(new DatabaseFailure('closed').cause, undefined)
+    t.notOk(printed(toFailure(new SyntaxError(SECRET), 'statement')).includes(SECRET))
+    t.match(toFailure(new DrizzleQueryError(SECRET, [], new RangeError(SECRET)), 'statement').cause, {
+      name: 'RangeError',
+      message: ''
+    })
+    t.equal(toFailure(new DrizzleQueryError(SECRET, []), 'statement').cause, undefined)
+  })
+
+  t.test('is the one that Drizzle wrapped', async t => {
+    const failure = new DatabaseFailure('exhausted')
+
+    t.equal(toFailure(new DrizzleQueryError('', [], failure), 'statement'), failure)
+  })
+
+  t.test('is made of an error that cannot even be read', async t => {
+    const hostile = Object.defineProperty(new Error(), 'cause', {
+      get() {
+        throw new Error(SECRET)
+      }
+    })
+
+    t.equal(toFailure(hostile, 'connect').kind, 'connectFailed')
+    t.equal(toFailure(hostile, 'commit').kind, 'commitOutcomeUnknown')
+  })
+
+  t.test('is made of a circle of causes', async t => {
     const circle = new Error('circle')
     circle.cause = circle
 
     t.equal(toFailure(circle, 'statement').kind, 'statement')
-    t.equal(toFailure(circle, 'connect').kind, 'unreachable')
+    t.equal(toFailure(circle, 'connect').kind, 'connectFailed')
   })
 })
 

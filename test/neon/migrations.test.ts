@@ -20,7 +20,7 @@ function folderWith(t: Test, extra?: { tag: string; when: number; sql: string })
   if (extra) {
     const file = join(folder, 'meta', '_journal.json')
     const journal = JSON.parse(readFileSync(file, 'utf8'))
-    journal.entries.push({ idx: 1, version: '7', when: extra.when, tag: extra.tag, breakpoints: true })
+    journal.entries.push({ idx: 2, version: '7', when: extra.when, tag: extra.tag, breakpoints: true })
     writeFileSync(file, JSON.stringify(journal))
     writeFileSync(join(folder, `${extra.tag}.sql`), extra.sql)
   }
@@ -30,10 +30,10 @@ function folderWith(t: Test, extra?: { tag: string; when: number; sql: string })
 t.test('migrations', async t => {
   t.test('are named when they are applied', async t => {
     const url = await createDatabase(t)
-    const folder = folderWith(t, { tag: '0001_more', when: Date.now(), sql: 'create table more ()' })
+    const folder = folderWith(t, { tag: '0002_more', when: Date.now(), sql: 'create table more ()' })
 
-    t.strictSame(await apply(url, folder), { applied: ['0001_more'], total: 2 })
-    t.strictSame(await apply(url, folder), { applied: [], total: 2 })
+    t.strictSame(await apply(url, folder), { applied: ['0002_more'], total: 3 })
+    t.strictSame(await apply(url, folder), { applied: [], total: 3 })
   })
 
   t.test('are not called applied when drizzle leaves one out for ever', async t => {

@@ -1,12 +1,20 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
 import connectionsPlugin from '../../src/plugins/connections.ts'
+import errorHandlerPlugin from '../../src/plugins/error-handler.ts'
 
 async function listen(t: Test, stallTimeoutMs = 60_000) {
-  const app = fastify({ requestTimeout: 60_000, keepAliveTimeout: 600_000, connectionTimeout: 60_000 })
+  const app = fastify({
+    requestTimeout: 60_000,
+    keepAliveTimeout: 600_000,
+    connectionTimeout: 60_000,
+    return503OnClosing: false
+  })
   t.teardown(() => app.close())
+  await app.register(errorHandlerPlugin)
   await app.register(connectionsPlugin, { stallTimeoutMs })
   app.post('/', async () => 'done')
   await app.listen({ port: 0, host: '127.0.0.1' })
@@ -69,5 +77,26 @@ t.test('connections plugin', async t => {
     await closed
 
     t.match(String(answer), /^HTTP\/1.1 200/)
+  })
+
+  t.test('sends a request that comes while it closes elsewhere, with a problem', async t => {
+    const { app, socket } = await listen(t)
+    const begun = once(app.server, 'request')
+    const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\n'
+    socket.write(head)
+    await begun
+
+    const closed = app.close()
+    socket.write(`half${head}more`)
+    const answers = await text(socket)
+    await closed
+
+    t.strictSame(
+      [...answers.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status),
+      ['200', '503']
+    )
+    t.match(answers, /^retry-after: 1\r$/m)
+    t.match(answers, /^content-type: application\/problem\+json/m)
+    t.match(answers, '"code":"APP_CLOSING"')
   })
 })

@@ -1,8 +1,9 @@
+import { eq } from 'drizzle-orm'
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
 import * as schema from '../../src/db/schema.ts'
 import dbPlugin, { type DbOptions } from '../../src/plugins/db.ts'
-import { captureLog, until } from '../helper.ts'
+import { CANARY, captureLog, until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
 
 async function build(t: Test, options: Partial<DbOptions> = {}) {
@@ -99,11 +100,31 @@ t.test('db plugin', async t => {
     t.strictSame(await app.db.select().from(schema.tasks), [])
   })
 
+  t.test(
+    'lets no parameter into the answers and the log of a backend with handlers of Fastify alone',
+    async t => {
+      const { app, logs } = await build(t)
+      app.get('/', () => app.db.select().from(schema.tasks).where(eq(schema.tasks.id, CANARY)))
+
+      const response = await app.inject('/')
+
+      t.equal(response.statusCode, 400)
+      t.strictSame(response.json(), {
+        statusCode: 400,
+        code: 'FST_NEON_INVALID_VALUE',
+        error: 'Bad Request',
+        message: 'a value is not one that the database accepts'
+      })
+      t.match(JSON.stringify(logs), 'FST_NEON_INVALID_VALUE')
+      t.notOk(JSON.stringify(logs).includes(CANARY))
+    }
+  )
+
   t.test('ends the pool when the server closes', async t => {
     const { app } = await build(t)
 
     await app.close()
 
-    await t.rejects(app.db.select().from(schema.tasks), { cause: { code: 'FST_NEON_CLOSED' } })
+    await t.rejects(app.db.select().from(schema.tasks), { code: 'FST_NEON_CLOSED' })
   })
 })

@@ -3,13 +3,14 @@ import { DatabaseError } from '@neondatabase/serverless'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { KeysUnavailableError } from '../../src/errors.ts'
+import { DATABASE_FAILURES, type FailureKind, KeysUnavailableError } from '../../src/errors.ts'
 import { serializeError } from '../../src/log.ts'
 import { DatabaseFailure } from '../../src/neon/failure.ts'
 import errorHandlerPlugin from '../../src/plugins/error-handler.ts'
 import { captureLog } from '../helper.ts'
 
 const SECRET = 'row-content-4711'
+const FAILURE_KINDS = Object.keys(DATABASE_FAILURES) as FailureKind[]
 
 async function build(t: Test, error: unknown) {
   const { logs, stream } = captureLog('postgresql://me:s3cr3t-word@host/db')
@@ -65,11 +66,12 @@ t.test('error handler', async t => {
     t.match(response.json(), { code: 'FST_NEON_UNREACHABLE', title: 'Service Unavailable' })
   })
 
-  t.test('does not ask to repeat what may have been done', async t => {
-    for (const kind of ['commitOutcomeUnknown', 'lost', 'timeout', 'refused'] as const) {
+  t.test('asks to come back exactly where nothing was done and a repetition may help', async t => {
+    const repeated = ['unreachable', 'waking', 'crowded', 'exhausted', 'contention']
+    for (const kind of FAILURE_KINDS) {
       const { response } = await build(t, new DatabaseFailure(kind))
-      t.equal(response.statusCode, 503, kind)
-      t.equal(response.headers['retry-after'], undefined, kind)
+      t.equal(response.statusCode, DATABASE_FAILURES[kind].statusCode, kind)
+      t.equal(response.headers['retry-after'], repeated.includes(kind) ? '1' : undefined, kind)
     }
     t.equal((await build(t, new KeysUnavailableError())).response.headers['retry-after'], '1')
   })

@@ -1,0 +1,31 @@
+/**
+ * The table of answers that were given under an Idempotency-Key, so that a repeated request
+ * gets the same one and is not carried out again.
+ */
+import { index, jsonb, pgTable, primaryKey, smallint, text, timestamp, varchar } from 'drizzle-orm/pg-core'
+
+/** The only headers that are kept: none of them is a secret. */
+export interface KeptHeaders {
+  location?: string
+}
+
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    /** The token's subject: keys of two users never meet. */
+    owner: text('owner').notNull(),
+    /** As the client chose it. */
+    key: varchar('key', { length: 255 }).notNull(),
+    /** SHA-256 of method, URL and payload, in hex. */
+    fingerprint: varchar('fingerprint', { length: 64 }).notNull(),
+    status: smallint('status').notNull(),
+    headers: jsonb('headers').$type<KeptHeaders>().notNull(),
+    /** JSON as it was sent; null when there was none. */
+    body: text('body'),
+    expiresAt: timestamp('expires_at', { withTimezone: true, precision: 3 }).notNull()
+  },
+  table => [
+    primaryKey({ columns: [table.owner, table.key] }),
+    index('idempotency_keys_expires_at_idx').on(table.expiresAt)
+  ]
+)

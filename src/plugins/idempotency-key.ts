@@ -1,0 +1,34 @@
+/**
+ * The Idempotency-Key of a request, and the fingerprint that tells a repeated request from
+ * another one under the same key.
+ */
+import { createHash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import { IdempotencyKeyInvalidError } from '../errors.ts'
+
+// draft-ietf-httpapi-idempotency-key-header-07: a String of RFC 8941, which has quotes. Many
+// clients leave them out; both are the same key.
+const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"$/
+const BARE = /^([\w.~:+/=-]+)$/
+const MAX_KEY_LENGTH = 255
+
+/** Throws APP_IDEMPOTENCY_KEY_INVALID. Two headers of this name come joined by a comma, and are none. */
+export function parseIdempotencyKey(header: string | string[]): string {
+  const text = String(header)
+  const [, quoted] = QUOTED.exec(text) ?? BARE.exec(text) ?? []
+  const key = quoted?.replace(/\\(.)/g, '$1')
+  if (key === undefined || key.length > MAX_KEY_LENGTH) throw new IdempotencyKeyInvalidError()
+  return key
+}
+
+export function fingerprintOf({ method, url, body }: FastifyRequest): string {
+  return createHash('sha256')
+    .update(`${method} ${url}\n${JSON.stringify(body, sortMembers)}`)
+    .digest('hex')
+}
+
+/** A client that writes its JSON anew may write it in another order. */
+function sortMembers(_name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+}

@@ -1,0 +1,51 @@
+/**
+ * What Neon's proxy and PgBouncer say at login, on the wire: the only thing that tells a wrong
+ * password from a compute that wakes is the text.
+ */
+import { DatabaseError } from '@neondatabase/serverless'
+import t from 'tap'
+import { DATABASE_FAILURES } from '../../src/errors.ts'
+import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
+import { describeFailure, toFailure } from '../../src/neon/failure.ts'
+import { KIND_BY_CAUSE } from '../../src/neon/failure-table.ts'
+import { NeonPool, POOL_DEFAULTS } from '../../src/neon/pool.ts'
+import { message, scriptedServer } from './scripted-server.ts'
+import { SPOKEN } from './thrown-errors.ts'
+
+function errorResponse(code: string, text: string) {
+  const fields = ['SERROR', `C${code}`, `M${text}`].flatMap(field => [...Buffer.from(field), 0])
+  return Buffer.from(message('E', [...fields, 0]))
+}
+
+t.test('a login that is answered', async t => {
+  for (const { title, reason, cause, error } of SPOKEN) {
+    if (!(error instanceof DatabaseError)) continue
+    const { code = '', message: text } = error
+    const kind = KIND_BY_CAUSE[cause].connect
+
+    t.test(`${title} is ${kind}, and its reason ${reason}`, async t => {
+      const server = await scriptedServer(t, socket => {
+        socket.send(errorResponse(code, text))
+        socket.close()
+      })
+      const { connection } = verifyConnectionUrl(server.url)
+      if (!connection) throw new Error('no valid URL')
+      const pool = new NeonPool({ ...POOL_DEFAULTS, max: 1, url: connection, applicationName: 'proxy-test' })
+      t.teardown(() => pool.end())
+
+      const failure = await pool.connect().then(
+        () => undefined,
+        (thrown: unknown) => toFailure(thrown, 'connect')
+      )
+
+      t.match(failure, { kind, reason, sqlState: code, code: DATABASE_FAILURES[kind].code })
+      t.strictSame(failure && describeFailure(failure), {
+        code: DATABASE_FAILURES[kind].code,
+        kind,
+        sqlState: code,
+        reason
+      })
+      t.equal(pool.totalCount, 0)
+    })
+  }
+})
