@@ -154,28 +154,35 @@ t.test('a deadline of the server', async t => {
 })
 
 t.test('a login', async t => {
-  const logins: [string, Partial<URL>, string, string][] = [
-    ['to a database that is not there', { pathname: '/nowhere' }, 'FST_NEON_REFUSED', '3D000'],
-    ['of a role that is not there', { username: 'nobody' }, 'FST_NEON_REFUSED', '28P01'],
-    ['with a wrong password', { password: 'not-the-password' }, 'FST_NEON_REFUSED', '28P01']
+  // Neon's proxy passes on what Postgres says at login, and makes every SQLSTATE this one.
+  const sqlState = 'XX000'
+  const logins: [string, Partial<URL>][] = [
+    ['to a database that is not there', { pathname: '/nowhere' }],
+    ['of a role that is not there', { username: 'nobody' }],
+    ['with a wrong password', { password: 'not-the-password' }]
   ]
-  for (const [title, change, code, sqlState] of logins) {
+  for (const [title, change] of logins) {
     t.test(`${title} is refused, and never to be repeated`, async t => {
       const { db, pool } = await open(t, change)
 
-      await t.rejects(raise(db, 1), { code, sqlState, retryable: false, statusCode: 503 })
+      await t.rejects(raise(db, 1), {
+        code: 'FST_NEON_REFUSED',
+        sqlState,
+        retryable: false,
+        statusCode: 503
+      })
       t.equal(pool.totalCount, 0)
     })
   }
 
-  t.test('too many is told apart from a pool without a free client (53300)', async t => {
+  t.test('too many is told apart from a pool without a free client', async t => {
     const opened = await open(t)
     const name = new URL(opened.url).pathname.slice(1)
     await administer(`alter database ${name} connection limit 0`)
 
     await t.rejects(raise(opened.db, 1), {
       code: 'FST_NEON_TOO_MANY_SESSIONS',
-      sqlState: '53300',
+      sqlState,
       retryable: true
     })
     await administer(`alter database ${name} connection limit -1`)

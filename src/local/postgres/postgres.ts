@@ -98,6 +98,8 @@ function settingsOf(options: PostgresOptions): Record<string, string> {
     hba_file: loginRulesOf(options),
     ident_file: loginNamesOf(options),
     ssl: 'off',
+    // Without three processes more: a wake takes a third less, and reads come from the page cache anyway.
+    io_method: 'sync',
     // Neon's, whatever the time zone of this machine is.
     timezone: 'GMT',
     log_timezone: 'GMT',
