@@ -30,14 +30,19 @@ const SASL = 10
 const SASL_CONTINUE = 11
 const SASL_FINAL = 12
 
+/** As many as OpenSSL counts. */
+const MAX_ITERATIONS = 2 ** 31 - 1
+
 const FORM = /^SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):(.+)$/
 
 /** Undefined for a role without a password, or with one of the old kind. */
 export function parseVerifier(text: string | undefined): Verifier | undefined {
   const [, iterations, salt, storedKey, serverKey] = FORM.exec(text ?? '') ?? []
-  if (!iterations || !salt || !storedKey || !serverKey) return undefined
+  if (!salt || !storedKey || !serverKey) return undefined
+  const count = Number(iterations)
+  if (count < 1 || count > MAX_ITERATIONS) return undefined
   return {
-    iterations: Number(iterations),
+    iterations: count,
     salt: Buffer.from(salt, 'base64'),
     storedKey: Buffer.from(storedKey, 'base64'),
     serverKey: Buffer.from(serverKey, 'base64')
@@ -68,8 +73,8 @@ export async function exchange(client: Duplex, verifier: Verifier | undefined): 
   const proof = Buffer.from(attribute(final, 'p'), 'base64')
   const exchanged = `${first.bare},${challenge},${withoutProof}`
   const clientKey = xor(proof, hmac(storedKey, exchanged))
-  const isNonceKept = attribute(final, 'r') === nonce
-  if (!isNonceKept || verifier === undefined || !isEqual(sha256(clientKey), storedKey)) return false
+  const isWhole = attribute(final, 'r') === nonce && proof.length === KEY_BYTES
+  if (!isWhole || verifier === undefined || !isEqual(sha256(clientKey), storedKey)) return false
   client.write(authentication(SASL_FINAL, `v=${hmac(serverKey, exchanged).toString('base64')}`))
   return true
 }

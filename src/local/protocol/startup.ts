@@ -39,27 +39,29 @@ function isExtension(name: string): boolean {
 function pairsIn(body: Buffer): Array<[string, string]> {
   const words = body.toString('utf8').split('\0')
   const pairs: Array<[string, string]> = []
-  for (let at = 0; at + 1 < words.length && words[at] !== ''; at += 2) {
-    pairs.push([words[at] ?? '', words[at + 1] ?? ''])
+  for (const [at, name] of words.entries()) {
+    const value = words[at + 1]
+    if (at % 2 === 1) continue
+    if (name === '' || value === undefined) break
+    pairs.push([name, value])
   }
   return pairs
 }
 
-/** The words in `options`: separated by spaces, where a backslash keeps the next character. */
+/** The words in `options`: separated by white space of ASCII, where a backslash keeps the next character. */
 export function wordsOf(options: string): string[] {
-  return options.match(/(?:\\.|[^\s\\])+/g) ?? []
+  return options.match(/(?:\\.|[^ \t\n\f\r\\]|\\$)+/gs) ?? []
 }
 
-const ENDPOINT_OPTION = /^(?:endpoint|project)=(.*)$/
-const NEON_OPTION = /^neon_\w+:/
-/** Undocumented, a flag for clients that lean on parameters being forwarded. */
-const FORWARD_ALL_OPTION = /^neon_proxy_params_compat:true$/
+const ENDPOINT_OPTION = /^(?:endpoint|project)=(.*)$/s
+const NEON_OPTION = /^neon_\w+:./
+/** Undocumented, a flag for clients that lean on parameters being forwarded. Its value does not matter. */
+const FORWARD_ALL_OPTION = /^neon_proxy_params_compat:./
 
-/** The endpoint that `options=endpoint=…` names, `project=` being its old name. */
+/** The endpoint that `options=endpoint=…` names, `project=` being its old name. Two of them name none. */
 export function endpointOption(options = ''): string | undefined {
-  return wordsOf(options)
-    .map(word => ENDPOINT_OPTION.exec(word)?.[1])
-    .find(found => found !== undefined)
+  const named = wordsOf(options).flatMap(word => ENDPOINT_OPTION.exec(word)?.[1] ?? [])
+  return named.length === 1 ? named[0] : undefined
 }
 
 const FORWARDED = new Set(['user', 'database', 'application_name', 'replication'])
@@ -80,7 +82,6 @@ export function forwardedParameters(parameters: ReadonlyMap<string, string>): Ma
   return forwarded
 }
 
-const SETTING_WORD = /^--([^=]+)=|^([^=]+)=/
 /** What PgBouncer takes in options: what it tracks by itself, and `extra_float_digits`, which Neon has it ignore. */
 const POOLED_SETTINGS = new Set([
   'application_name',
@@ -95,17 +96,25 @@ const HELP =
   'Please use unpooled connection or remove this parameter from the startup package. ' +
   'More details: https://neon.tech/docs/connect/connection-errors#unsupported-startup-parameter'
 
-/** Why PgBouncer refuses `options`, in the words that Neon's proxy makes of it; undefined when it does not. */
+/**
+ * Why PgBouncer refuses `options` (`set_startup_options` in its src/client.c), in the words that Neon's
+ * proxy makes of it; undefined when it does not.
+ */
 export function pooledOptionsRefusal(options = ''): string | undefined {
-  const [first, ...rest] = wordsOf(options)
-  if (first === undefined) return undefined
-  const setting = first === '-c' ? rest.shift() : first.replace(/^-c/, '')
-  const name = SETTING_WORD.exec(setting ?? '')
-    ?.slice(1)
-    .find(Boolean)
-  if (name === undefined || (!first.startsWith('-c') && !first.startsWith('--')))
-    return "unsupported options startup parameter: only '-c config=val' and '--config=val' are allowed"
-  if (!POOLED_SETTINGS.has(name.toLowerCase()))
-    return `unsupported startup parameter in options: ${name}. ${HELP}`
-  return pooledOptionsRefusal(rest.join(' '))
+  const words = wordsOf(options)
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    const [, setting] = /^(?:-c|--)(.*)$/s.exec(word) ?? []
+    // `-c` may stand alone before its setting, `--` may not.
+    const text = word === '-c' ? words.shift() : setting
+    const [name] = unescaped(text ?? '').split('=', 1)
+    if (!text?.includes('=') || name === undefined)
+      return "unsupported options startup parameter: only '-c config=val' and '--config=val' are allowed"
+    if (!POOLED_SETTINGS.has(name.toLowerCase()))
+      return `unsupported startup parameter in options: ${name}. ${HELP}`
+  }
+  return undefined
+}
+
+function unescaped(word: string): string {
+  return word.replace(/\\(.?)/gs, '$1')
 }
