@@ -2,6 +2,7 @@
  * Owns the compute: a Postgres that sleeps when nothing has happened for a while and wakes for
  * the next login, once for all who wait.
  */
+import { within } from '../neon/deadline.ts'
 import type { Clock } from './clock.ts'
 import type { LocalNeonEvent } from './events.ts'
 import { ignore } from './failure.ts'
@@ -19,7 +20,7 @@ export interface ComputeOptions {
   suspendAfterMs: number
   /** What a wake takes at least, in ms, asked for at each; the real start is in it. */
   wakeDelayMs: () => number
-  /** Called while Postgres still runs, before it is told to stop. */
+  /** Called while Postgres still runs, before it is told to stop, which waits for it, but not for long. */
   onSuspending: (superuser: Superuser) => Promise<void>
   onEvent: (event: LocalNeonEvent) => void
   meter: Meter
@@ -30,7 +31,7 @@ export interface Compute {
   readonly state: ComputeState
   /** The Postgres that runs, if one does. */
   readonly running: Running | undefined
-  /** Resolves with the running Postgres, which it starts when there is none. */
+  /** Resolves with the running Postgres, which it starts when there is none. Counts as activity. */
   wake(): Promise<Running>
   /** Stops Postgres; resolves when it is gone. Does nothing when it is asleep. */
   suspend(reason?: SuspendReason): Promise<void>
@@ -58,6 +59,9 @@ const BUSY_SQL = `
       OR (backend_type = 'client backend' AND state <> 'idle'))
   LIMIT 1`
 
+/** Of this machine, whatever the clock is: a Postgres that hangs is to be stopped all the same. */
+const SUSPENDING_DEADLINE_MS = 1_000
+
 export function createCompute(options: ComputeOptions): Compute {
   const { start, suspendAfterMs, wakeDelayMs, onSuspending, onEvent, meter, clock } = options
   let state: ComputeState = 'asleep'
@@ -67,6 +71,9 @@ export function createCompute(options: ComputeOptions): Compute {
   let hasStarted = false
   let lastActivityMs = clock.now()
   let watch = new AbortController()
+  const closing = new AbortController()
+  /** Those that are to end. */
+  const asked = new WeakSet<Postgres>()
   let reportExit: (exit: ProcessExit) => void = ignore
   const exited = new Promise<ProcessExit>(resolve => {
     reportExit = resolve
@@ -91,7 +98,9 @@ export function createCompute(options: ComputeOptions): Compute {
   }
 
   async function wake(): Promise<Running> {
-    if (running && state === 'awake') return running
+    // Before anybody can find the compute idle on its way to the one who wakes it.
+    touch()
+    if (running && state === 'awake' && !stopping) return running
     waking ??= wakeUp().finally(() => {
       waking = undefined
     })
@@ -126,13 +135,13 @@ export function createCompute(options: ComputeOptions): Compute {
   }
 
   async function startRunning(delayMs: number): Promise<Running> {
-    const [postgres] = await Promise.all([start(), delayMs > 0 ? clock.sleep(delayMs) : undefined])
-    postgres.exited.then(onExit, ignore)
+    // Cut short by a close, which waits for the wake.
+    const delay = delayMs > 0 ? clock.sleep(delayMs, closing.signal).catch(ignore) : undefined
+    const [postgres] = await Promise.all([start(), delay])
+    postgres.exited.then(exit => {
+      if (!asked.has(postgres)) reportExit(exit)
+    }, ignore)
     return { postgres, superuser: createSuperuser(postgres.socketPath) }
-  }
-
-  function onExit(exit: ProcessExit): void {
-    if (state === 'awake' || state === 'waking') reportExit(exit)
   }
 
   function suspend(reason: SuspendReason = 'asked'): Promise<void> {
@@ -147,8 +156,9 @@ export function createCompute(options: ComputeOptions): Compute {
     if (!running) return
     const { postgres, superuser } = running
     watch.abort()
+    asked.add(postgres)
     if (state === 'awake') state = 'suspending'
-    await onSuspending(superuser)
+    await within(SUSPENDING_DEADLINE_MS, onSuspending(superuser)).catch(ignore)
     superuser.end()
     await postgres.stop()
     running = undefined
@@ -159,6 +169,7 @@ export function createCompute(options: ComputeOptions): Compute {
   }
 
   async function close(): Promise<void> {
+    closing.abort()
     await stopping
     await waking?.catch(ignore)
     state = 'closed'

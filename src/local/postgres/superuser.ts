@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import { ignore } from '../failure.ts'
-import { BACKEND, errorFields, FRONTEND, message, readMessage } from '../protocol/messages.ts'
+import { BACKEND, errorFields, FRONTEND, message, ProtocolError, readMessage } from '../protocol/messages.ts'
 import { openBackend } from './backend.ts'
 import { SUPERUSER } from './cluster.ts'
 
@@ -23,21 +23,49 @@ const PARAMETERS = [
 
 export function createSuperuser(socketPath: string): Superuser {
   let socket: Socket | undefined
+  let isEnded = false
   let last: Promise<unknown> = Promise.resolve()
-  return {
-    query(sql) {
-      const answer = last.then(() => ask(sql))
-      last = answer.catch(ignore)
-      return answer
-    },
-    end: () => socket?.destroy()
+  return { query, end }
+
+  function query(sql: string): Promise<string[][]> {
+    const answer = last.then(() => ask(sql))
+    last = answer.catch(ignore)
+    return answer
+  }
+
+  function end(): void {
+    isEnded = true
+    socket?.destroy()
   }
 
   async function ask(sql: string): Promise<string[][]> {
-    // A backend that crashes takes all others with it, this one included.
-    if (!socket?.readable) socket = (await openBackend(socketPath, PARAMETERS)).socket
+    const rows = socket?.readable ? await askAgain(socket, sql) : undefined
+    if (rows) return rows
+    if (isEnded) throw new Error('the session of the superuser has ended')
+    socket = (await openBackend(socketPath, PARAMETERS)).socket
+    if (isEnded) socket.destroy()
+    return await askOn(socket, sql)
+  }
+}
+
+/** Undefined when the session is gone: a backend that crashes takes all others with it, which nobody hears who does not read. */
+async function askAgain(socket: Socket, sql: string): Promise<string[][] | undefined> {
+  try {
+    return await askOn(socket, sql)
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined
+    throw error
+  }
+}
+
+async function askOn(socket: Socket, sql: string): Promise<string[][]> {
+  try {
     socket.write(message(FRONTEND.QUERY, `${sql}\0`))
     return await answerFrom(socket)
+  } catch (error) {
+    // The rest of an answer that cannot be read would be taken for the next one.
+    if (error instanceof ProtocolError) socket.destroy()
+    throw error
   }
 }
 
