@@ -47,6 +47,8 @@ export function createSessions(options: SessionOptions): Sessions {
   const { compute, faults, links, meter, clock, onEvent } = options
   const streams = new Set<Duplex>()
   const open = new Set<OpenSession>()
+  /** Logins that are on their way to Postgres. */
+  let arriving = 0
   let hasToldOfPooling = false
 
   return {
@@ -103,12 +105,25 @@ export function createSessions(options: SessionOptions): Sessions {
     Object.assign(link.facts, facts)
     links.update(link)
     if (facts.isPooled) tellOfPooling()
-    const backend = await openAtCompute(parameters, link)
-    if (stream.destroyed) return void backend.socket.destroy()
-    stream.write(backend.greeting)
-    meter.onSession()
-    onEvent({ type: 'login', processId: backend.processId, ...facts })
-    connectThrough(stream, link, backend, facts.isPooled)
+    refuseIfFull(link)
+    arriving += 1
+    try {
+      const backend = await openAtCompute(parameters)
+      if (stream.destroyed) return void backend.socket.destroy()
+      stream.write(backend.greeting)
+      meter.onSession()
+      onEvent({ type: 'login', processId: backend.processId, ...facts })
+      connectThrough(stream, link, backend, facts.isPooled)
+    } finally {
+      arriving -= 1
+    }
+  }
+
+  /** Who is on the way has a place already: of many at once no more get in. */
+  function refuseIfFull(link: Link): void {
+    if (!faults.areThere) return
+    const full = faults.meet('connection-limit', link, ({ limit }) => open.size + arriving >= limit)
+    if (full) throw new Refusal(REFUSALS['too-many-clients'])
   }
 
   function tellOfPooling(): void {
@@ -116,9 +131,7 @@ export function createSessions(options: SessionOptions): Sessions {
     hasToldOfPooling = true
   }
 
-  async function openAtCompute(parameters: Map<string, string>, link: Link): Promise<Backend> {
-    const limit = faults.areThere && faults.meet('connection-limit', link, fault => open.size >= fault.limit)
-    if (limit) throw new Refusal(REFUSALS['too-many-clients'])
+  async function openAtCompute(parameters: Map<string, string>): Promise<Backend> {
     for (let attempt = 1; ; attempt += 1) {
       const { postgres } = await compute.wake()
       compute.touch()

@@ -54,6 +54,16 @@ for (const { name, connect } of DRIVERS) {
       await works(t)
     })
 
+    t.test('is counted from its beginning, so that of many at once no more get in', async t => {
+      // Ends all sessions that there are.
+      await neon.suspend()
+      neon.inject({ type: 'connection-limit', limit: 2 })
+
+      const logins = await Promise.allSettled(Array.from({ length: 6 }, () => connect(t, neon.url)))
+
+      t.equal(logins.filter(({ status }) => status === 'fulfilled').length, 2)
+    })
+
     t.test('fails when the compute does not wake, and heals', async t => {
       await neon.suspend()
       const fault = neon.inject({ type: 'wake', message: 'control-plane', times: 2 })
