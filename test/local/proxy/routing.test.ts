@@ -1,59 +1,43 @@
 import t from 'tap'
-import { routeOf } from '../../../src/local/proxy/routing.ts'
+import { type Route, routeOf } from '../../../src/local/proxy/routing.ts'
 
-const ENDPOINTS = ['ep-first', 'ep-second']
+const ENDPOINTS = ['ep-first', 'ep-second'] as const
 const NOT_FOUND = 'Control plane request failed: endpoint cannot be found'
 
 t.test('the way to an endpoint', async t => {
-  for (const [host, option, endpoint, isPooled] of [
-    [undefined, undefined, 'ep-first', false],
-    ['', undefined, 'ep-first', false],
-    ['localhost', undefined, 'ep-first', false],
-    ['LOCALHOST.', undefined, 'ep-first', false],
-    ['127.0.0.1', undefined, 'ep-first', false],
-    ['::1', undefined, 'ep-first', false],
-    ['[::1]', undefined, 'ep-first', false],
-    ['localhost', 'ep-second', 'ep-second', false],
-    ['127.0.0.1', 'ep-second-pooler', 'ep-second', true],
-    [undefined, 'ep-first-pooler', 'ep-first', true],
-    ['ep-first.localhost', undefined, 'ep-first', false],
-    ['ep-second', undefined, 'ep-second', false],
-    ['EP-Second.eu-central-1.aws.neon.tech', undefined, 'ep-second', false],
-    ['ep-second.localhost.', undefined, 'ep-second', false],
-    ['ep-second-pooler.eu-central-1.aws.neon.tech', undefined, 'ep-second', true],
-    ['ep-second-pooler.localhost', 'ep-second-pooler', 'ep-second', true],
-    ['ep-second.localhost', 'ep-second', 'ep-second', false]
-  ] as const) {
-    t.test(`is ${endpoint}${isPooled ? ', pooled,' : ''} for host ${host} and option ${option}`, async t => {
-      t.strictSame(routeOf({ host, option, endpoints: ENDPOINTS }), { endpoint, isPooled })
+  const rows: [string | undefined, string | undefined, Route][] = [
+    [undefined, undefined, { endpoint: 'ep-first', isPooled: false }],
+    ['', undefined, { endpoint: 'ep-first', isPooled: false }],
+    ['localhost', undefined, { endpoint: 'ep-first', isPooled: false }],
+    ['127.0.0.1', undefined, { endpoint: 'ep-first', isPooled: false }],
+    ['[::1]', undefined, { endpoint: 'ep-first', isPooled: false }],
+    ['127.0.0.1', 'ep-second', { endpoint: 'ep-second', isPooled: false }],
+    [undefined, 'ep-second-pooler', { endpoint: 'ep-second', isPooled: true }],
+    ['ep-second.localhost', undefined, { endpoint: 'ep-second', isPooled: false }],
+    ['EP-Second-Pooler.c-2.us-east-2.aws.neon.tech.', undefined, { endpoint: 'ep-second', isPooled: true }],
+    ['ep-second.localhost', 'ep-second', { endpoint: 'ep-second', isPooled: false }]
+  ]
+  for (const [host, option, route] of rows) {
+    t.test(`leads from ${host} and ${option} to ${route.endpoint}`, async t => {
+      t.strictSame(routeOf({ host, option, endpoints: ENDPOINTS }), route)
     })
   }
 
-  for (const [host, option, message] of [
-    ['ep-third.localhost', undefined, NOT_FOUND],
-    [undefined, 'ep-third', NOT_FOUND],
-    [undefined, '', NOT_FOUND],
-    ['ep-third-pooler.localhost', undefined, NOT_FOUND],
-    ['.localhost', undefined, NOT_FOUND],
-    [
-      'ep-first.localhost',
-      'ep-second',
-      "Inconsistent project name inferred from SNI ('ep-first') and project option ('ep-second')."
-    ],
-    [
-      'ep-first-pooler.localhost',
-      'ep-first',
-      "Inconsistent project name inferred from SNI ('ep-first-pooler') and project option ('ep-first')."
-    ]
-  ] as const) {
-    t.test(`is refused for host ${host} and option ${option}`, async t => {
-      t.throws(() => routeOf({ host, option, endpoints: ENDPOINTS }), { name: 'Refusal', message })
-    })
-  }
+  t.test('does not exist for an endpoint that nobody has', async t => {
+    for (const [host, option] of [
+      ['ep-none.localhost', undefined],
+      [undefined, 'ep-none']
+    ]) {
+      t.throws(() => routeOf({ host, option, endpoints: ENDPOINTS }), { message: NOT_FOUND })
+    }
+  })
 
-  t.test('is refused where there is no endpoint', async t => {
-    t.throws(() => routeOf({ host: 'ep-first.localhost', option: undefined, endpoints: [] }), {
-      name: 'Refusal'
+  t.test('does not exist when host and option disagree, by the suffix alone as well', async t => {
+    const request = { host: 'ep-first-pooler.localhost', option: 'ep-first', endpoints: ENDPOINTS }
+
+    t.throws(() => routeOf(request), {
+      message:
+        "Inconsistent project name inferred from SNI ('ep-first-pooler') and project option ('ep-first')."
     })
   })
 })
