@@ -24,16 +24,31 @@ t.test('the taps', async t => {
     t.equal(toClient(chunk), chunk)
   })
 
-  t.test('count statements of both protocols, and activity of the client', async t => {
-    const { toServer, toClient, meter, touches } = track()
+  t.test('count statements of both protocols', async t => {
+    const { toServer, toClient, meter } = track()
 
     toServer(query('SELECT 1'))
     toServer(Buffer.concat([parse('', 'SELECT 2'), message(FRONTEND.EXECUTE, '\0', Buffer.alloc(4)), SYNC]))
     toClient(done('SELECT 1'))
 
     t.equal(meter.read().queries, 2)
-    t.equal(touches(), 2)
   })
+
+  t.test(
+    'tell of activity by what a client says and by the end of a statement, and not by a farewell',
+    async t => {
+      const { toServer, toClient, touches } = track()
+
+      toServer(query('SELECT 1'))
+      t.equal(touches(), 1)
+      toClient(message(BACKEND.READY_FOR_QUERY, 'I'))
+      t.equal(touches(), 2)
+      toClient(done('SELECT 1'))
+      toServer(message(FRONTEND.TERMINATE))
+
+      t.equal(touches(), 2)
+    }
+  )
 })
 
 t.test('a lost COMMIT', async t => {
