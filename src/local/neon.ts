@@ -137,7 +137,8 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
 
   try {
     // A login may come while the compute sleeps, and before any other.
-    await roles.refresh((await compute.wake()).superuser)
+    const { postgres, superuser } = await compute.wake()
+    await roles.refresh(superuser)
     const onClient = sessions.serve
     const certificate = certificates?.context
     endpoint = await openEndpoint({ port: options.port, onClient, links, faults, identity, certificate })
@@ -146,7 +147,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
       control = await openControl(neon, options.controlPort)
       neon.controlUrl = controlUrl(control.port)
     }
-    await record()
+    await record(endpoint, postgres)
     return neon
   } catch (error) {
     await close()
@@ -197,13 +198,13 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     const failing = faults.meet('wake', somebody, ({ message }) => message !== undefined)
     if (failing?.message !== undefined) throw new Refusal(refusalText(failing.message))
     const postgres = await startPostgresIn(options, place, binaries)
-    if (endpoint) await record(postgres.pid)
+    if (endpoint) await record(endpoint, postgres)
     return postgres
   }
 
-  async function record(postgresPid = compute.running?.postgres.pid ?? 0): Promise<void> {
-    const ports = { port: endpoint?.port ?? 0, controlPort: control?.port }
-    await writeRunning(home, { pid: process.pid, ...ports, postgresPid, identity })
+  async function record({ port }: Endpoint, { pid: postgresPid }: Postgres): Promise<void> {
+    const server = { pid: process.pid, port, controlPort: control?.port, identity }
+    await writeRunning(home, { ...server, postgresPid })
   }
 
   function close() {

@@ -41,6 +41,16 @@ t.test('the password is asked for in the clear over a WebSocket', async t => {
   t.strictSame(await nextMessage(stream), { type: AUTHENTICATION, body: CLEARTEXT })
 })
 
+t.test('who answers with anything but a password is hung up on', async t => {
+  const stream = await dial(t, neon.url, 'ws')
+  stream.write(startup(OWNER))
+  await nextMessage(stream)
+
+  stream.write(queryMessage('SELECT 1'))
+
+  t.equal(await nextMessage(stream), undefined)
+})
+
 t.test('SCRAM-SHA-256 without channel binding is asked for over TCP', async t => {
   const stream = await dial(t, neon.url, 'tcp')
 

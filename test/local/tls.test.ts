@@ -47,6 +47,16 @@ t.test('TLS', async t => {
     t.equal(String((await answered)[0]), 'S')
   })
 
+  t.test('drops who closes its side before it has said what it wants', async t => {
+    const socket = connectTcp(neon.port, '127.0.0.1')
+    t.teardown(() => socket.destroy())
+
+    socket.end(TLS_REQUEST.subarray(0, 3))
+
+    await once(socket.resume(), 'close')
+    t.equal(socket.bytesRead, 0)
+  })
+
   t.test('tells the endpoint by the name that the client expects', async t => {
     const servername = 'ep-nobody.localhost'
     const socket = connectTls({ ...trusting(neon), servername, checkServerIdentity: () => undefined })
