@@ -21,7 +21,9 @@ const NOWHERE = '/nowhere/.s.PGSQL.5432'
 t.test('a session', async t => {
   t.test('wakes the compute again that went to sleep on the way to it', async t => {
     const postgres = await scriptedPostgres(t)
-    const { client, wakes, served } = await arrive(t, [NOWHERE, NOWHERE, postgres.socketPath])
+    const { client, wakes, served } = await arrive(t, [NOWHERE, NOWHERE, postgres.socketPath], {
+      isAsleep: true
+    })
 
     await logIn(client)
     await until('the session is there', () => served.meter.read().sessions === 1)
@@ -67,6 +69,8 @@ t.test('a session', async t => {
 })
 
 interface Arrival {
+  /** The compute has gone to sleep when its Postgres is not found; otherwise it runs another one by then. */
+  isAsleep?: boolean
   /** The Postgres at each of the paths is the one that runs, until the next wake. */
   isStill?: boolean
   /** A wake waits until the gate is opened. */
@@ -74,7 +78,7 @@ interface Arrival {
 }
 
 /** A client of a proxy whose compute has these sockets, one after the other; the last one stays. */
-async function arrive(t: Test, socketPaths: string[], { isStill, isGated }: Arrival = {}) {
+async function arrive(t: Test, socketPaths: string[], { isAsleep, isStill, isGated }: Arrival = {}) {
   const { client, socket } = await connected(t)
   const meter = createMeter(systemClock)
   const faults = createFaults(
@@ -91,7 +95,7 @@ async function arrive(t: Test, socketPaths: string[], { isStill, isGated }: Arri
   })
   let running: Running | undefined
   const compute = {
-    state: 'awake',
+    state: isAsleep ? 'asleep' : 'awake',
     get running() {
       return running
     },
