@@ -131,17 +131,16 @@ export function createSessions(options: SessionOptions): Sessions {
     hasToldOfPooling = true
   }
 
-  async function openAtCompute(parameters: Map<string, string>): Promise<Backend> {
-    for (let attempt = 1; ; attempt += 1) {
-      const { postgres } = await compute.wake()
-      compute.touch()
-      try {
-        return await openBackend(postgres.socketPath, parameters)
-      } catch (error) {
-        // It went to sleep between the two, and is woken again.
-        const isStillThere = compute.state === 'awake' && compute.running?.postgres === postgres
-        if (isStillThere || attempt === CONNECT_ATTEMPTS) throw error
-      }
+  async function openAtCompute(parameters: Map<string, string>, attempt = 1): Promise<Backend> {
+    const { postgres } = await compute.wake()
+    compute.touch()
+    try {
+      return await openBackend(postgres.socketPath, parameters)
+    } catch (error) {
+      // It went to sleep between the two, and is woken again.
+      const isStillThere = compute.state === 'awake' && compute.running?.postgres === postgres
+      if (isStillThere || attempt === CONNECT_ATTEMPTS) throw error
+      return openAtCompute(parameters, attempt + 1)
     }
   }
 

@@ -161,6 +161,20 @@ t.test('endpoint', async t => {
     await once(socket, 'close')
   })
 
+  t.test('takes a WebSocket whose Host header is no name, as one without', async t => {
+    const hosts: (string | undefined)[] = []
+    const { dial } = await open(t, { onClient: (_client, { host }) => hosts.push(host) })
+    const socket = dial()
+
+    socket.write(
+      'GET / HTTP/1.1\r\nhost: [\r\nconnection: upgrade\r\nupgrade: websocket\r\n' +
+        'sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+    )
+
+    t.match(String((await once(socket, 'data'))[0]), /^HTTP\/1.1 101/)
+    t.strictSame(hosts, [undefined])
+  })
+
   t.test('drops what begins like nothing it knows', async t => {
     const { dial } = await open(t)
     // TLS from the first byte, as sslnegotiation=direct does.
