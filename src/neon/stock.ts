@@ -41,7 +41,6 @@ export interface Stock {
   evictAll(): number
   /** Lets a client not be used again once it comes back. */
   evict(client: NeonClient): void
-  has(client: NeonClient): boolean
   /** True for one that may not be used again, and for one that is not here. */
   isStale(client: NeonClient): boolean
   readonly size: number
@@ -94,7 +93,6 @@ export function createStock(options: StockOptions): Stock {
       const entry = entries.get(client)
       if (entry) expire(entry)
     },
-    has: client => entries.has(client),
     isStale: client => entries.get(client)?.isStale ?? true,
     get size() {
       return entries.size
