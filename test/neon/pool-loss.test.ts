@@ -92,6 +92,45 @@ t.test('the loss of a client', async t => {
   })
 })
 
+t.test('a client that was idle for longer than a moment', async t => {
+  t.test('is lent again when it is alive', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const pid = await pidOf(pool)
+    await untilIdleFor(1100)
+
+    t.equal(await pidOf(pool), pid)
+  })
+
+  t.test('is asked first when nothing has been heard of it for two heartbeats', async t => {
+    const { pool } = await openPool(t, { max: 1, heartbeatIntervalMs: 60_000 })
+    const client = await pool.connect()
+    const pid = await pidOf(client)
+    client.release()
+    Object.defineProperty(client, 'silentMs', { value: 120_001 })
+    await untilIdleFor(1100)
+
+    t.equal(await pidOf(pool), pid)
+  })
+
+  t.test('is not lent when its link has broken', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const client = await pool.connect()
+    const pid = await pidOf(client)
+    client.release()
+    await untilIdleFor(1100)
+
+    Reflect.get(client, 'connection').stream.ws.terminate()
+
+    t.not(await pidOf(pool), pid)
+  })
+})
+
+/** The clock of the pool is the system's here. */
+function untilIdleFor(idleMs: number) {
+  const start = performance.now()
+  return until(() => performance.now() - start > idleMs)
+}
+
 t.test('a caller that gives up', async t => {
   t.test('in the queue takes no client, and holds up nobody', async t => {
     const { pool } = await openPool(t, { max: 1 })
