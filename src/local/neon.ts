@@ -136,7 +136,8 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
   })
 
   try {
-    await compute.wake()
+    // A login may come while the compute sleeps, and before any other.
+    await roles.refresh((await compute.wake()).superuser)
     const onClient = sessions.serve
     const certificate = certificates?.context
     endpoint = await openEndpoint({ port: options.port, onClient, links, faults, identity, certificate })

@@ -12,6 +12,9 @@ const CLIENTS = 20
 /** Insertions before the next suspension: each client is in the middle of something then. */
 const INSERTIONS_PER_CYCLE = CLIENTS
 
+// Two thousand logins and a hundred starts of Postgres are two minutes of processor time on a slow machine.
+t.setTimeout(400_000)
+
 t.test('sleeping and waking under load', async t => {
   const events: LocalNeonEvent[] = []
   const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })

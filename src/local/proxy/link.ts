@@ -57,7 +57,10 @@ export function createLinks(faults: Faults, clock: Clock): Links {
       host,
       isSecure: tcp !== socket,
       hangUp: () => wire.stream.end(),
-      reset: () => void tcp.resetAndDestroy()
+      reset() {
+        tcp.resetAndDestroy()
+        wire.stream.destroy()
+      }
     }
     links.set(link, ({ toServer, toClient }) => wire.shape(toServer, toClient))
     tcp.once('close', () => links.delete(link))
@@ -74,14 +77,16 @@ export function createLinks(faults: Faults, clock: Clock): Links {
   }
 
   function onFaultChange(added?: Fault): void {
-    if (added?.type === 'reset' || added?.type === 'close') endExisting()
+    if (added?.type === 'reset' || added?.type === 'close') endExisting(added)
     else if (!added || isOfNetwork(added)) for (const [link, shape] of links) shape(networkOf(faults, link))
   }
 
-  function endExisting(): void {
+  /** By the fault that has come, and no older one: its links are those that were there. */
+  function endExisting(added: Fault): void {
     for (const link of links.keys()) {
-      if (faults.meet('reset', link, ({ links }) => isForExisting(links))) link.reset()
-      const closed = faults.meet('close', link, ({ links }) => isForExisting(links))
+      const isMeant = (fault: Fault & { links?: string }) => fault === added && fault.links !== 'new'
+      if (faults.meet('reset', link, isMeant)) link.reset()
+      const closed = faults.meet('close', link, isMeant)
       if (closed) link.hangUp(closed.code ?? GOING_AWAY)
     }
   }
@@ -89,8 +94,4 @@ export function createLinks(faults: Faults, clock: Clock): Links {
 
 function isForNew(links: string | undefined): boolean {
   return links === 'new' || links === 'all'
-}
-
-function isForExisting(links: string | undefined): boolean {
-  return links !== 'new'
 }

@@ -32,7 +32,7 @@ import { routeOf } from './routing.ts'
 export interface LoginOptions {
   roles: Roles
   faults: Faults
-  endpoints: readonly string[]
+  endpoints: readonly [string, ...string[]]
   /** Refuses clients that come without TLS. */
   requiresTls: boolean
 }

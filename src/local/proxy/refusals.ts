@@ -34,10 +34,6 @@ export const REFUSALS = {
 
 export type RefusalName = keyof typeof REFUSALS
 
-export const MISSING_ENDPOINT =
-  'Endpoint ID is not specified. Either please upgrade the postgres client library (libpq) for SNI support ' +
-  "or pass the endpoint ID (first part of the domain name) as a parameter: '?options=endpoint%3D<endpoint-id>'. " +
-  'See more at https://neon.tech/sni'
 export const TLS_REQUIRED = 'connection is insecure (try using `sslmode=require`)'
 export const LOGIN_TIMED_OUT = 'Authentication timed out'
 

@@ -17,13 +17,13 @@ export interface RouteRequest {
   /** From `options=endpoint=…`. */
   option: string | undefined
   /** The endpoints there are; the first is the one of clients that name none. */
-  endpoints: readonly string[]
+  endpoints: readonly [string, ...string[]]
 }
 
 const POOLER_SUFFIX = /-pooler$/
 
 /** Throws a Refusal for a host and an option that do not agree, and for an endpoint that does not exist. */
-export function routeOf({ host, option, endpoints: [first = '', ...others] }: RouteRequest): Route {
+export function routeOf({ host, option, endpoints: [first, ...others] }: RouteRequest): Route {
   const label = labelOf(host)
   if (label !== undefined && option !== undefined && label !== option)
     throw new Refusal(inconsistentEndpoints(label, option))

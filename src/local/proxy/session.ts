@@ -139,7 +139,8 @@ export function createSessions(options: SessionOptions): Sessions {
         return await openBackend(postgres.socketPath, parameters)
       } catch (error) {
         // It went to sleep between the two, and is woken again.
-        if (compute.state === 'awake' || attempt === CONNECT_ATTEMPTS) throw error
+        const isStillThere = compute.state === 'awake' && compute.running?.postgres === postgres
+        if (isStillThere || attempt === CONNECT_ATTEMPTS) throw error
       }
     }
   }

@@ -78,6 +78,7 @@ export function createTaps({ link, backend, faults, meter, compute }: TapOptions
 /** As a statement of its own, whichever protocol it comes with. */
 function isCommit(type: number, buffer: Buffer, start: number, end: number): boolean {
   if (type !== FRONTEND.QUERY && type !== FRONTEND.PARSE) return false
-  const textStart = type === FRONTEND.PARSE ? buffer.indexOf(0, start) + 1 : start
-  return COMMIT.test(buffer.toString('latin1', textStart, end))
+  const text = buffer.toString('latin1', start, end)
+  // A prepared statement has its name first; one whose name is longer than what is looked at is none.
+  return COMMIT.test(type === FRONTEND.PARSE ? text.replace(/^[^\0]*(?:\0|$)/, '') : text)
 }
