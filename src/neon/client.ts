@@ -35,7 +35,6 @@ export class NeonClient extends Client {
   #transactionStatus: TransactionStatus = 'unknown'
   #isGone = false
   #lastCommand = ''
-  #lastTag = ''
   #socket: LiveSocket | undefined
   #address = ''
   // Fields of the driver that its types leave out.
@@ -81,11 +80,6 @@ export class NeonClient extends Client {
     return this.#lastCommand
   }
 
-  /** What the server answered `lastCommand` with, such as COMMIT; empty while it has not. */
-  get lastTag(): string {
-    return this.#lastTag
-  }
-
   /** True while a statement that was handed over has not been answered. */
   get isBusy(): boolean {
     return this.activeQuery != null || this.queryQueue.length > 0
@@ -117,25 +111,19 @@ export class NeonClient extends Client {
     return (await this.#socket?.check(timeoutMs)) ?? false
   }
 
-  override connect(): Promise<void>
-  override connect(callback: (error: Error) => void): void
-  override connect(callback?: (error: Error) => void): Promise<void> | undefined {
-    if (!callback) return super.connect().catch(error => this.#abandon(error))
-    super.connect((error?: Error) => {
-      if (error) this.#closeSoon()
-      // The driver passes none when there is none, which its types do not know.
-      Reflect.apply(callback, undefined, [error])
-    })
-    return undefined
+  override async connect(): Promise<void> {
+    try {
+      await super.connect()
+    } catch (error) {
+      this.#closeSoon()
+      throw error
+    }
   }
 
-  override end(): Promise<void>
-  override end(callback: (error: Error) => void): void
-  override end(callback?: (error: Error) => void): Promise<void> | undefined {
+  /** Never resolves for a link that has ended, as the driver's. */
+  override end(): Promise<void> {
     this.#closeSoon()
-    if (!callback) return super.end()
-    super.end(callback)
-    return undefined
+    return super.end()
   }
 
   /** Ends the link at once, without a word to the server. */
@@ -175,24 +163,15 @@ export class NeonClient extends Client {
     connection.on('errorMessage', () => {
       this.#transactionStatus = 'unknown'
     })
-    connection.on('commandComplete', ({ text }: { text: string }) => {
-      this.#lastTag = text
-    })
     const send = connection.query.bind(connection)
     connection.query = text => {
       this.#lastCommand = text
-      this.#lastTag = ''
       send(text)
     }
     connection.once('end', () => {
       this.#transactionStatus = 'unknown'
       this.#isGone = true
     })
-  }
-
-  #abandon(error: unknown): never {
-    this.#closeSoon()
-    throw error
   }
 
   /** The driver asks the server to close and never closes the socket itself, so a server that does not would keep it open. */

@@ -43,6 +43,8 @@ export function createHeartbeat({ intervalMs, ping, onDead, clock }: HeartbeatOp
   let misses = 0
   let checking: Check | undefined
   let cancelBeat = arm(intervalMs, beat)
+  // The first answer tells that this peer answers pings.
+  send()
 
   return {
     heard,
@@ -76,7 +78,7 @@ export function createHeartbeat({ intervalMs, ping, onDead, clock }: HeartbeatOp
   }
 
   function startCheck(timeoutMs: number): Check {
-    let settleOutcome: (isAlive: boolean) => void = ignore
+    let settleOutcome!: (isAlive: boolean) => void
     const outcome = new Promise<boolean>(resolve => {
       settleOutcome = resolve
     })
@@ -117,5 +119,3 @@ export function createHeartbeat({ intervalMs, ping, onDead, clock }: HeartbeatOp
     return clock.after(delayMs, () => callback(clock.now() - dueAt > delayMs * HELD_UP_PART))
   }
 }
-
-function ignore() {}
