@@ -53,7 +53,7 @@ t.test('npm run dev', async t => {
       const headers = { ...options.headers, 'content-type': 'application/json' }
       t.equal((await fetch(url, { method: 'POST', headers, body })).status, 201)
       t.match(first.output(), /^applied +0000_tasks$/m)
-      t.match(first.output(), /^database +postgresql:\/\/neondb_owner:\w.*@127\.0\.0\.1:\d+\/neondb$/m)
+      t.match(first.output(), /^database +postgresql:\/\/neondb_owner:[\w-]+@127\.0\.0\.1:\d+\/neondb$/m)
       first.child.kill('SIGINT')
       t.equal(await first.ended, 0)
 
