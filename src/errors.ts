@@ -133,6 +133,13 @@ export const DATABASE_FAILURES = {
     statusCode: 503,
     repeatable: 'nothing'
   },
+  /** The caller's AbortSignal, before anything was committed. */
+  aborted: {
+    code: 'FST_NEON_ABORTED',
+    message: 'the work on the database was given up by its caller',
+    statusCode: 503,
+    repeatable: 'nothing'
+  },
   /** The pool has ended. */
   closed: {
     code: 'FST_NEON_CLOSED',

@@ -2,6 +2,7 @@
  * Who may hold a client: as many permits as the pool has clients, and a bounded
  * first-come queue with a deadline in front of them.
  */
+import { failureOfAbort, onAbort } from './abort.ts'
 import { DatabaseFailure } from './failure.ts'
 
 export interface AdmissionOptions {
@@ -18,8 +19,11 @@ interface Waiter {
 }
 
 export interface Admission {
-  /** Resolves with a function that gives the permit back; further calls of it do nothing. */
-  acquire(): Promise<() => void>
+  /**
+   * Resolves with a function that gives the permit back; further calls of it do nothing.
+   * Who gives up by the signal leaves the queue and takes no permit.
+   */
+  acquire(signal?: AbortSignal): Promise<() => void>
   /** Refuses all who wait and all who come later. */
   close(): void
   readonly waiting: number
@@ -32,10 +36,11 @@ export function createAdmission({ permits, maxWaiting, timeoutMs }: AdmissionOpt
   let closed = false
 
   return {
-    async acquire() {
+    async acquire(signal) {
       if (closed) throw new DatabaseFailure('closed')
+      if (signal?.aborted) throw failureOfAbort(signal)
       if (free > 0) free -= 1
-      else if (queue.size < maxWaiting) await wait()
+      else if (queue.size < maxWaiting) await wait(signal)
       else throw new DatabaseFailure('exhausted')
       return once(giveBack)
     },
@@ -48,17 +53,19 @@ export function createAdmission({ permits, maxWaiting, timeoutMs }: AdmissionOpt
     }
   }
 
-  function wait() {
+  function wait(signal: AbortSignal | undefined) {
     return new Promise<void>((resolve, reject) => {
       const waiter: Waiter = {
         admit: () => leave(resolve),
         refuse: failure => leave(() => reject(failure))
       }
       const timer = setTimeout(() => waiter.refuse(new DatabaseFailure('exhausted')), timeoutMs)
+      const stopListening = onAbort(signal, failure => waiter.refuse(failure))
       queue.add(waiter)
 
       function leave(settle: () => void) {
         clearTimeout(timer)
+        stopListening()
         queue.delete(waiter)
         settle()
       }

@@ -1,12 +1,13 @@
 /**
  * One connection: the driver's Client with its settings on itself, never on the
- * driver's global ones, and with the state of its transaction known.
+ * driver's global ones, and with the state of its link and its transaction known.
  */
 import { Client, type ClientConfig, type PoolConfig } from '@neondatabase/serverless'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
+import { cancelStatement } from './cancel.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import { printAs } from './printed.ts'
-import type { SocketRegister } from './socket.ts'
+import type { LiveSocket, SocketRegister } from './socket.ts'
 
 export interface ClientTransport {
   url: ConnectionUrl
@@ -19,6 +20,9 @@ type TransactionStatus = 'idle' | 'open' | 'failed' | 'unknown'
 // A server that is there reads Terminate and closes within a round trip.
 const CLOSE_GRACE_MS = 500
 
+// A handshake and a round trip; who waits for the outcome has had its error long before.
+const CANCEL_TIMEOUT_MS = 2000
+
 // PostgreSQL, "Message Formats", ReadyForQuery.
 const STATUS_BY_LETTER = { I: 'idle', T: 'open', E: 'failed' } as const
 
@@ -27,24 +31,30 @@ interface ReadyForQuery {
 }
 
 export class NeonClient extends Client {
+  readonly #sockets: SocketRegister
   #transactionStatus: TransactionStatus = 'unknown'
   #isGone = false
   #lastCommand = ''
-  #socket: WebSocket | undefined
+  #socket: LiveSocket | undefined
+  #address = ''
   // Fields of the driver that its types leave out.
   declare private readonly activeQuery: unknown
   declare private readonly queryQueue: unknown[]
+  declare private readonly processID: number | null
+  declare private readonly secretKey: number | null
 
   constructor(config: ClientConfig, { url, sockets }: ClientTransport) {
     super(config)
+    this.#sockets = sockets
     const { neonConfig } = this
-    const keep = (socket: WebSocket) => {
+    const keep = (socket: LiveSocket, address: string) => {
       this.#socket = socket
+      this.#address = address
     }
     neonConfig.webSocketConstructor = class extends sockets.NeonSocket {
       constructor(address: string) {
         super(address)
-        keep(this)
+        keep(this, address)
       }
     }
     neonConfig.useSecureWebSocket = url.secure
@@ -57,23 +67,12 @@ export class NeonClient extends Client {
 
     printAs(this, () => ({ type: 'NeonClient', transaction: this.#transactionStatus }))
     // Without a listener the loss of a checked-out client is an uncaught
-    // exception, although the query's promise rejects too.
-    this.on('error', ignoreReportedElsewhere)
-    this.connection.on('readyForQuery', ({ status }: ReadyForQuery) => {
-      this.#transactionStatus = STATUS_BY_LETTER[status]
-    })
-    this.connection.on('errorMessage', () => {
-      this.#transactionStatus = 'unknown'
-    })
-    const send = this.connection.query.bind(this.connection)
-    this.connection.query = text => {
-      this.#lastCommand = text
-      send(text)
-    }
-    this.connection.once('end', () => {
-      this.#transactionStatus = 'unknown'
+    // exception, although the query's promise rejects too. It comes with what
+    // ends the connection, and not with an error that a statement is answered with.
+    this.on('error', () => {
       this.#isGone = true
     })
+    this.#followTransaction()
   }
 
   /** The last statement without parameters, such as COMMIT, that was handed to the socket and not only queued. */
@@ -86,36 +85,67 @@ export class NeonClient extends Client {
     return this.activeQuery != null || this.queryQueue.length > 0
   }
 
+  /** False as soon as it is known that the link is broken. */
+  get isLinked(): boolean {
+    return !this.#isGone && this.#socket?.readyState === WebSocket.OPEN
+  }
+
+  /** Time since the server's side was last heard of, in ms. */
+  get silentMs(): number {
+    return this.#socket?.silentMs ?? 0
+  }
+
   /**
    * Whether the next user gets a connection with nothing left on it: no statement
    * under way and no transaction open. After an error the server's ReadyForQuery
    * may still be on its way; then the answer is a promise, false after `timeoutMs`.
    */
   isClean(timeoutMs: number): boolean | Promise<boolean> {
-    if (this.#isGone || this.isBusy) return false
+    if (!this.isLinked || this.isBusy) return false
     if (this.#transactionStatus !== 'unknown') return this.#transactionStatus === 'idle'
     return this.#nextStatus(timeoutMs).then(status => status === 'idle')
   }
 
-  override connect(): Promise<void>
-  override connect(callback: (error: Error) => void): void
-  override connect(callback?: (error: Error) => void): Promise<void> | undefined {
-    if (!callback) return super.connect().catch(error => this.#abandon(error))
-    super.connect((error?: Error) => {
-      if (error) this.#closeSoon()
-      // The driver passes none when there is none, which its types do not know.
-      Reflect.apply(callback, undefined, [error])
-    })
-    return undefined
+  /** Whether the other end answers a ping; the link is ended when it does not within `timeoutMs`. */
+  async answersPing(timeoutMs: number): Promise<boolean> {
+    return (await this.#socket?.check(timeoutMs)) ?? false
   }
 
-  override end(): Promise<void>
-  override end(callback: (error: Error) => void): void
-  override end(callback?: (error: Error) => void): Promise<void> | undefined {
+  override async connect(): Promise<void> {
+    try {
+      await super.connect()
+    } catch (error) {
+      this.#closeSoon()
+      throw error
+    }
+  }
+
+  /** Never resolves for a link that has ended, as the driver's. */
+  override end(): Promise<void> {
     this.#closeSoon()
-    if (!callback) return super.end()
-    super.end(callback)
-    return undefined
+    return super.end()
+  }
+
+  /** Ends the link at once, without a word to the server. */
+  kill() {
+    this.#socket?.terminate()
+  }
+
+  /** Ends what runs on the server, and then the link: after it, since the server forgets the key with the link. */
+  async cancelAndKill(): Promise<void> {
+    const { processID: processId, secretKey: secret } = this
+    if (this.isLinked && processId !== null && secret !== null) {
+      const key = { processId, secret }
+      await cancelStatement({
+        address: this.#address,
+        key,
+        sockets: this.#sockets,
+        timeoutMs: CANCEL_TIMEOUT_MS
+      })
+      // Neon's proxy closes before it has passed the request on.
+      if (this.isBusy) await this.#nextStatus(CANCEL_TIMEOUT_MS)
+    }
+    this.kill()
   }
 
   /** The driver lets an exception of a malformed answer go by as an unhandled rejection. */
@@ -125,9 +155,23 @@ export class NeonClient extends Client {
     })
   }
 
-  #abandon(error: unknown): never {
-    this.#closeSoon()
-    throw error
+  #followTransaction() {
+    const { connection } = this
+    connection.on('readyForQuery', ({ status }: ReadyForQuery) => {
+      this.#transactionStatus = STATUS_BY_LETTER[status]
+    })
+    connection.on('errorMessage', () => {
+      this.#transactionStatus = 'unknown'
+    })
+    const send = connection.query.bind(connection)
+    connection.query = text => {
+      this.#lastCommand = text
+      send(text)
+    }
+    connection.once('end', () => {
+      this.#transactionStatus = 'unknown'
+      this.#isGone = true
+    })
   }
 
   /** The driver asks the server to close and never closes the socket itself, so a server that does not would keep it open. */
@@ -151,15 +195,20 @@ export class NeonClient extends Client {
   }
 }
 
-function ignoreReportedElsewhere() {}
-
 function bracketed(host: string) {
   return host.includes(':') ? `[${host}]` : host
 }
 
+/** A password, or where to get it: then each new connection asks, so that a changed one needs no restart. */
+export type Password = string | (() => string | Promise<string>)
+
 /** Driver settings for this URL. The password is not enumerable, so that no log of the settings shows it. */
-export function clientConfig(url: ConnectionUrl, settings: PoolConfig): PoolConfig {
-  const { host, port, user, database, options, password } = url
+export function clientConfig(
+  url: ConnectionUrl,
+  settings: PoolConfig,
+  password: Password = url.password
+): PoolConfig {
+  const { host, port, user, database, options } = url
   const config = { ...settings, host, port, user, database, options }
   return Object.defineProperty(config, 'password', { value: password, enumerable: false })
 }

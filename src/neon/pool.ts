@@ -1,85 +1,46 @@
 /**
- * The pool: the driver's Pool with an admission queue of its own, a release that
- * only ever returns a clean client, and an end that always ends.
+ * The pool: a Pool to the driver and to Drizzle, with an admission queue in front, clients that are
+ * lent and judged when they come back, and an end that always ends.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Pool, type PoolClient } from '@neondatabase/serverless'
-import { OptionInvalidError } from '../errors.ts'
 import { type Admission, createAdmission } from './admission.ts'
-import { clientConfig, NeonClient } from './client.ts'
+import { clientConfig, NeonClient, type Password } from './client.ts'
 import type { ConnectionUrl } from './connection-url.ts'
-import { within } from './deadline.ts'
-import { DatabaseFailure, isAnswerOfServer, toFailure } from './failure.ts'
+import { toFailure } from './failure.ts'
+import { createLoans, type Loans } from './loans.ts'
+import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } from './pool-events.ts'
+import type { PoolLimits } from './pool-limits.ts'
 import { printAs } from './printed.ts'
 import { closeSockets, createSocketRegister, type SocketRegister } from './socket.ts'
+import { createSupply, type Supply } from './supply.ts'
 
-export interface PoolLimits {
-  /** Most connections at once. @default 10 */
-  max: number
-  /** Longest queue for a client; who comes after is refused at once. @default 1000 */
-  maxWaiting: number
-  /** Longest wait in that queue, in ms. @default 10 000 */
-  checkoutTimeoutMs: number
-  /** Longest time for a new connection, from DNS to ReadyForQuery, in ms. A compute that wakes is in it. @default 15 000 */
-  connectTimeoutMs: number
-  /** Longest wait for the answer to one statement, in ms. @default 10 000 */
-  statementTimeoutMs: number
-  /** An idle connection is closed after this time, in ms. @default 60 000 */
-  idleTimeoutMs: number
-  /** A connection is closed when it is this old and free, in ms. @default 1 200 000 */
-  maxLifetimeMs: number
-  /** Longest time that `end()` waits for clients that are checked out, in ms. @default 5 000 */
-  endTimeoutMs: number
-}
-
-export const POOL_DEFAULTS: PoolLimits = {
-  // The smallest compute takes 97 sessions on its direct host: room for nine replicas.
-  // Source: Neon docs, "Connection pooling", max_connections by compute size.
-  max: 10,
-  maxWaiting: 1000,
-  checkoutTimeoutMs: 10_000,
-  // Neon's proxy itself tries a wake for about 7 s and a connect for about 6 s.
-  // Source: neondatabase/neon, proxy/src/config.rs.
-  connectTimeoutMs: 15_000,
-  statementTimeoutMs: 10_000,
-  // Below the 5 minutes after which Neon suspends, so that idle connections end
-  // here and not there.
-  idleTimeoutMs: 60_000,
-  maxLifetimeMs: 20 * 60_000,
-  endTimeoutMs: 5000
-}
-
-// What a timer of Node.js takes.
-const MAX_LIMIT = 2 ** 31 - 1
-
-/** The defaults with what is given in their place. Throws FST_NEON_OPTION_INVALID for what no pool can work with. */
-export function poolLimits(given: Partial<PoolLimits>): PoolLimits {
-  const limits = { ...POOL_DEFAULTS, ...withoutUndefined(given) }
-  for (const [name, value] of Object.entries(limits)) {
-    if (Number.isInteger(value) && value >= 1 && value <= MAX_LIMIT) continue
-    throw new OptionInvalidError(`${name} must be a whole number from 1 to ${MAX_LIMIT}`)
-  }
-  return limits
-}
-
-function withoutUndefined(given: Partial<PoolLimits>): Partial<PoolLimits> {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-}
+export type { PoolCounters, PoolEvent, PoolListener } from './pool-events.ts'
+export { POOL_DEFAULTS, type PoolLimits, poolLimits } from './pool-limits.ts'
 
 export interface NeonPoolOptions extends PoolLimits {
   url: ConnectionUrl
   /** Shown in `pg_stat_activity`. */
   applicationName: string
+  /** In place of the one in the URL. */
+  password?: Password | undefined
 }
 
-/** What the pool has seen of the database, for logs and health. */
-export type PoolEvent =
-  | { type: 'connected' }
-  | { type: 'connect-failed'; failure: DatabaseFailure }
-  /** A client that nobody held was closed from the other side, as Neon does when it suspends. */
-  | { type: 'idle-client-lost'; failure: DatabaseFailure }
+export interface CheckoutOptions {
+  /** Gives up the wait. A client that is out is not touched by it. */
+  signal?: AbortSignal
+}
 
-export type PoolListener = (event: PoolEvent) => void
+export interface PoolStats extends PoolCounters {
+  /** Connections, those under way included. */
+  total: number
+  /** Free ones. */
+  idle: number
+  /** Out, or on their way back. */
+  held: number
+  /** Callers in the queue. */
+  waiting: number
+}
 
 type ConnectCallback = (
   error: Error | undefined,
@@ -87,34 +48,31 @@ type ConnectCallback = (
   release: (doubt?: Error | boolean) => void
 ) => void
 
-// After an error the server sends ReadyForQuery at once; a second covers a slow link.
-const SETTLE_TIMEOUT_MS = 1000
-
 // Sockets close by themselves when the server has read Terminate.
 const SOCKET_CLOSE_GRACE_MS = 500
 
-const MS_PER_SECOND = 1000
+// The upgrade does not wait for the compute, so a lost packet must not cost the whole budget.
+const HANDSHAKE_PART = 3
 
 export class NeonPool extends Pool {
   readonly #admission: Admission
+  readonly #loans: Loans
+  readonly #supply: Supply
   readonly #sockets: SocketRegister
   readonly #endTimeoutMs: number
   readonly #listeners = new Set<PoolListener>()
+  readonly #counters = createCounters()
   #ended: Promise<void> | undefined
 
   constructor(options: NeonPoolOptions) {
-    const { url, max, maxWaiting, checkoutTimeoutMs, connectTimeoutMs } = options
-    super(
-      clientConfig(url, {
-        application_name: options.applicationName,
-        max,
-        connectionTimeoutMillis: connectTimeoutMs,
-        query_timeout: options.statementTimeoutMs,
-        idleTimeoutMillis: options.idleTimeoutMs,
-        maxLifetimeSeconds: options.maxLifetimeMs / MS_PER_SECOND
-      })
-    )
-    const sockets = createSocketRegister({ handshakeTimeoutMs: connectTimeoutMs, secure: url.secure })
+    const { url, applicationName, password, max, connectTimeoutMs, holdWarningMs } = options
+    const settings = { application_name: applicationName, max, query_timeout: options.statementTimeoutMs }
+    super(clientConfig(url, settings, password))
+    const sockets = createSocketRegister({
+      handshakeTimeoutMs: Math.ceil(connectTimeoutMs / HANDSHAKE_PART),
+      secure: url.secure,
+      heartbeatIntervalMs: options.heartbeatIntervalMs
+    })
     // The option of this name is ignored: a class field of the driver overwrites it.
     this.Client = class extends NeonClient {
       constructor(config: ConstructorParameters<typeof NeonClient>[0]) {
@@ -123,9 +81,34 @@ export class NeonPool extends Pool {
     }
     this.#sockets = sockets
     this.#endTimeoutMs = options.endTimeoutMs
-    this.#admission = createAdmission({ permits: max, maxWaiting, timeoutMs: checkoutTimeoutMs })
-    // pg-pool would count its own queue, which stays empty behind the admission.
-    Object.defineProperty(this, 'waitingCount', { get: () => this.#admission.waiting })
+    this.#admission = createAdmission({
+      permits: max,
+      maxWaiting: options.maxWaiting,
+      timeoutMs: options.checkoutTimeoutMs
+    })
+    this.#loans = createLoans({
+      holdWarningMs,
+      onHeldLong: place => this.#report({ type: 'client-held', heldMs: holdWarningMs, place }),
+      onReturned: (client, isClean) => {
+        this.emit('release', undefined, client)
+        this.#supply.giveBack(client, isClean)
+      }
+    })
+    this.#supply = createSupply({
+      limits: options,
+      createClient: () => this.#createClient(),
+      isHeld: client => this.#loans.has(client),
+      report: event => this.#report(event),
+      onConnected: client => this.emit('connect', client),
+      onRemoved: client => this.emit('remove', client),
+      onFreeLost: (error, client) => this.emit('error', error, client)
+    })
+    // The driver's own count is of queues that stay empty here.
+    Object.defineProperties(this, {
+      totalCount: { get: () => this.#supply.total },
+      idleCount: { get: () => this.#supply.free },
+      waitingCount: { get: () => this.#admission.waiting }
+    })
     printAs(this, () => ({
       type: 'NeonPool',
       max,
@@ -133,29 +116,42 @@ export class NeonPool extends Pool {
       idle: this.idleCount,
       waiting: this.waitingCount
     }))
-    this.on('connect', () => this.#report({ type: 'connected' }))
-    // Without a listener the loss of an idle client is an uncaught exception.
-    this.on('error', (error: unknown) => {
-      this.#report({ type: 'idle-client-lost', failure: toFailure(error, 'statement') })
-    })
+    // An 'error' that nobody listens to is an uncaught exception.
+    this.on('error', ignore)
   }
 
-  /** Calls `listener` for each event until the returned function is called. */
+  /** Calls `listener`, which must not throw, for each event until the returned function is called. */
   observe(listener: PoolListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
+  stats(): PoolStats {
+    return {
+      total: this.totalCount,
+      idle: this.idleCount,
+      held: this.#loans.size,
+      waiting: this.waitingCount,
+      ...this.#counters.read()
+    }
+  }
+
   override connect(): Promise<PoolClient>
   override connect(callback: ConnectCallback): void
   override connect(callback?: ConnectCallback): Promise<PoolClient> | undefined {
-    const checkout = this.#checkout()
+    const checkout = this.checkout()
     if (!callback) return checkout
     checkout.then(
       client => callback(undefined, client, client.release),
       (error: Error) => callback(error, undefined, ignore)
     )
     return undefined
+  }
+
+  /** As `connect`, with a signal that gives up the wait. */
+  checkout({ signal }: CheckoutOptions = {}): Promise<PoolClient> {
+    // Here and not later, where the caller is no longer on the stack.
+    return this.#checkout(new Error('taken'), signal)
   }
 
   /** Waits for clients that are out, closes all, and resolves in bounded time. Every call gets the same promise. */
@@ -168,59 +164,50 @@ export class NeonPool extends Pool {
     return undefined
   }
 
-  async #checkout(): Promise<PoolClient> {
-    const giveBackPermit = await this.#admission.acquire()
-    if (this.#ended) {
-      giveBackPermit()
-      throw new DatabaseFailure('closed')
-    }
+  async #checkout(place: Error, signal: AbortSignal | undefined): Promise<PoolClient> {
+    const startedAt = performance.now()
+    const giveBackPermit = await this.#admit(signal)
     try {
-      return this.#lend(await super.connect(), giveBackPermit)
+      const client = await this.#supply.take(signal)
+      this.#report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
+      const lent = this.#loans.lend({ client, place, giveBackPermit })
+      this.emit('acquire', client)
+      return lent
     } catch (error) {
       giveBackPermit()
+      throw error
+    }
+  }
+
+  async #admit(signal: AbortSignal | undefined) {
+    try {
+      return await this.#admission.acquire(signal)
+    } catch (error) {
       const failure = toFailure(error, 'connect')
-      this.#report({ type: 'connect-failed', failure })
+      if (failure.kind === 'exhausted') this.#report({ type: 'checkout-refused', failure })
       throw failure
     }
   }
 
-  /** Gives out a client whose `release` may be called twice and never returns a client in doubt to the pool. */
-  #lend(client: PoolClient, giveBackPermit: () => void): PoolClient {
-    const release = client.release
-    let isLent = true
-    client.release = doubt => {
-      if (!isLent) return
-      isLent = false
-      const clean = isOutOfDoubt(doubt) && client instanceof NeonClient && client.isClean(SETTLE_TIMEOUT_MS)
-      if (typeof clean === 'boolean') takeBack(clean)
-      else clean.then(takeBack)
-    }
-    return client
+  #createClient(): NeonClient {
+    const client = new this.Client(this.options)
+    if (client instanceof NeonClient) return client
+    throw new TypeError('the Client of the pool is not one of its own')
+  }
 
-    function takeBack(clean: boolean) {
-      // Before the permit, so that who gets it finds the place free.
-      release(!clean)
-      giveBackPermit()
-    }
+  #report(event: PoolEvent) {
+    this.#counters.count(event)
+    for (const listener of this.#listeners) listener(event)
   }
 
   async #end() {
     this.#admission.close()
-    // pg-pool forgets a checkout that it has queued for the next tick.
+    this.#supply.close()
     await nextTurn()
-    await within(this.#endTimeoutMs, super.end())
+    this.#supply.retireAll()
+    await this.#loans.allReturned(this.#endTimeoutMs)
     await closeSockets(this.#sockets.open, SOCKET_CLOSE_GRACE_MS)
-  }
-
-  #report(event: PoolEvent) {
-    for (const listener of this.#listeners) listener(event)
   }
 }
 
 function ignore() {}
-
-/** An error that the server answered leaves the connection usable: pg-pool would throw it away. */
-function isOutOfDoubt(doubt: Error | boolean | undefined) {
-  // pg-pool passes null after a success.
-  return !doubt || isAnswerOfServer(doubt)
-}

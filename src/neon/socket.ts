@@ -1,9 +1,11 @@
 /**
- * The WebSocket under each client: bounded handshake and close, no compression,
+ * The WebSocket under each client: bounded handshake and close, a heartbeat, no compression,
  * certificates always verified, and a register so that a pool can end them all.
  */
 import { type ClientOptions, WebSocket } from 'ws'
+import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { within } from './deadline.ts'
+import { createHeartbeat, type Heartbeat } from './heartbeat.ts'
 
 // The largest message the driver may be sent: one frame of Neon's relay is far
 // below it, and without a limit a broken peer could fill the memory.
@@ -13,11 +15,17 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 // silent peer would keep a client that the pool has long given up.
 const CLOSE_TIMEOUT_MS = 1000
 
+// Below the minute after which load balancers drop a connection without traffic.
+export const HEARTBEAT_INTERVAL_MS = 10_000
+
 export interface SocketOptions {
   /** Time for DNS, TCP, TLS and the upgrade together, in ms. */
   handshakeTimeoutMs: number
   /** True: only `wss:`. False is for a database on this machine. */
   secure: boolean
+  /** Between pings, in ms. @default 10 000 */
+  heartbeatIntervalMs?: number
+  clock?: Clock
 }
 
 /** Waits for the sockets to close by themselves, and ends those that do not. */
@@ -31,16 +39,28 @@ function closed(socket: WebSocket): Promise<unknown> {
   return new Promise(resolve => socket.once('close', resolve))
 }
 
+/** A WebSocket that knows whether its peer is still there. */
+export interface LiveSocket extends WebSocket {
+  /** Time since the last sign of life, in ms; 0 before it is open. */
+  readonly silentMs: number
+  /** Pings, and ends the socket when nothing comes within `timeoutMs`; resolves with false then. */
+  check(timeoutMs: number): Promise<boolean>
+}
+
 export interface SocketRegister {
   /** What the driver makes its sockets with. */
   NeonSocket: new (
     address: string
-  ) => WebSocket
+  ) => LiveSocket
   /** The sockets that are not closed yet. */
   open: ReadonlySet<WebSocket>
 }
 
+// What only a peer that is there sends.
+const SIGNS_OF_LIFE = new Set<string | symbol>(['message', 'ping'])
+
 export function createSocketRegister(options: SocketOptions): SocketRegister {
+  const { heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS, clock = SYSTEM_CLOCK } = options
   const open = new Set<WebSocket>()
   const settings: ClientOptions & { closeTimeout: number } = {
     handshakeTimeout: options.handshakeTimeoutMs,
@@ -51,17 +71,40 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
     rejectUnauthorized: true
   }
 
-  class NeonSocket extends WebSocket {
+  class NeonSocket extends WebSocket implements LiveSocket {
+    #heartbeat: Heartbeat | undefined
+
     constructor(address: string) {
       // The password crosses this socket in the clear, and the driver's own
       // switch for TLS can be changed by anybody who holds a client.
       super(options.secure ? address.replace(/^ws:/, 'wss:') : address, settings)
       open.add(this)
-      this.once('close', () => open.delete(this))
+      this.once('open', () => {
+        this.#heartbeat = createHeartbeat({
+          intervalMs: heartbeatIntervalMs,
+          ping: () => this.ping(),
+          onDead: () => this.terminate(),
+          clock
+        })
+      })
+      this.on('pong', () => this.#heartbeat?.answered())
+      this.once('close', () => {
+        this.#heartbeat?.stop()
+        open.delete(this)
+      })
+    }
+
+    get silentMs() {
+      return this.#heartbeat?.silentMs ?? 0
+    }
+
+    check(timeoutMs: number) {
+      return this.#heartbeat?.check(timeoutMs) ?? Promise.resolve(false)
     }
 
     /** What the driver cannot read throws out of its listener: that ends this link, and not the process. */
     override emit(event: string | symbol, ...values: unknown[]): boolean {
+      if (SIGNS_OF_LIFE.has(event)) this.#heartbeat?.heard()
       try {
         return super.emit(event, ...values)
       } catch {

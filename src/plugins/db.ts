@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { AlreadyRegisteredError, UrlInvalidError } from '../errors.ts'
+import type { Password } from '../neon/client.ts'
 import { errorsOf } from '../neon/connection-findings.ts'
 import { verifyConnectionUrl } from '../neon/connection-url.ts'
 import { createDatabase, type Database, type Schema } from '../neon/database.ts'
@@ -39,6 +40,11 @@ export type DbOptions = Partial<PoolLimits> &
     connectionString: string
     /** Shown in `pg_stat_activity`. @default 'fastify-neon' */
     applicationName?: string
+    /**
+     * In place of the password in the connection string: a text, or a function that each new
+     * connection asks, so that a rotated password needs no restart.
+     */
+    password?: Password
   }
 
 const FIRST_RETRY_MS = 250
@@ -49,14 +55,16 @@ const REFUSED_RETRY_MS = 30_000
 
 async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
   if (fastify.hasDecorator('db')) throw new AlreadyRegisteredError()
-  const { connectionString, schema, applicationName = 'fastify-neon', ...limits } = options
+  const { connectionString, schema, applicationName = 'fastify-neon', password, ...limits } = options
   const pool = new NeonPool({
     url: verifiedUrl(connectionString),
     applicationName,
+    password,
     ...poolLimits(limits)
   })
   const closing = new AbortController()
-  let last: 'connected' | 'connect-failed' | undefined
+  /** `reached`, or the code of what stands in the way. */
+  let reach: string | undefined
 
   pool.observe(logEvent)
   fastify.decorate('db', createDatabase<RegisteredSchema>(pool, schema))
@@ -85,12 +93,23 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
 
   /** One line per change, since an outage fails every request. */
   function logEvent(event: PoolEvent) {
-    if (event.type === 'idle-client-lost') {
-      fastify.log.info(describeFailure(event.failure), 'idle database client lost')
-    } else if (event.type !== last) {
-      last = event.type
-      if (event.type === 'connected') fastify.log.info('database reached')
-      else fastify.log.warn(describeFailure(event.failure), 'database not reached')
+    switch (event.type) {
+      case 'connected':
+        if (reach !== 'reached') fastify.log.info('database reached')
+        reach = 'reached'
+        break
+      case 'connect-retried':
+      case 'connect-failed':
+        if (reach !== event.failure.code)
+          fastify.log.warn(describeFailure(event.failure), 'database not reached')
+        reach = event.failure.code
+        break
+      case 'idle-client-lost':
+        fastify.log.info(describeFailure(event.failure), 'idle database client lost')
+        break
+      case 'client-held':
+        fastify.log.warn({ heldMs: event.heldMs, place: event.place }, 'database client not given back')
+        break
     }
   }
 

@@ -1,29 +1,10 @@
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
-import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
-import { NeonPool, POOL_DEFAULTS, type PoolEvent, type PoolLimits, poolLimits } from '../../src/neon/pool.ts'
+import { POOL_DEFAULTS, poolLimits } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
+import { kill, openPool, pidOf } from './pools.ts'
 import { AUTHENTICATED, message, scriptedServer } from './scripted-server.ts'
-
-async function openPool(t: Test, limits: Partial<PoolLimits> = {}, url?: string) {
-  const { connection } = verifyConnectionUrl(url ?? (await createDatabase(t)))
-  if (!connection) throw new Error('no valid URL')
-  const pool = new NeonPool({ ...POOL_DEFAULTS, ...limits, url: connection, applicationName: 'pool-test' })
-  t.teardown(() => pool.end())
-  const events: PoolEvent[] = []
-  pool.observe(event => events.push(event))
-  return { pool, events }
-}
-
-const pidOf = async (client: { query: NeonPool['query'] }) => {
-  const {
-    rows: [row]
-  } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
-  return row?.pid
-}
-
-const kill = (pid: number | undefined) => administer(`select pg_terminate_backend(${pid})`)
 
 t.test('the pool', async t => {
   t.test('answers a query through the WebSocket', async t => {
@@ -32,7 +13,7 @@ t.test('the pool', async t => {
     const { rows } = await pool.query('select 1 as one')
 
     t.strictSame(rows, [{ one: 1 }])
-    t.strictSame(events, [{ type: 'connected' }])
+    t.match(events, [{ type: 'connected' }, { type: 'checked-out' }])
   })
 
   t.test('never has more clients than its maximum, and serves all who come', async t => {
@@ -147,7 +128,7 @@ t.test('the pool', async t => {
 
     client.release()
 
-    await t.rejects(running, /Connection terminated/)
+    await t.rejects(running, { code: '57014' }, 'the server has ended it')
     t.not(await pidOf(pool), pid)
   })
 
@@ -188,11 +169,11 @@ t.test('the pool', async t => {
     const closed = Object.assign(new URL(url), { port: '1' }).href
 
     const refused = await openPool(t, {}, wrong)
-    const unreachable = await openPool(t, {}, closed)
+    const unreachable = await openPool(t, { connectTimeoutMs: 50 }, closed)
 
     await t.rejects(refused.pool.query('select 1'), { code: 'FST_NEON_REFUSED', sqlState: 'XX000' })
     await t.rejects(unreachable.pool.query('select 1'), { code: 'FST_NEON_UNREACHABLE' })
-    t.match(unreachable.events, [{ type: 'connect-failed', failure: { kind: 'unreachable' } }])
+    t.match(unreachable.events.at(-1), { type: 'connect-failed', failure: { kind: 'unreachable' } })
     await t.rejects(
       new Promise((resolve, reject) =>
         unreachable.pool.connect((error, client, release) => {
@@ -213,7 +194,7 @@ t.test('the pool', async t => {
 
   t.test('reaches an address of IPv6', async t => {
     const { port } = new URL(await createDatabase(t))
-    const { pool } = await openPool(t, {}, `postgresql://u:p@[::1]:${port}/d`)
+    const { pool } = await openPool(t, { connectTimeoutMs: 1000 }, `postgresql://u:p@[::1]:${port}/d`)
 
     await t.rejects(
       pool.query('select 1'),
@@ -236,7 +217,7 @@ t.test('the pool', async t => {
   t.test('keeps TLS, whatever a client is told', async t => {
     const url = new URL(await createDatabase(t))
     url.searchParams.set('sslmode', 'require')
-    const { pool } = await openPool(t, {}, url.href)
+    const { pool } = await openPool(t, { connectTimeoutMs: 1000 }, url.href)
     const { Client } = pool
     pool.Client = class extends Client {
       constructor(config: ConstructorParameters<typeof Client>[0]) {

@@ -6,7 +6,7 @@ import { DatabaseError } from '@neondatabase/serverless'
 import t from 'tap'
 import { DATABASE_FAILURES } from '../../src/errors.ts'
 import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
-import { describeFailure, toFailure } from '../../src/neon/failure.ts'
+import { type DatabaseFailure, describeFailure } from '../../src/neon/failure.ts'
 import { KIND_BY_CAUSE } from '../../src/neon/failure-table.ts'
 import { NeonPool, POOL_DEFAULTS } from '../../src/neon/pool.ts'
 import { message, scriptedServer } from './scripted-server.ts'
@@ -33,13 +33,16 @@ t.test('a login that is answered', async t => {
       const pool = new NeonPool({ ...POOL_DEFAULTS, max: 1, url: connection, applicationName: 'proxy-test' })
       t.teardown(() => pool.end())
 
-      const failure = await pool.connect().then(
-        () => undefined,
-        (thrown: unknown) => toFailure(thrown, 'connect')
-      )
+      const reported = new Promise<DatabaseFailure>(resolve => {
+        pool.observe(event => {
+          if ('failure' in event) resolve(event.failure)
+        })
+      })
+      pool.connect().catch(() => {})
+      const failure = await reported
 
       t.match(failure, { kind, reason, sqlState: code, code: DATABASE_FAILURES[kind].code })
-      t.strictSame(failure && describeFailure(failure), {
+      t.strictSame(describeFailure(failure), {
         code: DATABASE_FAILURES[kind].code,
         kind,
         sqlState: code,

@@ -7,19 +7,25 @@ import { integer, pgTable } from 'drizzle-orm/pg-core'
 import t, { type Test } from 'tap'
 import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
 import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
-import { NeonPool, POOL_DEFAULTS } from '../../src/neon/pool.ts'
+import { NeonPool, POOL_DEFAULTS, type PoolLimits } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
 
 const counts = pgTable('counts', { id: integer('id').primaryKey(), n: integer('n').notNull() })
 
-async function open(t: Test, change: Partial<URL> = {}, max = 4) {
+async function open(t: Test, change: Partial<URL> = {}, max = 4, limits: Partial<PoolLimits> = {}) {
   const url = await createDatabase(t, { migrated: false })
   await administer('create table counts (id integer primary key, n integer not null)', url)
   await administer('insert into counts values (1, 0), (2, 0)', url)
   const { connection } = verifyConnectionUrl(Object.assign(new URL(url), change).href)
   if (!connection) throw new Error('no valid URL')
-  const pool = new NeonPool({ ...POOL_DEFAULTS, max, url: connection, applicationName: 'errors-test' })
+  const pool = new NeonPool({
+    ...POOL_DEFAULTS,
+    ...limits,
+    max,
+    url: connection,
+    applicationName: 'errors-test'
+  })
   t.teardown(() => pool.end())
   return { db: createDrizzle(pool, { counts }), pool, url }
 }
@@ -176,7 +182,7 @@ t.test('a login', async t => {
   }
 
   t.test('too many is told apart from a pool without a free client', async t => {
-    const opened = await open(t)
+    const opened = await open(t, {}, 4, { connectTimeoutMs: 1000 })
     const name = new URL(opened.url).pathname.slice(1)
     await administer(`alter database ${name} connection limit 0`)
 
@@ -186,6 +192,12 @@ t.test('a login', async t => {
       retryable: true
     })
     await administer(`alter database ${name} connection limit -1`)
+    await until(() =>
+      opened.pool.query('select 1').then(
+        () => true,
+        () => false
+      )
+    )
 
     await expectWholePool(t, opened)
   })

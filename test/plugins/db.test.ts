@@ -120,6 +120,16 @@ t.test('db plugin', async t => {
     }
   )
 
+  t.test('says who keeps a client for long', async t => {
+    const { app, said } = await build(t, { holdWarningMs: 1 })
+
+    const client = await app.db.$client.connect()
+    await until(() => said('database client not given back').length > 0)
+
+    t.match(said('database client not given back').at(-1), { heldMs: 1, place: /db\.test/, level: 40 })
+    client.release()
+  })
+
   t.test('ends the pool when the server closes', async t => {
     const { app } = await build(t)
 

@@ -1,0 +1,96 @@
+/**
+ * What the pool has seen, one event each, for logs, health and metrics; and the sum of them.
+ */
+import type { DatabaseFailure } from './failure.ts'
+
+export type PoolEvent =
+  /** A new connection: the time of the try that made it. */
+  | { type: 'connected'; durationMs: number }
+  /** A try failed, and another one follows. */
+  | { type: 'connect-retried'; failure: DatabaseFailure; delayMs: number }
+  /** Somebody who needed a connection got none. */
+  | { type: 'connect-failed'; failure: DatabaseFailure }
+  /** Somebody got a client. */
+  | { type: 'checked-out'; waitedMs: number }
+  /** Nobody got a client in time, or the queue was full. */
+  | { type: 'checkout-refused'; failure: DatabaseFailure }
+  /** A client that nobody held was closed from the other side, as Neon does when it suspends. */
+  | { type: 'idle-client-lost'; failure: DatabaseFailure }
+  /** The link of a client broke while somebody held it; the holder has the error. */
+  | { type: 'held-client-lost'; failure: DatabaseFailure }
+  /** After a loss: clients as old as the lost one, which nobody is given any more. */
+  | { type: 'clients-evicted'; count: number }
+  /** A client was given up in the middle of a statement, which was cancelled on the server. */
+  | { type: 'statement-cancelled' }
+  /** A client has not come back for long; `place` is where it was taken. */
+  | { type: 'client-held'; heldMs: number; place: string }
+
+export type PoolListener = (event: PoolEvent) => void
+
+/** Since the pool was made. Times are sums: divided by the count they are means, and a difference of two readings is a rate. */
+export interface PoolCounters {
+  connects: number
+  connectMs: number
+  connectRetries: number
+  connectFailures: number
+  checkouts: number
+  checkoutWaitMs: number
+  checkoutsRefused: number
+  clientsLost: number
+  clientsEvicted: number
+  statementsCancelled: number
+  clientsHeldLong: number
+}
+
+export function createCounters(): { count: PoolListener; read: () => PoolCounters } {
+  const counters: PoolCounters = {
+    connects: 0,
+    connectMs: 0,
+    connectRetries: 0,
+    connectFailures: 0,
+    checkouts: 0,
+    checkoutWaitMs: 0,
+    checkoutsRefused: 0,
+    clientsLost: 0,
+    clientsEvicted: 0,
+    statementsCancelled: 0,
+    clientsHeldLong: 0
+  }
+
+  return { count, read: () => ({ ...counters }) }
+
+  function count(event: PoolEvent) {
+    switch (event.type) {
+      case 'connected':
+        counters.connects += 1
+        counters.connectMs += event.durationMs
+        break
+      case 'connect-retried':
+        counters.connectRetries += 1
+        break
+      case 'connect-failed':
+        counters.connectFailures += 1
+        break
+      case 'checked-out':
+        counters.checkouts += 1
+        counters.checkoutWaitMs += event.waitedMs
+        break
+      case 'checkout-refused':
+        counters.checkoutsRefused += 1
+        break
+      case 'idle-client-lost':
+      case 'held-client-lost':
+        counters.clientsLost += 1
+        break
+      case 'clients-evicted':
+        counters.clientsEvicted += event.count
+        break
+      case 'statement-cancelled':
+        counters.statementsCancelled += 1
+        break
+      case 'client-held':
+        counters.clientsHeldLong += 1
+        break
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * What a pool may use and how long it waits, with the reason for each number.
+ */
+import { OptionInvalidError } from '../errors.ts'
+import { HEARTBEAT_INTERVAL_MS } from './socket.ts'
+
+export interface PoolLimits {
+  /** Most connections at once. @default 10 */
+  max: number
+  /** Longest queue for a client; who comes after is refused at once. @default 1000 */
+  maxWaiting: number
+  /** Longest wait in that queue, in ms. @default 10 000 */
+  checkoutTimeoutMs: number
+  /** Longest wait for a new connection, all tries together, in ms. A compute that wakes is in it. @default 15 000 */
+  connectTimeoutMs: number
+  /** Longest wait for the answer to one statement, in ms. @default 10 000 */
+  statementTimeoutMs: number
+  /** An idle connection is closed after this time, in ms. @default 60 000 */
+  idleTimeoutMs: number
+  /** A connection is closed when it is about this old and free, in ms. @default 1 200 000 */
+  maxLifetimeMs: number
+  /** Between pings of the WebSocket, in ms; a dead link is found after two to three. @default 10 000 */
+  heartbeatIntervalMs: number
+  /** A client that is out for so long is reported, with the place that took it, in ms. @default 120 000 */
+  holdWarningMs: number
+  /** Longest time that `end()` waits for clients that are checked out, in ms. @default 5 000 */
+  endTimeoutMs: number
+}
+
+export const POOL_DEFAULTS: PoolLimits = {
+  // The smallest compute takes 97 sessions on its direct host: room for nine replicas.
+  // Source: Neon docs, "Connection pooling", max_connections by compute size.
+  max: 10,
+  maxWaiting: 1000,
+  checkoutTimeoutMs: 10_000,
+  // Neon's proxy itself tries a wake for about 7 s and a connect for about 6 s.
+  // Source: neondatabase/neon, proxy/src/config.rs.
+  connectTimeoutMs: 15_000,
+  statementTimeoutMs: 10_000,
+  // Below the 5 minutes after which Neon suspends, so that idle connections end
+  // here and not there.
+  idleTimeoutMs: 60_000,
+  maxLifetimeMs: 20 * 60_000,
+  heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+  // Twelve statements at their deadline: what is out for longer was forgotten.
+  holdWarningMs: 120_000,
+  endTimeoutMs: 5000
+}
+
+// What a timer of Node.js takes.
+const MAX_LIMIT = 2 ** 31 - 1
+
+/** The defaults with what is given in their place. Throws FST_NEON_OPTION_INVALID for what no pool can work with. */
+export function poolLimits(given: Partial<PoolLimits>): PoolLimits {
+  const limits = { ...POOL_DEFAULTS, ...withoutUndefined(given) }
+  for (const [name, value] of Object.entries(limits)) {
+    if (Number.isInteger(value) && value >= 1 && value <= MAX_LIMIT) continue
+    throw new OptionInvalidError(`${name} must be a whole number from 1 to ${MAX_LIMIT}`)
+  }
+  return limits
+}
+
+function withoutUndefined(given: Partial<PoolLimits>): Partial<PoolLimits> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,45 @@
+/**
+ * Pools for tests: each on a database of its own, ended with the test.
+ */
+import type { Test } from 'tap'
+import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
+import {
+  NeonPool,
+  type NeonPoolOptions,
+  POOL_DEFAULTS,
+  type PoolEvent,
+  type PoolListener
+} from '../../src/neon/pool.ts'
+import { administer, createDatabase } from '../postgres.ts'
+
+export async function openPool(t: Test, options: Partial<NeonPoolOptions> = {}, url?: string) {
+  const databaseUrl = url ?? (await createDatabase(t))
+  const { connection } = verifyConnectionUrl(databaseUrl)
+  if (!connection) throw new Error('no valid URL')
+  const pool = new NeonPool({
+    ...POOL_DEFAULTS,
+    applicationName: 'pool-test',
+    url: connection,
+    ...options
+  })
+  t.teardown(() => pool.end())
+  const events: PoolEvent[] = []
+  const listener: PoolListener = event => events.push(event)
+  pool.observe(listener)
+  const count = (type: PoolEvent['type']) => events.filter(event => event.type === type).length
+  return { pool, events, count, databaseUrl }
+}
+
+export const pidOf = async (client: { query: NeonPool['query'] }) => {
+  const {
+    rows: [row]
+  } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+  return row?.pid
+}
+
+export const kill = (pid: number | undefined) => administer(`select pg_terminate_backend(${pid})`)
+
+/** Clients that are in use side by side, so that there are as many connections. */
+export async function take(pool: NeonPool, count: number) {
+  return Promise.all(Array.from({ length: count }, () => pool.connect()))
+}
