@@ -2,8 +2,9 @@
  * Who may hold a client: as many permits as the pool has clients, and a bounded
  * first-come queue with a deadline in front of them.
  */
-import { failureOfAbort, onAbort } from './abort.ts'
+import { failureOfAbort } from './abort.ts'
 import { DatabaseFailure } from './failure.ts'
+import { createQueue } from './queue.ts'
 
 export interface AdmissionOptions {
   permits: number
@@ -11,11 +12,6 @@ export interface AdmissionOptions {
   maxWaiting: number
   /** Longest wait of each in the queue, in ms. */
   timeoutMs: number
-}
-
-interface Waiter {
-  admit: () => void
-  refuse: (failure: DatabaseFailure) => void
 }
 
 export interface Admission {
@@ -30,8 +26,7 @@ export interface Admission {
 }
 
 export function createAdmission({ permits, maxWaiting, timeoutMs }: AdmissionOptions): Admission {
-  // Insertion order is the queue's order, and leaving from the middle is cheap.
-  const queue = new Set<Waiter>()
+  const queue = createQueue<void>({ timeoutMs, onTimeout: () => new DatabaseFailure('exhausted') })
   let free = permits
   let closed = false
 
@@ -40,43 +35,22 @@ export function createAdmission({ permits, maxWaiting, timeoutMs }: AdmissionOpt
       if (closed) throw new DatabaseFailure('closed')
       if (signal?.aborted) throw failureOfAbort(signal)
       if (free > 0) free -= 1
-      else if (queue.size < maxWaiting) await wait(signal)
+      else if (queue.size < maxWaiting) await queue.wait(signal)
       else throw new DatabaseFailure('exhausted')
       return once(giveBack)
     },
     close() {
       closed = true
-      for (const waiter of queue) waiter.refuse(new DatabaseFailure('closed'))
+      queue.refuseAll(() => new DatabaseFailure('closed'))
     },
     get waiting() {
       return queue.size
     }
   }
 
-  function wait(signal: AbortSignal | undefined) {
-    return new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = {
-        admit: () => leave(resolve),
-        refuse: failure => leave(() => reject(failure))
-      }
-      const timer = setTimeout(() => waiter.refuse(new DatabaseFailure('exhausted')), timeoutMs)
-      const stopListening = onAbort(signal, failure => waiter.refuse(failure))
-      queue.add(waiter)
-
-      function leave(settle: () => void) {
-        clearTimeout(timer)
-        stopListening()
-        queue.delete(waiter)
-        settle()
-      }
-    })
-  }
-
   function giveBack() {
-    const [next] = queue
     // The permit passes on without becoming free, so nobody can overtake the queue.
-    if (next) next.admit()
-    else free += 1
+    if (!queue.serve()) free += 1
   }
 }
 

@@ -6,6 +6,7 @@ import { failureOfAbort, onAbort } from './abort.ts'
 import { backoffMs } from './backoff.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
+import { createQueue } from './queue.ts'
 
 export interface ConnectorOptions<Client> {
   /** One try. Settles soon after the signal is aborted. */
@@ -35,11 +36,6 @@ export interface Connector<Client> {
   readonly connecting: number
 }
 
-interface Waiter<Client> {
-  serve: (client: Client) => void
-  refuse: (failure: DatabaseFailure) => void
-}
-
 const FIRST_PAUSE_MS = 100
 const MAX_PAUSE_MS = 5000
 
@@ -48,7 +44,7 @@ const REFUSAL_PAUSE_MS = 1000
 
 export function createConnector<Client>(options: ConnectorOptions<Client>): Connector<Client> {
   const { connect, open, max, budgetMs, clock = SYSTEM_CLOCK } = options
-  const waiters = new Set<Waiter<Client>>()
+  const waiting = createQueue<Client>({ timeoutMs: budgetMs, onTimeout: () => again(lastFailure), clock })
   const closing = new AbortController()
   let connecting = 0
   // Doubles with each success, as TCP's slow start does, so that nobody storms a database that has just come back.
@@ -63,47 +59,25 @@ export function createConnector<Client>(options: ConnectorOptions<Client>): Conn
       if (closing.signal.aborted) throw new DatabaseFailure('closed')
       if (signal?.aborted) throw failureOfAbort(signal)
       if (endPause !== undefined && isHopeless()) throw again(lastFailure)
-      return wait(signal)
+      const client = waiting.wait(signal)
+      pump()
+      return client
     },
-    offer(client) {
-      const [next] = waiters
-      next?.serve(client)
-      return next !== undefined
-    },
+    offer: waiting.serve,
     close() {
       closing.abort()
       endPause?.()
-      refuseAll(() => new DatabaseFailure('closed'))
+      waiting.refuseAll(() => new DatabaseFailure('closed'))
     },
     get connecting() {
       return connecting
     }
   }
 
-  function wait(signal: AbortSignal | undefined) {
-    return new Promise<Client>((resolve, reject) => {
-      const waiter: Waiter<Client> = {
-        serve: client => leave(() => resolve(client)),
-        refuse: failure => leave(() => reject(failure))
-      }
-      const stopTimer = clock.after(budgetMs, () => waiter.refuse(again(lastFailure)))
-      const stopListening = onAbort(signal, failure => waiter.refuse(failure))
-      waiters.add(waiter)
-      pump()
-
-      function leave(settle: () => void) {
-        stopTimer()
-        stopListening()
-        waiters.delete(waiter)
-        settle()
-      }
-    })
-  }
-
   /** Starts as many tries as there are people waiting, room for their connections, and reason to hope. */
   function pump() {
     if (open() === 0) width = 1
-    const wanted = Math.min(waiters.size, width, max - open())
+    const wanted = Math.min(waiting.size, width, max - open())
     while (connecting < wanted && endPause === undefined && !closing.signal.aborted) attempt()
   }
 
@@ -130,9 +104,7 @@ export function createConnector<Client>(options: ConnectorOptions<Client>): Conn
     failures = 0
     lastFailure = undefined
     options.onConnected(client, durationMs)
-    const [next] = waiters
-    if (next) next.serve(client)
-    else options.onSurplus(client)
+    if (!waiting.serve(client)) options.onSurplus(client)
   }
 
   function fail(failure: DatabaseFailure, startedAt: number) {
@@ -147,7 +119,7 @@ export function createConnector<Client>(options: ConnectorOptions<Client>): Conn
       endPause = undefined
       pump()
     })
-    if (isHopeless()) refuseAll(() => again(failure))
+    if (isHopeless()) waiting.refuseAll(() => again(failure))
     else options.onRetry(failure, pauseMs)
   }
 
@@ -161,10 +133,6 @@ export function createConnector<Client>(options: ConnectorOptions<Client>): Conn
    */
   function isHopeless() {
     return lastFailure !== undefined && (!lastFailure.retryable || clock.now() - failingSince >= budgetMs)
-  }
-
-  function refuseAll(failure: () => DatabaseFailure) {
-    for (const waiter of waiters) waiter.refuse(failure())
   }
 }
 
