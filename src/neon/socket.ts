@@ -3,7 +3,7 @@
  * certificates always verified, and a register so that a pool can end them all.
  */
 import { type ClientOptions, WebSocket } from 'ws'
-import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { SYSTEM_CLOCK } from './clock.ts'
 import { within } from './deadline.ts'
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts'
 
@@ -25,7 +25,6 @@ export interface SocketOptions {
   secure: boolean
   /** Between pings, in ms. @default 10 000 */
   heartbeatIntervalMs?: number
-  clock?: Clock
 }
 
 /** Waits for the sockets to close by themselves, and ends those that do not. */
@@ -60,7 +59,7 @@ export interface SocketRegister {
 const SIGNS_OF_LIFE = new Set<string | symbol>(['message', 'ping'])
 
 export function createSocketRegister(options: SocketOptions): SocketRegister {
-  const { heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS, clock = SYSTEM_CLOCK } = options
+  const { heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS } = options
   const open = new Set<WebSocket>()
   const settings: ClientOptions & { closeTimeout: number } = {
     handshakeTimeout: options.handshakeTimeoutMs,
@@ -84,7 +83,7 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
           intervalMs: heartbeatIntervalMs,
           ping: () => this.ping(),
           onDead: () => this.terminate(),
-          clock
+          clock: SYSTEM_CLOCK
         })
       })
       this.on('pong', () => this.#heartbeat?.answered())

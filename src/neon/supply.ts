@@ -3,7 +3,7 @@
  * are in doubt, too old, or as old as one that was lost.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { failureOfAbort } from './abort.ts'
+import { failureOfAbort, onAbort } from './abort.ts'
 import type { NeonClient } from './client.ts'
 import { createConnector } from './connector.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
@@ -111,13 +111,12 @@ export function createSupply(options: SupplyOptions): Supply {
   /** One try to connect. */
   async function open(signal: AbortSignal): Promise<NeonClient> {
     const client = options.createClient()
-    const kill = () => client.kill()
-    signal.addEventListener('abort', kill, { once: true })
+    const stopListening = onAbort(signal, () => client.kill())
     try {
       await client.connect()
       return client
     } finally {
-      signal.removeEventListener('abort', kill)
+      stopListening()
     }
   }
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { AlreadyRegisteredError, UrlInvalidError } from '../errors.ts'
+import { backoffMs } from '../neon/backoff.ts'
 import type { Password } from '../neon/client.ts'
 import { errorsOf } from '../neon/connection-findings.ts'
 import { verifyConnectionUrl } from '../neon/connection-url.ts'
@@ -73,10 +74,10 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
 
   /** Opens the first connection, as often as it takes, without keeping the server from listening. */
   async function connectInBackground() {
-    for (let attempt = 0; !closing.signal.aborted; attempt += 1) {
+    for (let failures = 1; !closing.signal.aborted; failures += 1) {
       const failure = await connectOnce()
       if (failure === undefined) return
-      await sleep(retryDelayMs(failure, attempt), undefined, { signal: closing.signal, ref: false }).catch(
+      await sleep(retryDelayMs(failure, failures), undefined, { signal: closing.signal, ref: false }).catch(
         ignore
       )
     }
@@ -129,10 +130,10 @@ function verifiedUrl(connectionString: string) {
   )
 }
 
-/** Doubles from try to try; the random part keeps replicas that started together apart. */
-function retryDelayMs({ retryable }: DatabaseFailure, attempt: number) {
-  const delayMs = retryable ? Math.min(FIRST_RETRY_MS * 2 ** attempt, MAX_RETRY_MS) : REFUSED_RETRY_MS
-  return delayMs * (0.5 + Math.random() / 2)
+function retryDelayMs({ retryable }: DatabaseFailure, failures: number) {
+  return retryable
+    ? backoffMs({ firstMs: FIRST_RETRY_MS, maxMs: MAX_RETRY_MS, failures })
+    : backoffMs({ firstMs: REFUSED_RETRY_MS, maxMs: REFUSED_RETRY_MS, failures })
 }
 
 function ignore() {}
