@@ -3,7 +3,7 @@ import { NeonClient } from '../../src/neon/client.ts'
 import { createGate } from '../gate.ts'
 import { until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
-import { openPool } from './pools.ts'
+import { openPool, untilServed } from './pools.ts'
 import { AUTHENTICATED, message, scriptedServer } from './scripted-server.ts'
 
 const refusal = (text: string) => Buffer.from(message('E', [...Buffer.from(`SERROR\0CXX000\0M${text}\0`), 0]))
@@ -75,12 +75,7 @@ t.test('a connect', async t => {
 
     await t.rejects(pool.query('select 1'), { code: 'FST_NEON_REFUSED', reason: 'password' })
     t.equal(given.length, 1, 'one attempt')
-    await until(() =>
-      pool.query('select 1').then(
-        () => true,
-        () => false
-      )
-    )
+    await untilServed(pool)
 
     t.equal(given.length, 0)
   })

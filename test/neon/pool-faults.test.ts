@@ -7,7 +7,7 @@ import { toFailure } from '../../src/neon/failure.ts'
 import type { NeonPool, NeonPoolOptions } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
-import { openPool, take } from './pools.ts'
+import { openPool, take, untilIdleFor, untilServed } from './pools.ts'
 
 type NeonEvent = Parameters<Parameters<LocalNeon['observe']>[0]>[0]
 
@@ -44,8 +44,7 @@ t.test('a half-open link of a free client', async t => {
   t.test('is found by its heartbeat', async t => {
     const { neon, pool, count } = await setUp(t, { heartbeatIntervalMs: 50 })
     await pool.query('select 1')
-    const since = performance.now()
-    await until(() => performance.now() - since > 500)
+    await untilIdleFor(500)
 
     neon.inject({ type: 'blackhole', direction: 'both', links: 'existing' })
     await until(() => pool.totalCount === 0)
@@ -77,12 +76,7 @@ t.test('a quota that is used up', async t => {
     t.equal(fault.hits, 1)
     t.equal(count('connect-retried'), 0)
     fault.remove()
-    await until(() =>
-      pool.query('select 1').then(
-        () => true,
-        () => false
-      )
-    )
+    await untilServed(pool)
     await expectWhole(t, pool)
   })
 })

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import t from 'tap'
 import { until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
-import { kill, openPool, pidOf, take } from './pools.ts'
+import { kill, openPool, pidOf, take, untilIdleFor } from './pools.ts'
 
 t.test('the loss of a client', async t => {
   t.test('while all are idle closes all, with one word about it, and the next user connects', async t => {
@@ -124,12 +124,6 @@ t.test('a client that was idle for longer than a moment', async t => {
     t.not(await pidOf(pool), pid)
   })
 })
-
-/** The clock of the pool is the system's here. */
-function untilIdleFor(idleMs: number) {
-  const start = performance.now()
-  return until(() => performance.now() - start > idleMs)
-}
 
 t.test('a caller that gives up', async t => {
   t.test('in the queue takes no client, and holds up nobody', async t => {

@@ -3,13 +3,8 @@
  */
 import type { Test } from 'tap'
 import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
-import {
-  NeonPool,
-  type NeonPoolOptions,
-  POOL_DEFAULTS,
-  type PoolEvent,
-  type PoolListener
-} from '../../src/neon/pool.ts'
+import { NeonPool, type NeonPoolOptions, POOL_DEFAULTS, type PoolEvent } from '../../src/neon/pool.ts'
+import { until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
 
 export async function openPool(t: Test, options: Partial<NeonPoolOptions> = {}, url?: string) {
@@ -24,8 +19,7 @@ export async function openPool(t: Test, options: Partial<NeonPoolOptions> = {}, 
   })
   t.teardown(() => pool.end())
   const events: PoolEvent[] = []
-  const listener: PoolListener = event => events.push(event)
-  pool.observe(listener)
+  pool.observe(event => events.push(event))
   const count = (type: PoolEvent['type']) => events.filter(event => event.type === type).length
   return { pool, events, count, databaseUrl }
 }
@@ -42,4 +36,19 @@ export const kill = (pid: number | undefined) => administer(`select pg_terminate
 /** Clients that are in use side by side, so that there are as many connections. */
 export async function take(pool: NeonPool, count: number) {
   return Promise.all(Array.from({ length: count }, () => pool.connect()))
+}
+
+/** The pool may refuse for a while after its database has come back. */
+export const untilServed = (pool: NeonPool) =>
+  until(() =>
+    pool.query('select 1').then(
+      () => true,
+      () => false
+    )
+  )
+
+/** The clock of the pool is the system's. */
+export function untilIdleFor(idleMs: number) {
+  const start = performance.now()
+  return until(() => performance.now() - start > idleMs)
 }

@@ -5,10 +5,9 @@
 import { DatabaseError } from '@neondatabase/serverless'
 import t from 'tap'
 import { DATABASE_FAILURES } from '../../src/errors.ts'
-import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
 import { type DatabaseFailure, describeFailure } from '../../src/neon/failure.ts'
 import { KIND_BY_CAUSE } from '../../src/neon/failure-table.ts'
-import { NeonPool, POOL_DEFAULTS } from '../../src/neon/pool.ts'
+import { openPool } from './pools.ts'
 import { message, scriptedServer } from './scripted-server.ts'
 import { SPOKEN } from './thrown-errors.ts'
 
@@ -28,10 +27,7 @@ t.test('a login that is answered', async t => {
         socket.send(errorResponse(code, text))
         socket.close()
       })
-      const { connection } = verifyConnectionUrl(server.url)
-      if (!connection) throw new Error('no valid URL')
-      const pool = new NeonPool({ ...POOL_DEFAULTS, max: 1, url: connection, applicationName: 'proxy-test' })
-      t.teardown(() => pool.end())
+      const { pool } = await openPool(t, { max: 1, applicationName: 'proxy-test' }, server.url)
 
       const reported = new Promise<DatabaseFailure>(resolve => {
         pool.observe(event => {

@@ -5,11 +5,11 @@
 import { sql } from 'drizzle-orm'
 import { integer, pgTable } from 'drizzle-orm/pg-core'
 import t, { type Test } from 'tap'
-import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
 import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
-import { NeonPool, POOL_DEFAULTS, type PoolLimits } from '../../src/neon/pool.ts'
+import type { NeonPool, PoolLimits } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
+import { openPool, untilServed } from './pools.ts'
 
 const counts = pgTable('counts', { id: integer('id').primaryKey(), n: integer('n').notNull() })
 
@@ -17,16 +17,8 @@ async function open(t: Test, change: Partial<URL> = {}, max = 4, limits: Partial
   const url = await createDatabase(t, { migrated: false })
   await administer('create table counts (id integer primary key, n integer not null)', url)
   await administer('insert into counts values (1, 0), (2, 0)', url)
-  const { connection } = verifyConnectionUrl(Object.assign(new URL(url), change).href)
-  if (!connection) throw new Error('no valid URL')
-  const pool = new NeonPool({
-    ...POOL_DEFAULTS,
-    ...limits,
-    max,
-    url: connection,
-    applicationName: 'errors-test'
-  })
-  t.teardown(() => pool.end())
+  const address = Object.assign(new URL(url), change).href
+  const { pool } = await openPool(t, { ...limits, max, applicationName: 'errors-test' }, address)
   return { db: createDrizzle(pool, { counts }), pool, url }
 }
 
@@ -192,12 +184,7 @@ t.test('a login', async t => {
       retryable: true
     })
     await administer(`alter database ${name} connection limit -1`)
-    await until(() =>
-      opened.pool.query('select 1').then(
-        () => true,
-        () => false
-      )
-    )
+    await untilServed(opened.pool)
 
     await expectWholePool(t, opened)
   })
