@@ -9,6 +9,7 @@ import * as errors from '../src/errors.ts'
 import { FaultSchema } from '../src/local/faults/fault.ts'
 import { REFUSALS } from '../src/local/proxy/refusals.ts'
 import { LOCAL_SETTINGS } from '../src/local/settings.ts'
+import { POOL_DEFAULTS } from '../src/neon/pool.ts'
 import { Settings } from '../src/settings.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -36,6 +37,18 @@ t.test('docs/errors.md', async t => {
 
   t.test('has every code with its status, and no other', async t => {
     t.strictSame(inDocs.sort(), inCode.sort())
+  })
+})
+
+t.test('README.md', async t => {
+  t.test('has every limit of the pool with its default, and no other', async t => {
+    const [options = ''] = read('README.md').match(/^Options of the db plugin.*?\n\n/ms) ?? []
+    const limits = [...options.matchAll(/`(\w+)`\s+\((\d[\d ]*)/g)].map(([, name = '', value = '']) => [
+      name,
+      Number(value.replaceAll(' ', ''))
+    ])
+
+    t.strictSame(Object.fromEntries(limits), POOL_DEFAULTS)
   })
 })
 
