@@ -4,7 +4,8 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type SupervisorOptions, supervise } from '../../../src/local/postgres/supervisor.ts'
-import { endWith, folder, groupOf, isGone, lent, NODE_ARGS, until } from '../fixtures/sandbox.ts'
+import { NODE_ARGS } from '../../processes.ts'
+import { endWith, folder, groupOf, isGone, lent, until } from '../fixtures/sandbox.ts'
 
 const SUPERVISOR_URL = new URL('../../../src/local/postgres/supervisor.ts', import.meta.url).href
 const WAIT = 'echo waiting; exec sleep 1000'
