@@ -61,7 +61,7 @@ t.test('supervised program', async t => {
   })
 
   t.test('tells its pid', async t => {
-    const { program, output } = await run(t, `echo $$; ${WAIT}`)
+    const { program, output } = await run(t, `echo $$; ${WAIT}`, { stopDeadlineMs: 50 })
     await until('it has told its pid itself', async () => (await output()).includes('waiting'))
 
     t.equal(await output(), `${await program.pid}\nwaiting\n`)
