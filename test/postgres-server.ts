@@ -2,9 +2,9 @@
  * One Postgres for a whole test run, with a migrated template in it. It ends
  * when the run does, however the run ends.
  */
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startLocalNeon } from '../src/local/neon.ts'
 import { isAlive } from '../src/local/postgres/staging.ts'
@@ -32,6 +32,8 @@ const { connection } = verifyConnectionUrl(neon.url)
 if (!connection || addressFile === undefined)
   throw new Error('usage: postgres-server <pid of the run> <file>')
 await applyMigrations({ url: connection, folder: MIGRATIONS })
+// tap makes its folder only when the first test ends.
+await mkdir(dirname(addressFile), { recursive: true })
 await writeFile(addressFile, JSON.stringify({ pid: process.pid, url: neon.url }), { mode: 0o600 })
 process.send?.('ready')
 process.disconnect?.()

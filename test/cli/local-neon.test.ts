@@ -14,12 +14,11 @@ import {
   folder,
   groupOf,
   isGone,
-  NODE_ARGS,
   systemFolder,
   until,
   untilGone
 } from '../local/fixtures/sandbox.ts'
-import { runProgram } from '../processes.ts'
+import { NODE_ARGS, runProgram } from '../processes.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli/local-neon.ts', import.meta.url))
 const COMMAND = [...NODE_ARGS, CLI]

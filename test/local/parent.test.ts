@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { onParentExit } from '../../src/local/parent.ts'
-import { endWith, NODE_ARGS } from './fixtures/sandbox.ts'
+import { NODE_ARGS } from '../processes.ts'
+import { endWith } from './fixtures/sandbox.ts'
 
 const PARENT_URL = new URL('../../src/local/parent.ts', import.meta.url).href
 

@@ -6,8 +6,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { NODE_ARGS } from '../../processes.ts'
 import { connectPg } from '../fixtures/drivers.ts'
-import { endWith, NODE_ARGS, start, until } from '../fixtures/sandbox.ts'
+import { endWith, start, until } from '../fixtures/sandbox.ts'
 
 const BARE_DRIVER = fileURLToPath(new URL('../fixtures/bare-driver.ts', import.meta.url))
 

@@ -4,7 +4,8 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type SupervisorOptions, supervise } from '../../../src/local/postgres/supervisor.ts'
-import { endWith, folder, groupOf, isGone, lent, NODE_ARGS, until } from '../fixtures/sandbox.ts'
+import { NODE_ARGS } from '../../processes.ts'
+import { endWith, folder, groupOf, isGone, lent, until } from '../fixtures/sandbox.ts'
 
 const SUPERVISOR_URL = new URL('../../../src/local/postgres/supervisor.ts', import.meta.url).href
 const WAIT = 'echo waiting; exec sleep 1000'
@@ -60,7 +61,7 @@ t.test('supervised program', async t => {
   })
 
   t.test('tells its pid', async t => {
-    const { program, output } = await run(t, `echo $$; ${WAIT}`)
+    const { program, output } = await run(t, `echo $$; ${WAIT}`, { stopDeadlineMs: 50 })
     await until('it has told its pid itself', async () => (await output()).includes('waiting'))
 
     t.equal(await output(), `${await program.pid}\nwaiting\n`)
