@@ -161,11 +161,25 @@ export const DATABASE_FAILURES = {
     statusCode: 503,
     repeatable: 'nothing'
   },
+  /** A transaction did not reach its COMMIT within its time, and was rolled back. */
+  transactionTimeout: {
+    code: 'FST_NEON_TRANSACTION_TIMEOUT',
+    message: 'the transaction did not come to its end in time, and was rolled back',
+    statusCode: 503,
+    repeatable: 'transaction'
+  },
   /** Disk, memory or sessions of the server are used up; hammering makes it worse. */
   outOfResources: {
     code: 'FST_NEON_OUT_OF_RESOURCES',
     message: 'the database is out of resources',
     statusCode: 503,
+    repeatable: 'nothing'
+  },
+  /** A statement was sent on a transaction while another one, nested in it, was open. */
+  transactionCovered: {
+    code: 'FST_NEON_TRANSACTION_COVERED',
+    message: 'a statement came on a transaction while one nested in it was open',
+    statusCode: 500,
     repeatable: 'nothing'
   },
   /** A statement was sent on a transaction that has ended: somebody did not wait for it. */

@@ -19,4 +19,41 @@ export function onAbort(
   return () => signal.removeEventListener('abort', listener)
 }
 
+/** Settles as `work` does, or rejects when the signal is aborted before; then nobody hears of `work` any more. */
+export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    if (signal.aborted) reject(failureOfAbort(signal))
+    const stopListening = onAbort(signal, reject)
+    work.then(resolve, reject).finally(stopListening)
+  })
+}
+
+export interface LimitOptions {
+  signal?: AbortSignal | undefined
+  timeoutMs: number
+  /** What waits fail with when the time is over. */
+  onTimeout: () => DatabaseFailure
+}
+
+export interface Limit {
+  /** Aborted by the given signal or by the time, whichever is first. */
+  signal: AbortSignal
+  /** Lets go of the timer and of the given signal. */
+  dispose(): void
+}
+
+export function createLimit({ signal, timeoutMs, onTimeout }: LimitOptions): Limit {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(onTimeout()), timeoutMs)
+  const stopListening = onAbort(signal, failure => controller.abort(failure))
+  if (signal?.aborted) controller.abort(failureOfAbort(signal))
+  return {
+    signal: controller.signal,
+    dispose() {
+      clearTimeout(timer)
+      stopListening()
+    }
+  }
+}
+
 function ignore() {}

@@ -35,6 +35,7 @@ export class NeonClient extends Client {
   #transactionStatus: TransactionStatus = 'unknown'
   #isGone = false
   #lastCommand = ''
+  #lastTag = ''
   #socket: LiveSocket | undefined
   #address = ''
   // Fields of the driver that its types leave out.
@@ -78,6 +79,11 @@ export class NeonClient extends Client {
   /** The last statement without parameters, such as COMMIT, that was handed to the socket and not only queued. */
   get lastCommand(): string {
     return this.#lastCommand
+  }
+
+  /** What the server answered `lastCommand` with, such as COMMIT; empty while it has not. */
+  get lastTag(): string {
+    return this.#lastTag
   }
 
   /** True while a statement that was handed over has not been answered. */
@@ -163,9 +169,13 @@ export class NeonClient extends Client {
     connection.on('errorMessage', () => {
       this.#transactionStatus = 'unknown'
     })
+    connection.on('commandComplete', ({ text }: { text: string }) => {
+      this.#lastTag = text
+    })
     const send = connection.query.bind(connection)
     connection.query = text => {
       this.#lastCommand = text
+      this.#lastTag = ''
       send(text)
     }
     connection.once('end', () => {

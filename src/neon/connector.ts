@@ -139,7 +139,7 @@ export function createConnector<Client>(options: ConnectorOptions<Client>): Conn
 /** Each caller gets an error of its own, with the cause that all have in common. */
 function again(failure: DatabaseFailure | undefined): DatabaseFailure {
   return new DatabaseFailure(failure?.kind ?? 'unreachable', {
-    cause: failure?.cause,
+    cause: failure?.original,
     sqlState: failure?.sqlState,
     reason: failure?.reason
   })

@@ -67,9 +67,9 @@ export class DatabaseFailure extends Error {
 
 /** The failure for an error that came in this phase. Total: takes whatever was thrown. */
 export function toFailure(error: unknown, phase: FailurePhase): DatabaseFailure {
-  if (error instanceof DatabaseFailure) return error
-  if (error instanceof DrizzleQueryError && error.cause instanceof DatabaseFailure) return error.cause
   try {
+    const known = [...chainOf(error)].find(link => link instanceof DatabaseFailure)
+    if (known instanceof DatabaseFailure) return known
     const { cause, reason } = diagnose(error, phase)
     const sqlState = serverErrorIn(error)?.code
     return new DatabaseFailure(KIND_BY_CAUSE[cause][phase], { cause: error, sqlState, reason })

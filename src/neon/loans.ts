@@ -2,10 +2,12 @@
  * The clients that are out: each may be given back once, is judged when it comes back, and is
  * reported when it does not.
  */
-import type { PoolClient } from '@neondatabase/serverless'
 import type { NeonClient } from './client.ts'
 import { within } from './deadline.ts'
 import { isAnswerOfServer } from './failure.ts'
+
+/** A client until its `release`, which may be called twice. */
+export type HeldClient = NeonClient & { release(doubt?: Error | boolean): void }
 
 export interface LoansOptions {
   /** A client that is out for so long is reported, in ms. */
@@ -24,8 +26,7 @@ export interface Loan {
 }
 
 export interface Loans {
-  /** The client with a `release` that may be called twice. */
-  lend(loan: Loan): PoolClient
+  lend(loan: Loan): HeldClient
   has(client: NeonClient): boolean
   /** Resolves when nobody has a client any more, and after `timeoutMs` at the latest. */
   allReturned(timeoutMs: number): Promise<void>

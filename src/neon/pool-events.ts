@@ -3,6 +3,8 @@
  */
 import type { DatabaseFailure } from './failure.ts'
 
+export type TransactionOutcome = 'committed' | 'rolled-back' | 'unknown'
+
 export type PoolEvent =
   /** A new connection: the time of the try that made it. */
   | { type: 'connected'; durationMs: number }
@@ -24,6 +26,8 @@ export type PoolEvent =
   | { type: 'statement-cancelled' }
   /** A client has not come back for long; `place` is where it was taken. */
   | { type: 'client-held'; heldMs: number; place: string }
+  | { type: 'transaction-repeated'; failure: DatabaseFailure; delayMs: number }
+  | { type: 'transaction-ended'; outcome: TransactionOutcome; durationMs: number }
 
 export type PoolListener = (event: PoolEvent) => void
 
@@ -40,6 +44,10 @@ export interface PoolCounters {
   clientsEvicted: number
   statementsCancelled: number
   clientsHeldLong: number
+  transactionsCommitted: number
+  transactionsRolledBack: number
+  transactionsUnknown: number
+  transactionRepeats: number
 }
 
 export function createCounters(): { count: PoolListener; read: () => PoolCounters } {
@@ -54,8 +62,17 @@ export function createCounters(): { count: PoolListener; read: () => PoolCounter
     clientsLost: 0,
     clientsEvicted: 0,
     statementsCancelled: 0,
-    clientsHeldLong: 0
+    clientsHeldLong: 0,
+    transactionsCommitted: 0,
+    transactionsRolledBack: 0,
+    transactionsUnknown: 0,
+    transactionRepeats: 0
   }
+  const outcomes = {
+    committed: 'transactionsCommitted',
+    'rolled-back': 'transactionsRolledBack',
+    unknown: 'transactionsUnknown'
+  } as const
 
   return { count, read: () => ({ ...counters }) }
 
@@ -90,6 +107,12 @@ export function createCounters(): { count: PoolListener; read: () => PoolCounter
         break
       case 'client-held':
         counters.clientsHeldLong += 1
+        break
+      case 'transaction-repeated':
+        counters.transactionRepeats += 1
+        break
+      case 'transaction-ended':
+        counters[outcomes[event.outcome]] += 1
         break
     }
   }

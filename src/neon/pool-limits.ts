@@ -15,6 +15,8 @@ export interface PoolLimits {
   connectTimeoutMs: number
   /** Longest wait for the answer to one statement, in ms. @default 10 000 */
   statementTimeoutMs: number
+  /** Longest time from the call of a transaction to its COMMIT, in ms. @default 60 000 */
+  transactionTimeoutMs: number
   /** An idle connection is closed after this time, in ms. @default 60 000 */
   idleTimeoutMs: number
   /** A connection is closed when it is about this old and free, in ms. @default 1 200 000 */
@@ -37,6 +39,8 @@ export const POOL_DEFAULTS: PoolLimits = {
   // Source: neondatabase/neon, proxy/src/config.rs.
   connectTimeoutMs: 15_000,
   statementTimeoutMs: 10_000,
+  // Six statements at their deadline: longer than any request, shorter than a forgotten await.
+  transactionTimeoutMs: 60_000,
   // Below the 5 minutes after which Neon suspends, so that idle connections end
   // here and not there.
   idleTimeoutMs: 60_000,
@@ -53,11 +57,14 @@ const MAX_LIMIT = 2 ** 31 - 1
 /** The defaults with what is given in their place. Throws FST_NEON_OPTION_INVALID for what no pool can work with. */
 export function poolLimits(given: Partial<PoolLimits>): PoolLimits {
   const limits = { ...POOL_DEFAULTS, ...withoutUndefined(given) }
-  for (const [name, value] of Object.entries(limits)) {
-    if (Number.isInteger(value) && value >= 1 && value <= MAX_LIMIT) continue
-    throw new OptionInvalidError(`${name} must be a whole number from 1 to ${MAX_LIMIT}`)
-  }
+  for (const [name, value] of Object.entries(limits)) checkLimit(name, value)
   return limits
+}
+
+/** Throws FST_NEON_OPTION_INVALID for what is no whole number in its range. */
+export function checkLimit(name: string, value: number, { minimum = 1, maximum = MAX_LIMIT } = {}): void {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return
+  throw new OptionInvalidError(`${name} must be a whole number from ${minimum} to ${maximum}`)
 }
 
 function withoutUndefined(given: Partial<PoolLimits>): Partial<PoolLimits> {

@@ -8,13 +8,14 @@ import { type Admission, createAdmission } from './admission.ts'
 import { clientConfig, NeonClient, type Password } from './client.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import { toFailure } from './failure.ts'
-import { createLoans, type Loans } from './loans.ts'
+import { createLoans, type HeldClient, type Loans } from './loans.ts'
 import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } from './pool-events.ts'
 import type { PoolLimits } from './pool-limits.ts'
 import { printAs } from './printed.ts'
 import { closeSockets, createSocketRegister, type SocketRegister } from './socket.ts'
 import { createSupply, type Supply } from './supply.ts'
 
+export type { HeldClient } from './loans.ts'
 export type { PoolCounters, PoolEvent, PoolListener } from './pool-events.ts'
 export { POOL_DEFAULTS, type PoolLimits, poolLimits } from './pool-limits.ts'
 
@@ -60,6 +61,8 @@ export class NeonPool extends Pool {
   readonly #supply: Supply
   readonly #sockets: SocketRegister
   readonly #endTimeoutMs: number
+  /** Of a transaction that names none. */
+  readonly transactionTimeoutMs: number
   readonly #listeners = new Set<PoolListener>()
   readonly #counters = createCounters()
   #ended: Promise<void> | undefined
@@ -81,6 +84,7 @@ export class NeonPool extends Pool {
     }
     this.#sockets = sockets
     this.#endTimeoutMs = options.endTimeoutMs
+    this.transactionTimeoutMs = options.transactionTimeoutMs
     this.#admission = createAdmission({
       permits: max,
       maxWaiting: options.maxWaiting,
@@ -88,7 +92,7 @@ export class NeonPool extends Pool {
     })
     this.#loans = createLoans({
       holdWarningMs,
-      onHeldLong: place => this.#report({ type: 'client-held', heldMs: holdWarningMs, place }),
+      onHeldLong: place => this.report({ type: 'client-held', heldMs: holdWarningMs, place }),
       onReturned: (client, isClean) => {
         this.emit('release', undefined, client)
         this.#supply.giveBack(client, isClean)
@@ -98,7 +102,7 @@ export class NeonPool extends Pool {
       limits: options,
       createClient: () => this.#createClient(),
       isHeld: client => this.#loans.has(client),
-      report: event => this.#report(event),
+      report: event => this.report(event),
       onConnected: client => this.emit('connect', client),
       onRemoved: client => this.emit('remove', client),
       onFreeLost: (error, client) => this.emit('error', error, client)
@@ -126,6 +130,12 @@ export class NeonPool extends Pool {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Counts an event and tells all who observe. */
+  report(event: PoolEvent) {
+    this.#counters.count(event)
+    for (const listener of this.#listeners) listener(event)
+  }
+
   stats(): PoolStats {
     return {
       total: this.totalCount,
@@ -149,7 +159,7 @@ export class NeonPool extends Pool {
   }
 
   /** As `connect`, with a signal that gives up the wait. */
-  checkout({ signal }: CheckoutOptions = {}): Promise<PoolClient> {
+  checkout({ signal }: CheckoutOptions = {}): Promise<HeldClient> {
     // Here and not later, where the caller is no longer on the stack.
     return this.#checkout(new Error('taken'), signal)
   }
@@ -164,12 +174,12 @@ export class NeonPool extends Pool {
     return undefined
   }
 
-  async #checkout(place: Error, signal: AbortSignal | undefined): Promise<PoolClient> {
+  async #checkout(place: Error, signal: AbortSignal | undefined): Promise<HeldClient> {
     const startedAt = performance.now()
     const giveBackPermit = await this.#admit(signal)
     try {
       const client = await this.#supply.take(signal)
-      this.#report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
+      this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
       const lent = this.#loans.lend({ client, place, giveBackPermit })
       this.emit('acquire', client)
       return lent
@@ -184,7 +194,7 @@ export class NeonPool extends Pool {
       return await this.#admission.acquire(signal)
     } catch (error) {
       const failure = toFailure(error, 'connect')
-      if (failure.kind === 'exhausted') this.#report({ type: 'checkout-refused', failure })
+      if (failure.kind === 'exhausted') this.report({ type: 'checkout-refused', failure })
       throw failure
     }
   }
@@ -193,11 +203,6 @@ export class NeonPool extends Pool {
     const client = new this.Client(this.options)
     if (client instanceof NeonClient) return client
     throw new TypeError('the Client of the pool is not one of its own')
-  }
-
-  #report(event: PoolEvent) {
-    this.#counters.count(event)
-    for (const listener of this.#listeners) listener(event)
   }
 
   async #end() {

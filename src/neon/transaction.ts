@@ -2,113 +2,162 @@
  * The only way to run a transaction: it ends as committed (the tag COMMIT was
  * seen), as rolled back, or as one of unknown outcome, and never leaks a client.
  */
-import type { PoolClient } from '@neondatabase/serverless'
-import type { PgTransactionConfig } from 'drizzle-orm/pg-core'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { TransactionRolledBackError } from '../errors.ts'
-import { NeonClient } from './client.ts'
+import { createLimit, failureOfAbort, unlessAborted } from './abort.ts'
+import { backoffMs } from './backoff.ts'
+import type { NeonClient } from './client.ts'
+import { within } from './deadline.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
-import type { NeonPool } from './pool.ts'
+import { isHung } from './hang.ts'
+import { CommitOutcomeUnknown, type UnknownCommit } from './outcome.ts'
+import type { HeldClient, NeonPool } from './pool.ts'
+import { type FailedRun, isRepeatable } from './retry.ts'
+import { createScope, type Scope } from './scope.ts'
+import { planTransaction, type TransactionOptions, type TransactionPlan } from './transaction-options.ts'
+
+type Work<T> = (scope: Scope) => Promise<T>
+
+interface Run {
+  pool: NeonPool
+  plan: TransactionPlan
+  /** Of the caller and of the time. */
+  signal: AbortSignal
+}
+
+const FIRST_PAUSE_MS = 20
+const MAX_PAUSE_MS = 1000
+
+// The first client may have been dead without anybody knowing; after its loss the next one is new.
+const MAX_BEGINS = 2
+
+// A round trip on a slow link. Without an answer the client is closed, and the server rolls back.
+const ROLLBACK_TIMEOUT_MS = 1000
 
 /**
- * Runs `work` between BEGIN and COMMIT on one client of the pool.
+ * Runs `work` between BEGIN and COMMIT on one client of the pool, and again as often as `retry` says.
  *
- * Throws what `work` throws, after a rollback. Throws a DatabaseFailure when no
- * client or no BEGIN could be had, or when the link broke after COMMIT was sent
- * (`commitOutcomeUnknown`), and TransactionRolledBackError when the server
- * answered COMMIT with a rollback.
+ * Throws what `work` throws, after a rollback. Throws a DatabaseFailure when no client or no BEGIN could be
+ * had, or when it was given up or took too long; CommitOutcomeUnknown when the link broke after COMMIT was
+ * sent; and TransactionRolledBackError when the server answered COMMIT with a rollback.
  */
 export async function runTransaction<T>(
   pool: NeonPool,
-  config: PgTransactionConfig,
-  work: (client: PoolClient) => Promise<T>
+  options: TransactionOptions,
+  work: Work<T>
 ): Promise<T> {
-  const begin = beginStatement(config)
-  const client = await pool.connect()
+  const plan = planTransaction(options, pool.transactionTimeoutMs)
+  const startedAt = performance.now()
+  const limit = createLimit({
+    signal: options.signal,
+    timeoutMs: plan.timeoutMs,
+    onTimeout: () => new DatabaseFailure('transactionTimeout')
+  })
   try {
-    await client.query(begin).catch(failBeforeWork)
-    const result = await workOrRollBack(client, work)
-    await commit(client)
+    const result = await repeat({ pool, plan, signal: limit.signal }, work)
+    end('committed')
     return result
+  } catch (error) {
+    end(error instanceof CommitOutcomeUnknown ? 'unknown' : 'rolled-back')
+    throw error
+  } finally {
+    limit.dispose()
+  }
+
+  function end(outcome: 'committed' | 'rolled-back' | 'unknown') {
+    pool.report({ type: 'transaction-ended', outcome, durationMs: performance.now() - startedAt })
+  }
+}
+
+async function repeat<T>(run: Run, work: Work<T>): Promise<T> {
+  for (let failures = 1; ; failures += 1) {
+    const outcome = await runOnce(run, work)
+    if ('result' in outcome) return outcome.result
+    const { error } = outcome
+    if (failures > run.plan.retry || run.signal.aborted || !isRepeatable(outcome)) throw error
+    const delayMs = backoffMs({ firstMs: FIRST_PAUSE_MS, maxMs: MAX_PAUSE_MS, failures })
+    run.pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs })
+    // The error of the work says more than that there was no time for another run.
+    await sleep(delayMs, undefined, { signal: run.signal }).catch(() => Promise.reject(error))
+  }
+}
+
+async function runOnce<T>(run: Run, work: Work<T>): Promise<{ result: T } | FailedRun> {
+  const { client, xid } = await begin(run)
+  try {
+    const result = await workOrRollBack(client, run.signal, work)
+    await commit(client, run.pool, xid)
+    return { result }
+  } catch (error) {
+    return { error, wasLinkLost: !client.isLinked && !isCommitSent(client) }
   } finally {
     // Destroys the client unless its transaction is over.
     client.release()
   }
 }
 
-async function workOrRollBack<T>(client: PoolClient, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const borrowed = borrow(client)
+/** Nothing of the caller's work has run yet, so another client is as good. */
+async function begin({ pool, plan, signal }: Run) {
+  for (let begins = 1; ; begins += 1) {
+    const client = await pool.checkout({ signal })
+    try {
+      const answer = await unlessAborted(signal, client.query(plan.begin))
+      return { client, xid: xidOf(answer) }
+    } catch (error) {
+      const wasLinkLost = !client.isLinked
+      client.release()
+      if (!wasLinkLost || begins === MAX_BEGINS || signal.aborted) throw toFailure(error, 'begin')
+    }
+  }
+}
+
+/** Two statements in one message have two answers, which the driver's types do not know. */
+function xidOf(answer: unknown): string | undefined {
+  return Array.isArray(answer) ? answer.at(-1)?.rows[0].xid : undefined
+}
+
+async function workOrRollBack<T>(client: HeldClient, signal: AbortSignal, work: Work<T>): Promise<T> {
+  const scope = createScope(client)
   try {
-    return await Promise.resolve(borrowed.client).then(work).finally(borrowed.takeBack)
+    // Closed before the end of the transaction is sent: what comes later would run behind it.
+    const result = await unlessAborted(signal, Promise.resolve(scope).then(work)).finally(scope.close)
+    if (signal.aborted) throw failureOfAbort(signal)
+    if (scope.doomed) throw scope.doomed
+    return result
   } catch (error) {
-    // The first error is what the caller must see, whatever becomes of the
-    // rollback. Without one the client is not clean, so its release destroys it,
-    // and the server rolls back when the connection is gone.
-    await rollBack(client).catch(ignore)
+    // The first error is what the caller must see, whatever becomes of the rollback.
+    await rollBack(client, error)
     throw error
   }
 }
 
-/**
- * The client for as long as the work lasts. A branch that the work did not wait for would
- * otherwise run its statements after the end, on their own or in the next user's transaction.
- */
-function borrow(client: PoolClient) {
-  let isOver = false
-  const handler: ProxyHandler<PoolClient> = {
-    get(target, name) {
-      if (name === 'query' && isOver) return refuseStatement
-      const value: unknown = Reflect.get(target, name)
-      return typeof value === 'function' ? value.bind(target) : value
-    }
-  }
-  return {
-    client: new Proxy(client, handler),
-    takeBack: () => {
-      isOver = true
-    }
-  }
-}
-
-async function refuseStatement(): Promise<never> {
-  throw new DatabaseFailure('transactionOver')
-}
-
-async function rollBack(client: PoolClient) {
+/** Without one the client is not clean, so its release destroys it, and the server rolls back. */
+async function rollBack(client: NeonClient, error: unknown) {
   // Behind a statement that got no answer a ROLLBACK would wait as long again.
-  if (client instanceof NeonClient && client.isBusy) return
-  await client.query('ROLLBACK')
+  if (!client.isLinked || (client.isBusy && isHung(error))) return
+  await within(ROLLBACK_TIMEOUT_MS, client.query('ROLLBACK')).catch(ignore)
 }
 
-async function commit(client: PoolClient) {
-  const { command } = await client.query('COMMIT').catch(error => failAtCommit(client, error))
+/** From here on no signal has an effect: the outcome is the server's. */
+async function commit(client: NeonClient, pool: NeonPool, xid: string | undefined) {
+  const tag = await client.query('COMMIT').then(
+    ({ command }) => command,
+    cause => tagDespite(client, { pool, xid, cause })
+  )
   // A transaction that already failed answers COMMIT with success and ROLLBACK.
-  if (command !== 'COMMIT') throw new TransactionRolledBackError()
+  if (tag !== 'COMMIT') throw new TransactionRolledBackError()
 }
 
-function failAtCommit(client: PoolClient, error: unknown): never {
-  const isSent = client instanceof NeonClient && client.lastCommand === 'COMMIT'
-  throw toFailure(error, isSent ? 'commit' : 'statement')
+/** The tag may have come although the link broke right behind it. */
+function tagDespite(client: NeonClient, unknown: UnknownCommit): string {
+  const failure = toFailure(unknown.cause, isCommitSent(client) ? 'commit' : 'statement')
+  if (failure.kind !== 'commitOutcomeUnknown') throw failure
+  if (client.lastTag === '') throw new CommitOutcomeUnknown(unknown)
+  return client.lastTag
+}
+
+function isCommitSent(client: NeonClient) {
+  return client.lastCommand === 'COMMIT'
 }
 
 function ignore() {}
-
-function failBeforeWork(error: unknown): never {
-  throw toFailure(error, 'begin')
-}
-
-const ISOLATION_LEVELS = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
-const ACCESS_MODES = ['read only', 'read write']
-
-/** Drizzle appends these words raw, so they are compared with the words that exist. */
-function beginStatement({ isolationLevel, accessMode, deferrable }: PgTransactionConfig): string {
-  const words = ['BEGIN']
-  if (isolationLevel !== undefined) words.push('ISOLATION LEVEL', oneOf(ISOLATION_LEVELS, isolationLevel))
-  if (accessMode !== undefined) words.push(oneOf(ACCESS_MODES, accessMode))
-  if (deferrable !== undefined) words.push(deferrable ? 'DEFERRABLE' : 'NOT DEFERRABLE')
-  return words.join(' ')
-}
-
-function oneOf(allowed: string[], word: string): string {
-  if (!allowed.includes(word)) throw new TypeError(`a transaction's mode is one of: ${allowed.join(', ')}`)
-  return word
-}

@@ -14,6 +14,8 @@ import { createDatabase, type Database, type Schema } from '../neon/database.ts'
 import { type DatabaseFailure, describeFailure, toFailure } from '../neon/failure.ts'
 import { NeonPool, type PoolEvent, type PoolLimits, poolLimits } from '../neon/pool.ts'
 
+export { hangUpSignal } from './hang-up.ts'
+
 /**
  * Tells the type of `fastify.db` which tables there are:
  * `declare module 'fastify-neon/db' { interface Register { schema: typeof schema } }`

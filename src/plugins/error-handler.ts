@@ -34,7 +34,8 @@ async function errorHandlerPlugin(fastify: FastifyInstance) {
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error)
-  if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
+  if (reply.raw.destroyed) request.log.info({ err: error }, 'request given up by its client')
+  else if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
   // RFC 6750, section 3.
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   if (mayRepeat(error, request)) reply.header('retry-after', RETRY_AFTER_SECONDS)
@@ -49,7 +50,8 @@ function mayRepeat(error: unknown, { idempotencyKey }: FastifyRequest): boolean 
     error instanceof IdempotencyKeyInUseError
   const failure = findFailure(error)
   const isDoneOnce =
-    idempotencyKey !== undefined && (failure?.kind === 'commitOutcomeUnknown' || failure?.kind === 'lost')
+    idempotencyKey !== undefined &&
+    (failure?.kind === 'commitOutcomeUnknown' || failure?.repeatable === 'transaction')
   return isOfOthers || isDoneOnce || (failure?.retryable ?? false)
 }
 

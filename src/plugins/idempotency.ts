@@ -8,6 +8,7 @@ import type { Executor } from '../db/executor.ts'
 import { claimKey, type StoredAnswer, storeAnswer } from '../db/idempotency-keys.ts'
 import type { KeptHeaders } from '../db/schema/idempotency-keys.ts'
 import { IdempotencyKeyInUseError, IdempotencyKeyReusedError } from '../errors.ts'
+import { hangUpSignal } from './hang-up.ts'
 import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts'
 
 declare module 'fastify' {
@@ -23,9 +24,10 @@ declare module 'fastify' {
     /**
      * Runs the work in a transaction of `db` and sends its answer. With a key the answer is
      * stored in that transaction, and a repeated request gets it without the work. What the
-     * work throws is stored nowhere, since it is rolled back: the key stays free.
+     * work throws is stored nowhere, since it is rolled back: the key stays free. A client that
+     * hangs up ends it, until COMMIT is sent.
      */
-    sendOnce(db: Executor, work: (tx: Executor) => Promise<Answer>): Promise<FastifyReply>
+    sendOnce(db: FastifyInstance['db'], work: (tx: Executor) => Promise<Answer>): Promise<FastifyReply>
   }
 }
 
@@ -57,17 +59,20 @@ async function idempotencyPlugin(fastify: FastifyInstance) {
 
 async function sendOnce(
   this: FastifyReply,
-  db: Executor,
+  db: FastifyInstance['db'],
   work: (tx: Executor) => Promise<Answer>
 ): Promise<FastifyReply> {
   const { idempotencyKey: key } = this.request
+  const signal = hangUpSignal(this)
   if (key === undefined) {
-    const { status, headers = {}, body } = await db.transaction(work)
+    const { status, headers = {}, body } = await db.transaction(work, { signal })
     return this.code(status)
       .headers({ ...headers })
       .send(body)
   }
-  const { status, headers, body, isReplayed } = await db.transaction(tx => answerOnce(tx, this, key, work))
+  const { status, headers, body, isReplayed } = await db.transaction(tx => answerOnce(tx, this, key, work), {
+    signal
+  })
   this.code(status).headers({ ...headers, ...(isReplayed && { [REPLAYED_HEADER]: 'true' }) })
   // Written out already, so that the first answer and the repeated one are the same to the byte.
   return body === null ? this.send() : this.type('application/json; charset=utf-8').send(body)

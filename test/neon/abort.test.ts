@@ -1,5 +1,6 @@
+import { getEventListeners } from 'node:events'
 import t from 'tap'
-import { failureOfAbort, onAbort } from '../../src/neon/abort.ts'
+import { createLimit, failureOfAbort, onAbort, unlessAborted } from '../../src/neon/abort.ts'
 import { DatabaseFailure } from '../../src/neon/failure.ts'
 
 t.test('a wait that a signal ends', async t => {
@@ -26,4 +27,42 @@ t.test('a wait that a signal ends', async t => {
 
     t.strictSame(heard, ['FST_NEON_ABORTED'])
   })
+})
+
+t.test('work that a signal ends the wait for', async t => {
+  t.test('is not waited for when the signal was aborted before', async t => {
+    await t.rejects(unlessAborted(AbortSignal.abort(), new Promise(() => {})), { code: 'FST_NEON_ABORTED' })
+  })
+
+  t.test('settles as it does, and leaves no listener', async t => {
+    const { signal } = new AbortController()
+
+    t.equal(await unlessAborted(signal, Promise.resolve(42)), 42)
+    await t.rejects(unlessAborted(signal, Promise.reject(new Error('of the work'))), {
+      message: 'of the work'
+    })
+
+    t.equal(getEventListeners(signal, 'abort').length, 0)
+  })
+})
+
+t.test('a limit is aborted by the time with what it is told, and by the signal with its reason', async t => {
+  const onTimeout = () => new DatabaseFailure('transactionTimeout')
+  const reason = new Error('gone')
+  const controller = new AbortController()
+  const byTime = createLimit({ timeoutMs: 1, onTimeout })
+  const bySignal = createLimit({ signal: controller.signal, timeoutMs: 60_000, onTimeout })
+
+  controller.abort(reason)
+  await t.rejects(unlessAborted(byTime.signal, new Promise(() => {})), {
+    code: 'FST_NEON_TRANSACTION_TIMEOUT'
+  })
+  await t.rejects(unlessAborted(bySignal.signal, new Promise(() => {})), {
+    code: 'FST_NEON_ABORTED',
+    original: reason
+  })
+
+  byTime.dispose()
+  bySignal.dispose()
+  t.equal(getEventListeners(controller.signal, 'abort').length, 0)
 })

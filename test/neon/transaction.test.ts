@@ -71,7 +71,7 @@ t.test('a transaction', async t => {
   t.test('gives the work a client in all but its end', async t => {
     const { pool } = await open(t)
 
-    const seen = await runTransaction(pool, {}, async client => [
+    const seen = await runTransaction(pool, {}, async ({ client }) => [
       client.escapeIdentifier('a"b'),
       client instanceof NeonClient && client.host
     ])
@@ -151,18 +151,22 @@ t.test('a transaction', async t => {
     t.equal(pool.waitingCount, 0)
   })
 
-  t.test('counts a BEGIN that the link was lost at as a connection that failed', async t => {
+  t.test('begins on another client when the link was lost at BEGIN', async t => {
     const { db, pool } = await open(t)
-    pool.once('acquire', (client: { connection: { stream: { destroy(): void } } }) =>
+    const breakLink = (client: { connection: { stream: { destroy(): void } } }) =>
       client.connection.stream.destroy()
-    )
+    pool.once('acquire', breakLink)
 
+    t.equal(await db.transaction(async () => 'served'), 'served')
+
+    pool.on('acquire', breakLink)
     await t.rejects(
       db.transaction(async () => {}),
       { code: 'FST_NEON_UNREACHABLE', retryable: true }
     )
-
+    pool.off('acquire', breakLink)
     t.ok(await db.execute(sql`select 1`))
+    t.match(pool.stats(), { total: 1, idle: 1, held: 0, waiting: 0 })
   })
 
   t.test('refuses what comes after its end, so that nothing of it is stored', async t => {
@@ -256,6 +260,28 @@ t.test('a transaction', async t => {
     t.strictSame(await stored(), [])
     await db.transaction(tx => tx.insert(notes).values({ body: 'next' }))
     t.strictSame(await stored(), ['next'])
+  })
+
+  t.test('keeps the error of the work when the link is lost at ROLLBACK', async t => {
+    const { db, pool, stored } = await open(t)
+    pool.once('acquire', ({ connection }) => {
+      const send = connection.query
+      connection.query = (text: string) => {
+        if (text === 'ROLLBACK') connection.stream.ws.terminate()
+        send(text)
+      }
+    })
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx.insert(notes).values({ body: 'lost' })
+        throw new Error('business')
+      }),
+      { message: 'business' }
+    )
+
+    t.strictSame(await stored(), [])
+    t.match(pool.stats(), { total: 0, held: 0 })
   })
 
   t.test('is not taken for committed when a statement failed and nobody said so', async t => {

@@ -1,0 +1,48 @@
+/**
+ * A transaction inside a transaction: a savepoint that is released, or rolled back to when the work fails.
+ */
+
+import { toFailure } from './failure.ts'
+import { isHung } from './hang.ts'
+import type { Scope } from './scope.ts'
+
+export async function runNested<T>(
+  outer: Scope,
+  depth: number,
+  work: (inner: Scope) => Promise<T>
+): Promise<T> {
+  const inner = outer.nest()
+  const { client } = inner
+  const savepoint = `sp${depth}`
+  try {
+    await client.query(`SAVEPOINT ${savepoint}`)
+    const result = await workOrUndo()
+    // Without its answer it is not known whether the work counts.
+    await client.query(`RELEASE SAVEPOINT ${savepoint}`).catch(doom)
+    return result
+  } finally {
+    inner.close()
+  }
+
+  async function workOrUndo() {
+    try {
+      return await work(inner)
+    } catch (error) {
+      await undo(error)
+      throw error
+    }
+  }
+
+  /** The error of the work is what the caller must see, whatever becomes of this. */
+  async function undo(error: unknown) {
+    // Behind a statement that got no answer this would wait as long again.
+    if (isHung(error)) return inner.doom(toFailure(error, 'statement'))
+    const statement = `ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`
+    await client.query(statement).catch(undoError => inner.doom(toFailure(undoError, 'statement')))
+  }
+
+  function doom(error: unknown): never {
+    inner.doom(toFailure(error, 'statement'))
+    throw error
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * A table to write to, a pool with one client, and a look at what was stored.
+ */
+import { pgTable, text } from 'drizzle-orm/pg-core'
+import type { Test } from 'tap'
+import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
+import type { PoolLimits } from '../../src/neon/pool.ts'
+import { administer, createDatabase } from '../postgres.ts'
+import { openPool } from './pools.ts'
+
+export const notes = pgTable('notes', { body: text('body').unique() })
+
+export async function openNotes(t: Test, limits: Partial<PoolLimits> = {}) {
+  const url = await createDatabase(t, { migrated: false })
+  await administer('create table notes (body text unique)', url)
+  const { pool } = await openPool(t, { max: 1, ...limits }, url)
+  const stored = async () =>
+    (await administer('select body from notes order by body', url)).map(({ body }) => body)
+  return { db: createDrizzle(pool, { notes }), pool, stored, url }
+}
+
+/** Ends every connection of the pool. */
+export const killOthers = (url: string) =>
+  administer(
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pool-test' and datname = current_database()",
+    url
+  )
+
+/** Whether the pool has a statement like this under way. */
+export async function isRunning(url: string, pattern: string): Promise<boolean> {
+  const rows = await administer(
+    `select 1 from pg_stat_activity where application_name = 'pool-test' and state = 'active' and query ~* '${pattern}'
+      and datname = current_database()`,
+    url
+  )
+  return rows.length > 0
+}

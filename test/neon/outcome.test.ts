@@ -1,0 +1,148 @@
+import { sql } from 'drizzle-orm'
+import t from 'tap'
+import { CommitOutcomeUnknown } from '../../src/neon/outcome.ts'
+import type { NeonPool } from '../../src/neon/pool.ts'
+import { until } from '../helper.ts'
+import { administer } from '../postgres.ts'
+import { isRunning, killOthers, notes, openNotes } from './notes.ts'
+
+interface Link {
+  connection: {
+    query(text: string): void
+    emit(event: string, message: unknown): boolean
+    stream: { removeAllListeners(event: string): void; ws: { terminate(): void } }
+  }
+}
+
+/** Sends COMMIT, hears no answer to it, and breaks the link when `cut` resolves. */
+function loseAnswer(pool: NeonPool, cut: () => Promise<void>) {
+  pool.once('acquire', ({ connection }: Link) => {
+    const send = connection.query
+    connection.query = text => {
+      send(text)
+      if (text !== 'COMMIT') return
+      connection.stream.removeAllListeners('data')
+      cut().then(() => connection.stream.ws.terminate())
+    }
+  })
+}
+
+const failureOf = (work: Promise<unknown>) =>
+  work.then(
+    () => Promise.reject(new Error('it was committed')),
+    (error: unknown) =>
+      error instanceof CommitOutcomeUnknown
+        ? error
+        : Promise.reject(new Error('another error', { cause: error }))
+  )
+
+const atCommit = (url: string, statement: string) =>
+  administer(
+    `create function late() returns trigger language plpgsql as $$ begin ${statement}; return null; end $$;
+     create constraint trigger late after insert on notes
+       deferrable initially deferred for each row execute function late()`,
+    url
+  )
+
+t.test('a COMMIT without an answer', async t => {
+  t.test('is of unknown outcome, and resolved as committed when it was', async t => {
+    const { db, pool, stored } = await openNotes(t)
+    loseAnswer(pool, () => until(async () => (await stored()).length === 1))
+
+    const failure = await failureOf(
+      db.transaction(tx => tx.insert(notes).values({ body: 'kept' }), { trackOutcome: true })
+    )
+
+    t.match(failure, { code: 'FST_NEON_COMMIT_OUTCOME_UNKNOWN', retryable: false, xid: /^\d+$/ })
+    t.equal(await failure.resolve(), 'committed')
+    t.match(pool.stats(), { total: 1, idle: 1, held: 0, transactionsUnknown: 1, transactionsCommitted: 0 })
+  })
+
+  t.test('is resolved as aborted when it was not', async t => {
+    const { db, url } = await openNotes(t)
+    await atCommit(url, 'perform pg_terminate_backend(pg_backend_pid())')
+
+    const failure = await failureOf(
+      db.transaction(tx => tx.insert(notes).values({ body: 'lost' }), { trackOutcome: true, retry: 3 })
+    )
+
+    t.equal(await failure.resolve(), 'aborted')
+  })
+
+  t.test('is in progress while the server is still at it', async t => {
+    const { db, pool, url, stored } = await openNotes(t)
+    await atCommit(url, 'perform pg_sleep(1)')
+    loseAnswer(pool, () => until(() => isRunning(url, '^COMMIT')))
+
+    const failure = await failureOf(
+      db.transaction(tx => tx.insert(notes).values({ body: 'kept' }), { trackOutcome: true })
+    )
+
+    t.equal(await failure.resolve(), 'in progress')
+    await until(async () => (await failure.resolve()) === 'committed')
+    t.strictSame(await stored(), ['kept'])
+  })
+
+  t.test('stays unknown when the transaction was not tracked', async t => {
+    const { db, pool, stored } = await openNotes(t)
+    loseAnswer(pool, () => until(async () => (await stored()).length === 1))
+
+    const failure = await failureOf(db.transaction(tx => tx.insert(notes).values({ body: 'kept' })))
+
+    t.equal(failure.xid, undefined)
+    t.equal(await failure.resolve(), 'unknown')
+  })
+
+  t.test('stays unknown on a server that has another history', async t => {
+    const { pool } = await openNotes(t)
+
+    const failure = new CommitOutcomeUnknown({ pool, xid: '999999999999', cause: undefined })
+
+    t.equal(await failure.resolve(), 'unknown')
+  })
+
+  t.test('cannot be resolved when the server cannot be asked', async t => {
+    const { pool } = await openNotes(t)
+    await pool.end()
+
+    const failure = new CommitOutcomeUnknown({ pool, xid: '1', cause: undefined })
+
+    await t.rejects(failure.resolve(), { code: 'FST_NEON_CLOSED' })
+  })
+
+  t.test('is committed when its tag came before the link broke', async t => {
+    const { db, pool, url, stored } = await openNotes(t)
+    pool.once('acquire', (client: Link & { once(event: string, listener: () => void): void }) => {
+      const { connection } = client
+      const emit = connection.emit.bind(connection)
+      connection.emit = (event, message) => {
+        if (event === 'readyForQuery' && Reflect.get(client, 'lastTag') === 'COMMIT') {
+          connection.stream.ws.terminate()
+          return true
+        }
+        return emit(event, message)
+      }
+    })
+
+    await db.transaction(tx => tx.insert(notes).values({ body: 'kept' }))
+
+    t.strictSame(await stored(), ['kept'])
+    await killOthers(url)
+  })
+})
+
+t.test('a tracked transaction', async t => {
+  t.test('costs no round trip more, and no id when it is read only', async t => {
+    const { db } = await openNotes(t)
+    const xidIn = async (options: { accessMode?: 'read only' }) => {
+      const { rows } = await db.transaction(
+        tx => tx.execute(sql`select pg_current_xact_id_if_assigned()::text as xid`),
+        { trackOutcome: true, ...options }
+      )
+      return rows[0]?.xid
+    }
+
+    t.match(await xidIn({}), /^\d+$/)
+    t.equal(await xidIn({ accessMode: 'read only' }), null)
+  })
+})

@@ -1,0 +1,174 @@
+import { sql } from 'drizzle-orm'
+import t from 'tap'
+import { killOthers, notes, openNotes } from './notes.ts'
+
+t.test('a nested transaction', async t => {
+  t.test('that fails takes back its own statements and keeps its error', async t => {
+    const { db, stored, pool } = await openNotes(t)
+
+    await db.transaction(async tx => {
+      await tx.insert(notes).values({ body: 'outer' })
+      await t.rejects(
+        tx.transaction(async inner => {
+          await inner.insert(notes).values({ body: 'inner' })
+          await inner.execute(sql`select 1/0`)
+        }),
+        { cause: { code: '22012' } }
+      )
+      await tx.insert(notes).values({ body: 'after' })
+    })
+
+    t.strictSame(await stored(), ['after', 'outer'])
+    t.match(pool.stats(), { idle: 1, held: 0 })
+  })
+
+  t.test('that succeeds counts only if all around it do', async t => {
+    const { db, stored } = await openNotes(t)
+
+    await db.transaction(async tx => {
+      await tx
+        .transaction(async middle => {
+          await middle.transaction(inner => inner.insert(notes).values({ body: 'deepest' }))
+          throw new Error('business')
+        })
+        .catch(() => {})
+      const result = await tx.transaction(async inner => {
+        await inner.insert(notes).values({ body: 'second' })
+        return inner.query.notes.findMany()
+      })
+      t.strictSame(result, [{ body: 'second' }])
+    })
+
+    t.strictSame(await stored(), ['second'])
+  })
+
+  t.test('keeps the error of its work when the link is lost in it', async t => {
+    const { db, url, pool } = await openNotes(t)
+
+    await t.rejects(
+      db.transaction(tx =>
+        tx.transaction(async () => {
+          await killOthers(url)
+          throw new Error('business')
+        })
+      ),
+      { message: 'business' }
+    )
+
+    t.match(pool.stats(), { held: 0, waiting: 0 })
+  })
+
+  t.test('keeps out statements of the outer one, which would share its fate', async t => {
+    const { db, stored } = await openNotes(t)
+
+    await db.transaction(async tx => {
+      await tx.transaction(async inner => {
+        await t.rejects(tx.insert(notes).values({ body: 'outer' }), { code: 'FST_NEON_TRANSACTION_COVERED' })
+        await t.rejects(
+          tx.transaction(async () => {}),
+          { code: 'FST_NEON_TRANSACTION_COVERED' }
+        )
+        await inner.insert(notes).values({ body: 'inner' })
+      })
+      await tx.insert(notes).values({ body: 'after' })
+    })
+
+    t.strictSame(await stored(), ['after', 'inner'])
+  })
+
+  t.test('is over at its end', async t => {
+    const { db, stored } = await openNotes(t)
+
+    await db.transaction(async tx => {
+      const kept = await tx.transaction(async inner => inner)
+      await t.rejects(kept.insert(notes).values({ body: 'late' }), { code: 'FST_NEON_TRANSACTION_OVER' })
+    })
+
+    t.strictSame(await stored(), [])
+  })
+
+  t.test('is over at the end of the outer one', async t => {
+    const { db, stored } = await openNotes(t)
+    let late: Promise<unknown> = Promise.resolve()
+
+    await t.rejects(
+      db.transaction(async tx => {
+        tx.transaction(async inner => {
+          late = new Promise(resolve => setImmediate(resolve)).then(() =>
+            inner.insert(notes).values({ body: 'late' })
+          )
+          await late
+        }).catch(() => {})
+        throw new Error('business')
+      }),
+      { message: 'business' }
+    )
+
+    await t.rejects(late)
+    t.strictSame(await stored(), [])
+  })
+
+  t.test('that could not be taken back for want of an answer dooms the whole', async t => {
+    const { db, stored, pool } = await openNotes(t, { statementTimeoutMs: 200 })
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx
+          .transaction(async inner => {
+            await inner.insert(notes).values({ body: 'inner' })
+            await inner.execute(sql`select pg_sleep(30)`)
+          })
+          .catch(() => {})
+        await t.rejects(tx.insert(notes).values({ body: 'outer' }), { code: 'FST_NEON_STATEMENT_TIMEOUT' })
+      }),
+      { code: 'FST_NEON_STATEMENT_TIMEOUT' }
+    )
+
+    t.strictSame(await stored(), [])
+    t.match(pool.stats(), { total: 0, held: 0 })
+  })
+
+  t.test('whose release failed dooms the whole', async t => {
+    const { db, stored } = await openNotes(t)
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx
+          .transaction(async inner => {
+            await inner.insert(notes).values({ body: 'inner' })
+            await inner.execute(sql`release savepoint sp1`)
+          })
+          .catch(() => {})
+      }),
+      { code: 'FST_NEON_STATEMENT_FAILED' }
+    )
+
+    t.strictSame(await stored(), [])
+  })
+})
+
+t.test('statements side by side in one transaction are run one after the other', async t => {
+  const { db, stored } = await openNotes(t)
+
+  await db.transaction(tx => Promise.all(['a', 'b', 'c', 'd'].map(body => tx.insert(notes).values({ body }))))
+
+  t.strictSame(await stored(), ['a', 'b', 'c', 'd'])
+})
+
+t.test('statements side by side of which one fails are all taken back, and the client stays', async t => {
+  const { db, stored, pool } = await openNotes(t)
+
+  await t.rejects(
+    db.transaction(tx =>
+      Promise.all([
+        tx.insert(notes).values({ body: 'a' }),
+        tx.execute(sql`select 1/0`),
+        tx.execute(sql`select 1`)
+      ])
+    ),
+    { cause: { code: '22012' } }
+  )
+
+  t.strictSame(await stored(), [])
+  t.match(pool.stats(), { total: 1, idle: 1, held: 0 })
+})
