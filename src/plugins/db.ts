@@ -14,6 +14,7 @@ import { createDatabase, type Database, type Schema } from '../neon/database.ts'
 import { type DatabaseFailure, describeFailure, toFailure } from '../neon/failure.ts'
 import { NeonPool, type PoolEvent, type PoolLimits, poolLimits } from '../neon/pool.ts'
 
+export { readAgain } from '../neon/read-again.ts'
 export { hangUpSignal } from './hang-up.ts'
 
 /**

@@ -23,7 +23,9 @@ declare module 'fastify' {
   interface FastifyReply {
     /**
      * Runs the work in a transaction of `db` and sends its answer. With a key the answer is
-     * stored in that transaction, and a repeated request gets it without the work. What the
+     * stored in that transaction, and a repeated request gets it without the work. When the link
+     * is lost before COMMIT, or the transaction met another one, the work is run again: it may have
+     * no effect but on the database. What the
      * work throws is stored nowhere, since it is rolled back: the key stays free. A client that
      * hangs up ends it, until COMMIT is sent.
      */
@@ -39,6 +41,8 @@ export interface Answer {
 }
 
 const HEADER = 'idempotency-key'
+// A lost link is lost once; transactions that meet again and again are told so.
+const RETRY = 2
 const REPLAYED_HEADER = 'idempotency-replayed'
 
 async function idempotencyPlugin(fastify: FastifyInstance) {
@@ -63,16 +67,17 @@ async function sendOnce(
   work: (tx: Executor) => Promise<Answer>
 ): Promise<FastifyReply> {
   const { idempotencyKey: key } = this.request
-  const signal = hangUpSignal(this)
+  const options = { signal: hangUpSignal(this), retry: RETRY }
   if (key === undefined) {
-    const { status, headers = {}, body } = await db.transaction(work, { signal })
+    const { status, headers = {}, body } = await db.transaction(work, options)
     return this.code(status)
       .headers({ ...headers })
       .send(body)
   }
-  const { status, headers, body, isReplayed } = await db.transaction(tx => answerOnce(tx, this, key, work), {
-    signal
-  })
+  const { status, headers, body, isReplayed } = await db.transaction(
+    tx => answerOnce(tx, this, key, work),
+    options
+  )
   this.code(status).headers({ ...headers, ...(isReplayed && { [REPLAYED_HEADER]: 'true' }) })
   // Written out already, so that the first answer and the repeated one are the same to the byte.
   return body === null ? this.send() : this.type('application/json; charset=utf-8').send(body)

@@ -5,6 +5,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { createTask, deleteTask, findTask, listTasks, updateTask } from '../db/tasks.ts'
 import { TaskNotFoundError } from '../errors.ts'
+import { readAgain } from '../neon/read-again.ts'
 import { decodeCursor, encodeCursor } from './task-cursor.ts'
 import {
   CreateTaskBody,
@@ -28,7 +29,7 @@ const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const limit = Number(query.limit)
       const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
       // One row more than the page tells whether there is a next one.
-      const rows = await listTasks(db, user.id, limit + 1, after)
+      const rows = await readAgain(() => listTasks(db, user.id, limit + 1, after))
       const items = rows.slice(0, limit)
       const last = items.at(-1)
       return { items, nextCursor: rows.length > limit && last ? encodeCursor(last) : null }
@@ -48,7 +49,8 @@ const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get(
     '/:id',
     { schema: { params: TaskParams, response: { 200: TaskBody, ...PROBLEM_RESPONSES } } },
-    async ({ user, params }) => orNotFound(await findTask(db, { owner: user.id, id: params.id }))
+    async ({ user, params }) =>
+      orNotFound(await readAgain(() => findTask(db, { owner: user.id, id: params.id })))
   )
 
   fastify.patch(
