@@ -13,13 +13,13 @@ import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } 
 import type { PoolLimits } from './pool-limits.ts'
 import { printAs } from './printed.ts'
 import { closeSockets, createSocketRegister, type SocketRegister } from './socket.ts'
-import { createSupply, type Supply } from './supply.ts'
+import { type AlivenessLimits, createSupply, type Supply } from './supply.ts'
 
 export type { HeldClient } from './loans.ts'
 export type { PoolCounters, PoolEvent, PoolListener } from './pool-events.ts'
 export { POOL_DEFAULTS, type PoolLimits, poolLimits } from './pool-limits.ts'
 
-export interface NeonPoolOptions extends PoolLimits {
+export interface NeonPoolOptions extends PoolLimits, AlivenessLimits {
   url: ConnectionUrl
   /** Shown in `pg_stat_activity`. */
   applicationName: string

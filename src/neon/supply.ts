@@ -11,8 +11,15 @@ import type { PoolListener } from './pool-events.ts'
 import type { PoolLimits } from './pool-limits.ts'
 import { createStock } from './stock.ts'
 
+export interface AlivenessLimits {
+  /** Who was idle for less is taken for alive, in ms. @default 1000, as pgx, which pings who was idle for longer */
+  trustMs?: number
+  /** Longest wait for the answer to a ping at a checkout, in ms. @default 2000: Neon's proxy answers in one round trip, whatever the compute does */
+  pingTimeoutMs?: number
+}
+
 export interface SupplyOptions {
-  limits: PoolLimits
+  limits: PoolLimits & AlivenessLimits
   createClient: () => NeonClient
   isHeld: (client: NeonClient) => boolean
   report: PoolListener
@@ -35,14 +42,12 @@ export interface Supply {
   readonly free: number
 }
 
-// Who was used a moment ago is alive. Source: pgx, which pings after a second.
 const TRUST_MS = 1000
-
-// The answer of Neon's proxy takes one round trip, whatever the compute does.
 const PING_TIMEOUT_MS = 2000
 
 export function createSupply(options: SupplyOptions): Supply {
   const { limits, isHeld, report, onRemoved } = options
+  const { trustMs = TRUST_MS, pingTimeoutMs = PING_TIMEOUT_MS } = limits
   const stock = createStock({ ...limits, close: retire })
   const connector = createConnector({
     connect: open,
@@ -61,7 +66,7 @@ export function createSupply(options: SupplyOptions): Supply {
         const free = stock.take()
         if (free === undefined) return next(signal)
         const { client, idleMs } = free
-        if (idleMs < TRUST_MS ? client.isLinked : await isAlive(client)) {
+        if (idleMs < trustMs ? client.isLinked : await isAlive(client)) {
           if (!signal?.aborted) return client
           putBack(client)
           throw failureOfAbort(signal)
@@ -103,7 +108,7 @@ export function createSupply(options: SupplyOptions): Supply {
     await nextTurn()
     await nextTurn()
     if (!client.isLinked) return false
-    const ping = client.answersPing(PING_TIMEOUT_MS)
+    const ping = client.answersPing(pingTimeoutMs)
     // Otherwise the ping flies ahead of the statement, and ends the link under it when nothing comes back.
     return client.silentMs > 2 * limits.heartbeatIntervalMs ? ping : true
   }

@@ -28,8 +28,9 @@ interface Run {
 const FIRST_PAUSE_MS = 20
 const MAX_PAUSE_MS = 1000
 
-// The first client may have been dead without anybody knowing; after its loss the next one is new.
-const MAX_BEGINS = 2
+// The first client may have been dead without anybody knowing, and the next one is new; a third is for a
+// network that flaps.
+const MAX_BEGINS = 3
 
 // A round trip on a slow link. Without an answer the client is closed, and the server rolls back.
 const ROLLBACK_TIMEOUT_MS = 1000
@@ -53,16 +54,18 @@ export async function runTransaction<T>(
     timeoutMs: plan.timeoutMs,
     onTimeout: () => new DatabaseFailure('transactionTimeout')
   })
-  try {
-    const result = await repeat({ pool, plan, signal: limit.signal }, work)
-    end('committed')
-    return result
-  } catch (error) {
-    end(error instanceof CommitOutcomeUnknown ? 'unknown' : 'rolled-back')
-    throw error
-  } finally {
-    limit.dispose()
-  }
+  return repeat({ pool, plan, signal: limit.signal }, work)
+    .then(
+      result => {
+        end('committed')
+        return result
+      },
+      error => {
+        end(error instanceof CommitOutcomeUnknown ? 'unknown' : 'rolled-back')
+        throw error
+      }
+    )
+    .finally(limit.dispose)
 
   function end(outcome: 'committed' | 'rolled-back' | 'unknown') {
     pool.report({ type: 'transaction-ended', outcome, durationMs: performance.now() - startedAt })
@@ -83,32 +86,44 @@ async function repeat<T>(run: Run, work: Work<T>): Promise<T> {
 }
 
 async function runOnce<T>(run: Run, work: Work<T>): Promise<{ result: T } | FailedRun> {
-  const { client, xid } = await begin(run)
-  try {
-    const result = await workOrRollBack(client, run.signal, work)
-    await commit(client, run.pool, xid)
-    return { result }
-  } catch (error) {
-    return { error, wasLinkLost: !client.isLinked && !isCommitSent(client) }
-  } finally {
-    // Destroys the client unless its transaction is over.
-    client.release()
-  }
+  const begun = await begin(run)
+  const { client } = begun
+  return workAndCommit(run, begun, work)
+    .then(
+      result => ({ result }),
+      (error: unknown) => ({ error, wasLinkLost: !client.isLinked && !isCommitSent(client) })
+    )
+    .finally(() => {
+      // Destroys the client unless its transaction is over.
+      client.release()
+    })
+}
+
+async function workAndCommit<T>(run: Run, { client, xid }: Begun, work: Work<T>): Promise<T> {
+  const result = await workOrRollBack(client, run.signal, work)
+  await commit(client, run.pool, xid)
+  return result
+}
+
+interface Begun {
+  client: HeldClient
+  /** Of a transaction that is tracked. */
+  xid: string | undefined
 }
 
 /** Nothing of the caller's work has run yet, so another client is as good. */
-async function begin({ pool, plan, signal }: Run) {
-  for (let begins = 1; ; begins += 1) {
-    const client = await pool.checkout({ signal })
-    try {
-      const answer = await unlessAborted(signal, client.query(plan.begin))
-      return { client, xid: xidOf(answer) }
-    } catch (error) {
-      const wasLinkLost = !client.isLinked
+async function begin(run: Run, begins = 1): Promise<Begun> {
+  const { pool, plan, signal } = run
+  const client = await pool.checkout({ signal })
+  return unlessAborted(signal, client.query(plan.begin)).then(
+    answer => ({ client, xid: xidOf(answer) }),
+    (error: unknown) => {
+      const isRepeated = !client.isLinked && begins < MAX_BEGINS && !signal.aborted
       client.release()
-      if (!wasLinkLost || begins === MAX_BEGINS || signal.aborted) throw toFailure(error, 'begin')
+      if (isRepeated) return begin(run, begins + 1)
+      throw toFailure(error, 'begin')
     }
-  }
+  )
 }
 
 /** Two statements in one message have two answers, which the driver's types do not know. */

@@ -101,17 +101,6 @@ t.test('a client that was idle for longer than a moment', async t => {
     t.equal(await pidOf(pool), pid)
   })
 
-  t.test('is asked first when nothing has been heard of it for two heartbeats', async t => {
-    const { pool } = await openPool(t, { max: 1, heartbeatIntervalMs: 60_000 })
-    const client = await pool.connect()
-    const pid = await pidOf(client)
-    client.release()
-    Object.defineProperty(client, 'silentMs', { value: 120_001 })
-    await untilIdleFor(1100)
-
-    t.equal(await pidOf(pool), pid)
-  })
-
   t.test('is not lent when its link has broken', async t => {
     const { pool } = await openPool(t, { max: 1 })
     const client = await pool.connect()

@@ -6,8 +6,12 @@ import type { Test } from 'tap'
 import { type WebSocket, WebSocketServer } from 'ws'
 
 /** Calls `answer` for each message of a client, counted from one. */
-export async function scriptedServer(t: Test, answer: (socket: WebSocket, count: number) => void) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+export async function scriptedServer(
+  t: Test,
+  answer: (socket: WebSocket, count: number) => void,
+  { autoPong = true } = {}
+) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', autoPong })
   server.on('connection', socket => {
     let count = 0
     socket.on('message', () => answer(socket, ++count))

@@ -104,7 +104,7 @@ export async function openService({ databaseUrl, limits = {} }: ServiceOptions):
   const pool = app.db.$client
   const tokens = new Map<string, Promise<string>>()
   const writes: Write[] = []
-  const sights: Sight[] = []
+  const sights = new Map<string, Sight>()
   const broken = new Set<string>()
   let number = 0
 
@@ -201,7 +201,8 @@ export async function openService({ databaseUrl, limits = {} }: ServiceOptions):
   async function read(user: string) {
     const answer = await send(user, 'GET', '/tasks?limit=100')
     if (answer.status === 200)
-      for (const { title } of answer.body.items as { title: string }[]) sights.push({ user, title })
+      for (const { title } of answer.body.items as { title: string }[])
+        sights.set(`${user} ${title}`, { user, title })
     return answer
   }
 
@@ -229,7 +230,7 @@ export async function openService({ databaseUrl, limits = {} }: ServiceOptions):
     return judge(
       writes,
       rows.map(({ owner, title }) => ({ owner: String(owner), title: String(title) })),
-      sights
+      [...sights.values()]
     )
   }
 

@@ -1,0 +1,157 @@
+/**
+ * Ten thousand requests of which one in a hundred loses its link, at any point: what nobody can mend is the
+ * loss of a COMMIT that was sent.
+ */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import t from 'tap'
+import { until } from '../helper.ts'
+import { start } from '../local/fixtures/sandbox.ts'
+import { randomnessOf } from './randomness.ts'
+import { createServiceDatabase, openService } from './service.ts'
+
+const ROUNDS = 10
+const REQUESTS_PER_ROUND = 1000
+const AT_ONCE = 20
+const LOSSES_IN_100 = 1
+const READS_IN_100 = 50
+
+// A leak of one closed client per loss would be 30 kB for each of a hundred, a round.
+const MAX_GROWTH_PER_ROUND_BYTES = 1_000_000
+
+// Where the link breaks: in front of the first message, behind it, at COMMIT, or when nobody holds the client.
+const PLACES = ['first', 'after-first', 'commit', 'free'] as const
+
+interface Link {
+  connection: {
+    query(text: string): void
+    parse(...message: unknown[]): void
+    stream: { ws: { terminate(): void } }
+  }
+}
+
+t.setTimeout(300_000)
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+t.test('ten thousand requests, one link in a hundred lost', async t => {
+  const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
+  const socketsBefore = sockets()
+  const service = await openService({
+    databaseUrl: await createServiceDatabase(neon),
+    // A machine that stalls is none of the losses that are counted.
+    limits: {
+      max: 10,
+      heartbeatIntervalMs: 60_000,
+      checkoutTimeoutMs: 60_000,
+      connectTimeoutMs: 60_000,
+      statementTimeoutMs: 60_000
+    }
+  })
+  t.teardown(service.close)
+  await until(() => service.stats().idle === 1)
+  const random = randomnessOf(1)
+  const pool = service.app.db.$client
+  const losses = { all: 0, ofSentCommits: 0 }
+  const lostWhenFree = new Map<Link, () => void>()
+  let commitsToLose = 0
+
+  pool.on('acquire', (client: Link) => {
+    if (!random.isOneIn100(LOSSES_IN_100)) return
+    const place = random.oneOf(PLACES)
+    const lose = () => {
+      losses.all += 1
+      client.connection.stream.ws.terminate()
+    }
+    if (place === 'commit') commitsToLose += 1
+    else if (place === 'free') lostWhenFree.set(client, lose)
+    else breakAt(client, place, lose)
+  })
+  pool.on('release', (_error: unknown, client: Link) => {
+    const lose = lostWhenFree.get(client)
+    if (lose) queueMicrotask(lose)
+    lostWhenFree.delete(client)
+  })
+  pool.on('connect', (client: Link) => {
+    const send = client.connection.query.bind(client.connection)
+    client.connection.query = text => {
+      send(text)
+      if (text !== 'COMMIT' || commitsToLose === 0) return
+      commitsToLose -= 1
+      losses.all += 1
+      losses.ofSentCommits += 1
+      client.connection.stream.ws.terminate()
+    }
+  })
+
+  const answers: Record<string, number> = {}
+  const heaps: number[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await sendRound()
+    await service.settle()
+    // What the test remembers is no leak of the service.
+    service.logs.length = 0
+    collectGarbage()
+    heaps.push(process.memoryUsage().heapUsed)
+  }
+
+  t.comment(JSON.stringify({ answers, losses }))
+  t.ok(losses.all > 50, `${losses.all} links were lost`)
+  t.ok(losses.ofSentCommits > 10)
+  const { 200: _read, 201: _written, ...failed } = answers
+  t.strictSame(
+    failed,
+    { '503 FST_NEON_COMMIT_OUTCOME_UNKNOWN': losses.ofSentCommits },
+    'the errors are the COMMITs that lost their link'
+  )
+  t.equal(await service.settle(), 0)
+  t.match(await service.verdict(), {
+    unknown: losses.ofSentCommits,
+    failed: 0,
+    lost: 0,
+    phantom: 0,
+    foreign: 0
+  })
+  t.strictSame(service.broken, [])
+  // The first rounds fill caches.
+  const [, , settled = 0, ...later] = heaps
+  const growth = ((later.at(-1) ?? 0) - settled) / later.length
+  t.ok(growth < MAX_GROWTH_PER_ROUND_BYTES, `the heap grows by ${Math.round(growth)} bytes a round`)
+  await service.close()
+  await until(() => sockets() <= socketsBefore)
+
+  async function sendRound() {
+    let left = REQUESTS_PER_ROUND
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async (_, index) => {
+        const user = `user-${index}`
+        while (left > 0) {
+          left -= 1
+          const isRead = random.isOneIn100(READS_IN_100)
+          const { status = 0, code = '' } = isRead ? await service.read(user) : await service.write(user)
+          const answer = `${status} ${code}`.trim()
+          answers[answer] = (answers[answer] ?? 0) + 1
+        }
+      })
+    )
+  }
+})
+
+/** Messages of the extended protocol go out by `parse`, those without parameters by `query`. */
+function breakAt({ connection }: Link, place: 'first' | 'after-first', lose: () => void) {
+  for (const name of ['query', 'parse'] as const) {
+    const own = Object.getOwnPropertyDescriptor(connection, name)
+    const send = connection[name].bind(connection)
+    connection[name] = (...message: [string]) => {
+      if (own) Object.defineProperty(connection, name, own)
+      else Reflect.deleteProperty(connection, name)
+      if (place === 'first') lose()
+      send(...message)
+      if (place === 'after-first') lose()
+    }
+  }
+}
+
+function sockets() {
+  return process.getActiveResourcesInfo().filter(name => /TCP.*Wrap/.test(name)).length
+}

@@ -1,0 +1,168 @@
+/**
+ * Transactions of which a part fails, hangs or is cut off.
+ */
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import t from 'tap'
+import * as schema from '../../src/db/schema.ts'
+import { until } from '../helper.ts'
+import { start } from '../local/fixtures/sandbox.ts'
+import { administer, holdTable, isWaiting } from '../postgres.ts'
+import { scenario } from './scenario.ts'
+
+const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
+
+/** What each new task does at its COMMIT, inside the server. */
+const atCommit = (url: string, statement: string) =>
+  administer(
+    `create function late() returns trigger language plpgsql as $$ begin ${statement}; return null; end $$;
+     create constraint trigger late after insert on tasks
+       deferrable initially deferred for each row execute function late()`,
+    url
+  )
+
+const activity = async (url: string, pattern: string) =>
+  (
+    await administer(
+      `select 1 from pg_stat_activity where datname = current_database() and state = 'active'
+         and pid <> pg_backend_pid() and query ~* '${pattern}'`,
+      url
+    )
+  ).length
+
+interface Link {
+  connection: { query(text: string): void; stream: { ws: { terminate(): void } } }
+}
+
+scenario(
+  t,
+  'a BEGIN that fails, more often than there are clients',
+  { neon, limits: { max: 2 } },
+  async (t, service) => {
+    const pool = service.app.db.$client
+    const cut = ({ connection }: Link) => {
+      const send = connection.query.bind(connection)
+      connection.query = text => {
+        if (text.startsWith('BEGIN')) connection.stream.ws.terminate()
+        send(text)
+      }
+    }
+    pool.on('acquire', cut)
+    for (let time = 0; time < 3; time += 1)
+      t.match(await service.write('alice'), { status: 503, code: 'FST_NEON_UNREACHABLE', outcome: 'failed' })
+    pool.off('acquire', cut)
+
+    t.match(await service.write('alice'), { outcome: 'acknowledged' })
+  }
+)
+
+scenario(
+  t,
+  'a statement in a transaction that gets no answer in time',
+  { neon, limits: { max: 1, statementTimeoutMs: 500 } },
+  async (t, service) => {
+    const release = await holdTable(t, service.databaseUrl)
+
+    const write = await service.write('alice')
+
+    t.match(write, { status: 503, code: 'FST_NEON_STATEMENT_TIMEOUT', outcome: 'failed' })
+    t.equal(write.headers?.get('retry-after'), null)
+    await until(async () => !(await isWaiting(service.databaseUrl)))
+    t.match(service.stats(), { statementsCancelled: 1 })
+    await release()
+  }
+)
+
+scenario(t, 'a ROLLBACK that cannot be sent', { neon }, async (t, service) => {
+  service.app.db.$client.once('acquire', ({ connection }: Link) => {
+    const send = connection.query.bind(connection)
+    connection.query = text => {
+      if (text === 'ROLLBACK') connection.stream.ws.terminate()
+      send(text)
+    }
+  })
+  await administer('alter table tasks add constraint long check (length(title) < 3)', service.databaseUrl)
+
+  t.match(await service.write('alice'), { status: 400, code: 'FST_NEON_INVALID_VALUE', outcome: 'failed' })
+
+  await administer('alter table tasks drop constraint long', service.databaseUrl)
+})
+
+scenario(t, 'a link that is lost before COMMIT', { neon }, async (t, service) => {
+  const release = await holdTable(t, service.databaseUrl)
+  const write = service.write('alice', { key: randomUUID() })
+  await until(() => isWaiting(service.databaseUrl))
+
+  neon.inject({ type: 'reset', links: 'existing', where: { transport: 'ws' } })
+  await until(() => service.stats().clientsLost > 0)
+  await release()
+
+  t.match(await write, { status: 201, outcome: 'acknowledged' }, 'it was run again')
+})
+
+scenario(t, 'a client that hangs up before COMMIT', { neon }, async (t, service) => {
+  const release = await holdTable(t, service.databaseUrl)
+  const hangUp = new AbortController()
+  const write = service.write('alice', { signal: hangUp.signal })
+  await until(() => isWaiting(service.databaseUrl))
+
+  hangUp.abort()
+
+  t.match(await write, { outcome: 'unknown' })
+  await until(async () => !(await isWaiting(service.databaseUrl)))
+  await release()
+  t.equal((await service.read('alice')).body.items.length, 0)
+})
+
+scenario(t, 'a client that hangs up when COMMIT was sent', { neon }, async (t, service) => {
+  await atCommit(service.databaseUrl, 'perform pg_sleep(0.3)')
+  const hangUp = new AbortController()
+  const write = service.write('alice', { key: randomUUID(), signal: hangUp.signal })
+  await until(async () => (await activity(service.databaseUrl, '^COMMIT')) === 1)
+
+  hangUp.abort()
+
+  t.match(await write, { outcome: 'unknown' })
+  await until(async () => (await service.read('alice')).body.items.length === 1)
+  t.match(service.stats(), { clientsLost: 0, statementsCancelled: 0 })
+})
+
+scenario(t, 'what one transaction sets, when it fails', { neon, limits: { max: 1 } }, async (t, service) => {
+  const { db } = service.app
+  const claims = (text: string) => sql`select set_config('app.user', ${text}, true)`
+  const failing = ['throw', 'error', 'timeout', 'loss'] as const
+  for (const how of failing) {
+    await t.rejects(
+      db.transaction(async tx => {
+        await tx.execute(claims('alice'))
+        await tx.insert(schema.tasks).values({ owner: 'alice', title: how })
+        if (how === 'error') await tx.execute(sql`select 1/0`)
+        if (how === 'timeout') await tx.execute(sql`select pg_sleep(60)`)
+        if (how === 'loss') await neon.killBackends()
+        throw new Error('business')
+      })
+    )
+
+    const { rows } = await db.execute(sql`select current_setting('app.user', true) as claim`)
+
+    t.ok([null, ''].includes(rows[0]?.claim as string | null), how)
+  }
+  t.strictSame(await db.select().from(schema.tasks), [])
+})
+
+scenario(t, 'statements side by side in one transaction', { neon }, async (t, service) => {
+  const { db } = service.app
+
+  await t.rejects(
+    db.transaction(tx =>
+      Promise.all([
+        tx.insert(schema.tasks).values({ owner: 'alice', title: 'never' }),
+        tx.execute(sql`select 1/0`),
+        tx.insert(schema.tasks).values({ owner: 'alice', title: 'never' })
+      ])
+    ),
+    { code: 'FST_NEON_INVALID_VALUE' }
+  )
+
+  t.strictSame(await db.select().from(schema.tasks), [])
+})
