@@ -124,6 +124,20 @@ t.test('docs/local-neon.md', async t => {
   })
 })
 
+t.test('docs/reliability.md names tests that are there', async t => {
+  const cells = [...read('docs/reliability.md').matchAll(/^\| [A-D]\d+ .*\| (.+) \|$/gm)].map(
+    ([, tests = '']) => tests
+  )
+  t.ok(cells.length > 0)
+
+  for (const cell of cells) {
+    for (const [, path = '', titles = ''] of cell.matchAll(/\[[^\]]+\]\(([^)]+)\): ((?:(?!, \[).)+)/g)) {
+      const source = read(join('docs', path))
+      for (const title of titles.split('; ')) t.ok(source.includes(title), `${path}: ${title}`)
+    }
+  }
+})
+
 t.test('docs/configuration.md has every variable of the local Neon', async t => {
   const inDocs = [...read('docs/configuration.md').matchAll(/^\| (LOCAL_NEON_\w+) /gm)].map(
     ([, name]) => name

@@ -10,7 +10,7 @@ import type { NeonClient } from './client.ts'
 import { within } from './deadline.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
 import { isHung } from './hang.ts'
-import { CommitOutcomeUnknown, type UnknownCommit } from './outcome.ts'
+import { CommitOutcomeUnknown } from './outcome.ts'
 import type { HeldClient, NeonPool } from './pool.ts'
 import { type FailedRun, isRepeatable } from './retry.ts'
 import { createScope, type Scope } from './scope.ts'
@@ -88,15 +88,18 @@ async function repeat<T>(run: Run, work: Work<T>): Promise<T> {
 async function runOnce<T>(run: Run, work: Work<T>): Promise<{ result: T } | FailedRun> {
   const begun = await begin(run)
   const { client } = begun
-  return workAndCommit(run, begun, work)
-    .then(
-      result => ({ result }),
-      (error: unknown) => ({ error, wasLinkLost: !client.isLinked && !isCommitSent(client) })
-    )
-    .finally(() => {
-      // Destroys the client unless its transaction is over.
+  // A release destroys the client unless its transaction is over.
+  return workAndCommit(run, begun, work).then(
+    result => {
       client.release()
-    })
+      return { result }
+    },
+    (error: unknown) => {
+      const wasLinkLost = !client.isLinked && !isCommitSent(client)
+      client.release(error instanceof CommitOutcomeUnknown)
+      return { error, wasLinkLost }
+    }
+  )
 }
 
 async function workAndCommit<T>(run: Run, { client, xid }: Begun, work: Work<T>): Promise<T> {
@@ -155,20 +158,16 @@ async function rollBack(client: NeonClient, error: unknown) {
 
 /** From here on no signal has an effect: the outcome is the server's. */
 async function commit(client: NeonClient, pool: NeonPool, xid: string | undefined) {
-  const tag = await client.query('COMMIT').then(
-    ({ command }) => command,
-    cause => tagDespite(client, { pool, xid, cause })
-  )
-  // A transaction that already failed answers COMMIT with success and ROLLBACK.
-  if (tag !== 'COMMIT') throw new TransactionRolledBackError()
-}
-
-/** The tag may have come although the link broke right behind it. */
-function tagDespite(client: NeonClient, unknown: UnknownCommit): string {
-  const failure = toFailure(unknown.cause, isCommitSent(client) ? 'commit' : 'statement')
-  if (failure.kind !== 'commitOutcomeUnknown') throw failure
-  if (client.lastTag === '') throw new CommitOutcomeUnknown(unknown)
-  return client.lastTag
+  const cause: unknown = await client.query('COMMIT').then(ignore, (error: unknown) => {
+    const failure = toFailure(error, isCommitSent(client) ? 'commit' : 'statement')
+    return failure.kind === 'commitOutcomeUnknown' ? error : Promise.reject(failure)
+  })
+  // The tag may have come although the link broke right behind it.
+  const { lastTag } = client
+  // A transaction that already failed answers COMMIT with success and this tag.
+  if (lastTag === 'ROLLBACK') throw new TransactionRolledBackError()
+  // None, or one out of broken bytes.
+  if (lastTag !== 'COMMIT') throw new CommitOutcomeUnknown({ pool, xid, cause })
 }
 
 function isCommitSent(client: NeonClient) {

@@ -5,7 +5,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { createTask, deleteTask, findTask, listTasks, updateTask } from '../db/tasks.ts'
 import { TaskNotFoundError } from '../errors.ts'
-import { readAgain } from '../neon/read-again.ts'
+import { readAgain } from '../plugins/db.ts'
 import { decodeCursor, encodeCursor } from './task-cursor.ts'
 import {
   CreateTaskBody,

@@ -131,6 +131,22 @@ t.test('a COMMIT without an answer', async t => {
   })
 })
 
+t.test('a COMMIT that is answered with what is no tag of it is of unknown outcome', async t => {
+  const { db, pool, stored } = await openNotes(t)
+  pool.once('acquire', ({ connection }: Link) => {
+    const emit = connection.emit.bind(connection)
+    connection.emit = (event, message) => {
+      const isOfCommit = event === 'commandComplete' && Reflect.get(Object(message), 'text') === 'COMMIT'
+      return emit(event, isOfCommit ? { ...Object(message), text: 'COMME' } : message)
+    }
+  })
+
+  await failureOf(db.transaction(tx => tx.insert(notes).values({ body: 'kept' })))
+
+  t.strictSame(await stored(), ['kept'])
+  t.match(pool.stats(), { total: 0, held: 0 })
+})
+
 t.test('a tracked transaction', async t => {
   t.test('costs no round trip more, and no id when it is read only', async t => {
     const { db } = await openNotes(t)

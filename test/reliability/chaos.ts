@@ -18,7 +18,7 @@ export interface ChaosOptions {
   log: (line: string) => void
 }
 
-export interface ChaosReport extends Verdict {
+export interface ChaosReport extends Omit<Verdict, 'doubts'> {
   /** Clients that the pool has not got back, and transactions that the server has not ended. */
   leaked: number
   seed: number
@@ -56,7 +56,8 @@ export async function runChaos({ seconds, seed, log }: ChaosOptions): Promise<Ch
       const unknown = await resolveAll(service)
       await Promise.all(USERS.map(service.read))
       const leaked = (await service.settle()) + (await openTransactions(databaseUrl))
-      const verdict = await service.verdict()
+      const { doubts, ...verdict } = await service.verdict()
+      for (const doubt of doubts) log(doubt)
       return {
         ...verdict,
         // Those of unknown outcome are acknowledged by now.

@@ -18,7 +18,8 @@ t.test('a history', async t => {
       acknowledged: 1,
       failed: 1,
       unknown: 2,
-      ...clean
+      ...clean,
+      doubts: []
     })
   })
 

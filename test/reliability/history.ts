@@ -11,6 +11,8 @@ export interface Write {
   title: string
   key?: string
   outcome: Outcome
+  /** Code of the problem that the first try was answered with. */
+  code?: string | undefined
 }
 
 export interface Row {
@@ -34,6 +36,8 @@ export interface Verdict {
   phantom: number
   /** Shown to, or stored for, another user. */
   foreign: number
+  /** What does not agree, in words. */
+  doubts: string[]
 }
 
 export function judge(writes: readonly Write[], rows: readonly Row[], sights: readonly Sight[]): Verdict {
@@ -47,16 +51,26 @@ export function judge(writes: readonly Write[], rows: readonly Row[], sights: re
     return write !== undefined && write.user !== user
   }
 
+  const lost = ofOutcome('acknowledged').filter(write => countOf(write) === 0)
+  const undead = ofOutcome('failed').filter(write => countOf(write) > 0)
+  const surplus = [...countByTitle].filter(([title, count]) => count > 1 || !writeByTitle.has(title))
+  const misplaced = rows.filter(({ owner, title }) => isOfAnother(owner, title))
+  const shown = sights.filter(({ user, title }) => isOfAnother(user, title))
   return {
     acknowledged: ofOutcome('acknowledged').length,
     failed: ofOutcome('failed').length,
     unknown: ofOutcome('unknown').length,
-    lost: ofOutcome('acknowledged').filter(write => countOf(write) === 0).length,
-    phantom:
-      ofOutcome('failed').filter(write => countOf(write) > 0).length +
-      [...countByTitle].filter(([title, count]) => count > 1 || !writeByTitle.has(title)).length,
-    foreign:
-      rows.filter(({ owner, title }) => isOfAnother(owner, title)).length +
-      sights.filter(({ user, title }) => isOfAnother(user, title)).length
+    lost: lost.length,
+    phantom: undead.length + surplus.length,
+    foreign: misplaced.length + shown.length,
+    doubts: [
+      ...lost.map(({ title }) => `${title} was acknowledged and is not there`),
+      ...undead.map(({ title, code }) => `${title} failed with ${code} and is there`),
+      ...surplus.map(
+        ([title, count]) => `${title} is there ${count} times (${writeByTitle.get(title)?.key ?? 'no key'})`
+      ),
+      ...misplaced.map(({ owner, title }) => `${title} is stored for ${owner}`),
+      ...shown.map(({ user, title }) => `${title} was shown to ${user}`)
+    ]
   }
 }

@@ -50,7 +50,7 @@ export function scenario(
     }
     await Promise.all(['alice', 'bob'].map(service.read))
     t.equal(await service.settle(), 0, 'the pool has everything back')
-    t.match(await service.verdict(), { lost: 0, phantom: 0, foreign: 0 })
+    t.match(await service.verdict(), { lost: 0, phantom: 0, foreign: 0, doubts: [] })
     t.strictSame(service.broken, [])
   })
 }

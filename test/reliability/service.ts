@@ -179,7 +179,7 @@ export async function openService({ databaseUrl, limits = {} }: ServiceOptions):
     const answer = await post(entry, signal)
     // What a repetition is told says nothing of the first try.
     if (entry.outcome === 'unknown' && answer && answer.code !== 'FST_NEON_COMMIT_OUTCOME_UNKNOWN')
-      entry.outcome = 'failed'
+      Object.assign(entry, { outcome: 'failed', code: answer.code })
     return { ...answer, ...entry }
   }
 
