@@ -148,7 +148,7 @@ export class NeonClient extends Client {
         sockets: this.#sockets,
         timeoutMs: CANCEL_TIMEOUT_MS
       })
-      // Neon's proxy closes before it has passed the request on.
+      // The other end may close before it has passed the request on.
       if (this.isBusy) await this.#nextStatus(CANCEL_TIMEOUT_MS)
     }
     this.kill()
