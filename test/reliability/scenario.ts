@@ -13,7 +13,7 @@ export interface ScenarioOptions {
   /** As the service gets it; the database is made before. */
   databaseUrl?: (url: string) => string
   /** What goes wrong before the service starts; it then starts without a connection. */
-  atBoot?: () => unknown
+  atBoot?: (url: string) => unknown
 }
 
 // A burst of lost links costs a few pauses between tries.
@@ -33,7 +33,7 @@ export function scenario(
 ) {
   return t.test(name, async t => {
     const url = await createServiceDatabase(neon)
-    await atBoot?.()
+    await atBoot?.(url)
     const service = await openService({ databaseUrl: databaseUrl(url), ...(limits && { limits }) })
     t.teardown(service.close)
     if (!atBoot) await until(() => service.stats().idle === 1)
