@@ -9,6 +9,7 @@ import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:
 import type { Test } from 'tap'
 import { WebSocketServer } from 'ws'
 import type { LocalNeon } from '../../src/local/neon.ts'
+import { describeFailure } from '../../src/neon/failure.ts'
 import { until } from '../helper.ts'
 import { message } from '../neon/scripted-server.ts'
 import type { Service } from './service.ts'
@@ -158,6 +159,15 @@ export function refusal(sqlState: string, text: string): FrontAnswer {
 export async function cutOff(service: Service, front: Front, answer: FrontAnswer, times?: number) {
   front.answer(answer, times)
   await until(() => service.stats().total === 0)
+}
+
+/** The codes of the errors that connects fail with from now on. */
+export function watchCauses(service: Service): ReadonlySet<string> {
+  const causes = new Set<string>()
+  service.app.db.$client.observe(event => {
+    if ('failure' in event) causes.add(describeFailure(event.failure).causeCode ?? '')
+  })
+  return causes
 }
 
 /** What the service has logged with this text. */

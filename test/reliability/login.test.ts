@@ -5,7 +5,7 @@ import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
 import { administer } from '../postgres.ts'
 import { cutOff, openFront, refusal, said } from './front.ts'
-import { scenario } from './scenario.ts'
+import { PATIENT, scenario } from './scenario.ts'
 import type { Service } from './service.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })
@@ -43,77 +43,90 @@ const PUT_OFF = [
 const write = (service: Service) => service.write('alice', { key: randomUUID() })
 const burst = (service: Service) => Promise.all(Array.from({ length: 8 }, () => write(service)))
 
-scenario(t, 'a login that only a person can mend', { neon, databaseUrl }, async (t, service) => {
-  for (const [title, sqlState, text] of REFUSED) {
-    await t.test(
-      `because of ${title} (${sqlState}) is tried once for all who wait, and told once`,
-      async t => {
-        await cutOff(service, front, refusal(sqlState, text))
+scenario(
+  t,
+  'a login that only a person can mend',
+  { neon, databaseUrl, limits: PATIENT },
+  async (t, service) => {
+    for (const [title, sqlState, text] of REFUSED) {
+      await t.test(
+        `because of ${title} (${sqlState}) is tried once for all who wait, and told once`,
+        async t => {
+          await cutOff(service, front, refusal(sqlState, text))
+          service.logs.length = 0
+
+          for (const answer of await burst(service)) {
+            t.match(answer, { status: 503, code: 'FST_NEON_REFUSED', outcome: 'failed' })
+            t.equal(answer.headers?.get('retry-after'), null)
+          }
+
+          t.equal(front.answered, 1)
+          t.match(said(service, 'database not reached'), [{ level: 40, code: 'FST_NEON_REFUSED', sqlState }])
+          t.equal(said(service, 'database not reached').length, 1)
+          t.notOk(JSON.stringify(service.logs).includes(text), 'not in the words of the server')
+          t.match(await service.send('alice', 'GET', '/readyz'), {
+            status: 200,
+            body: { status: 'degraded' }
+          })
+          front.heal()
+          await service.recover()
+        }
+      )
+    }
+  }
+)
+
+scenario(
+  t,
+  'a login that is refused for a while',
+  { neon, databaseUrl, limits: PATIENT },
+  async (t, service) => {
+    for (const [title, sqlState, text] of PUT_OFF) {
+      await t.test(`because of ${title} (${sqlState}: ${text}) is tried again within the wait`, async t => {
+        const before = service.stats()
+        await cutOff(service, front, refusal(sqlState, text), 2)
         service.logs.length = 0
 
-        for (const answer of await burst(service)) {
-          t.match(answer, { status: 503, code: 'FST_NEON_REFUSED', outcome: 'failed' })
-          t.equal(answer.headers?.get('retry-after'), null)
-        }
+        t.match(await write(service), { status: 201 })
 
-        t.equal(front.answered, 1)
-        t.match(said(service, 'database not reached'), [{ level: 40, code: 'FST_NEON_REFUSED', sqlState }])
-        t.equal(said(service, 'database not reached').length, 1)
-        t.notOk(JSON.stringify(service.logs).includes(text), 'not in the words of the server')
-        t.match(await service.send('alice', 'GET', '/readyz'), { status: 200, body: { status: 'degraded' } })
-        front.heal()
-        await service.recover()
-      }
-    )
+        t.equal(front.answered, 2)
+        t.equal(service.stats().connectRetries - before.connectRetries, 2)
+        t.equal(service.stats().connectFailures - before.connectFailures, 0)
+        t.match(said(service, 'database not reached'), [{ level: 40, sqlState }])
+        t.equal(said(service, 'database reached').length, 1)
+        t.match(await service.send('alice', 'GET', '/readyz'), { status: 200, body: { status: 'ok' } })
+      })
+    }
   }
-})
+)
 
-scenario(t, 'a login that is refused for a while', { neon, databaseUrl }, async (t, service) => {
-  for (const [title, sqlState, text] of PUT_OFF) {
-    await t.test(`because of ${title} (${sqlState}: ${text}) is tried again within the wait`, async t => {
-      const before = service.stats()
-      await cutOff(service, front, refusal(sqlState, text), 2)
-      service.logs.length = 0
+scenario(t, 'a database that takes no more sessions', { neon, databaseUrl }, async (t, service) => {
+  await cutOff(service, front, refusal('53300', 'sorry, too many clients already'))
 
-      t.match(await write(service), { status: 201 })
-
-      t.equal(front.answered, 2)
-      t.equal(service.stats().connectRetries - before.connectRetries, 2)
-      t.equal(service.stats().connectFailures - before.connectFailures, 0)
-      t.match(said(service, 'database not reached'), [{ level: 40, sqlState }])
-      t.equal(said(service, 'database reached').length, 1)
-      t.match(await service.send('alice', 'GET', '/readyz'), { status: 200, body: { status: 'ok' } })
-    })
+  for (const answer of await burst(service)) {
+    t.match(answer, { status: 503, code: 'FST_NEON_TOO_MANY_SESSIONS', outcome: 'failed' })
+    t.equal(answer.headers?.get('retry-after'), '1')
   }
+
+  // With pauses of at least 50, 100, 200, 400, 800 and 1600 ms, whatever the number of those who wait.
+  t.ok(front.answered <= 7, `${front.answered} logins`)
+  t.equal(said(service, 'database not reached').length, 1)
+  front.heal()
 })
 
 scenario(
   t,
-  'a database that takes no more sessions',
-  { neon, databaseUrl, limits: { connectTimeoutMs: 1500 } },
+  'a database that takes fewer sessions than the pool wants',
+  { neon, limits: PATIENT },
   async (t, service) => {
-    await cutOff(service, front, refusal('53300', 'sorry, too many clients already'))
+    const fault = neon.inject({ type: 'connection-limit', limit: 1 })
 
-    for (const answer of await burst(service)) {
-      t.match(answer, { status: 503, code: 'FST_NEON_TOO_MANY_SESSIONS', outcome: 'failed' })
-      t.equal(answer.headers?.get('retry-after'), '1')
-    }
+    for (const answer of await burst(service)) t.match(answer, { status: 201 })
 
-    // With pauses of at least 50, 100, 200, 400 and 800 ms, whatever the number of those who wait.
-    t.ok(front.answered <= 6, `${front.answered} logins`)
-    t.equal(said(service, 'database not reached').length, 1)
-    front.heal()
+    t.ok(fault.hits > 0)
+    t.equal(service.stats().total, 1, 'all were served by the one that there was')
   }
 )
-
-scenario(t, 'a database that takes fewer sessions than the pool wants', { neon }, async (t, service) => {
-  const fault = neon.inject({ type: 'connection-limit', limit: 1 })
-
-  for (const answer of await burst(service)) t.match(answer, { status: 201 })
-
-  t.ok(fault.hits > 0)
-  t.equal(service.stats().total, 1, 'all were served by the one that there was')
-})
 
 const rotated = randomUUID()
 const given = new URL(neon.url).password
@@ -124,6 +137,7 @@ scenario(
   {
     neon,
     databaseUrl,
+    limits: PATIENT,
     atBoot: () => administer(`alter role neondb_owner password '${rotated}'`, neon.url)
   },
   async (t, service) => {
@@ -149,7 +163,7 @@ function withPassword(password: string) {
 scenario(
   t,
   'a quota that is spent before the start',
-  { neon, atBoot: () => neon.inject({ type: 'login', message: 'quota-exceeded' }) },
+  { neon, limits: PATIENT, atBoot: () => neon.inject({ type: 'login', message: 'quota-exceeded' }) },
   async (t, service) => {
     await until(() => said(service, 'database not reached').length === 1)
 

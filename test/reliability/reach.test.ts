@@ -7,8 +7,8 @@ import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
-import { cutOff, openFront, said, upgradeAnswer } from './front.ts'
-import { scenario } from './scenario.ts'
+import { cutOff, openFront, said, upgradeAnswer, watchCauses } from './front.ts'
+import { PATIENT, scenario } from './scenario.ts'
 import type { Service } from './service.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })
@@ -16,7 +16,7 @@ const front = await openFront(t, neon)
 const databaseUrl = front.through
 
 // A third of it is for the handshake.
-const limits = { connectTimeoutMs: 900 }
+const limits = { connectTimeoutMs: 600 }
 
 // Its first label names the endpoint, as on Neon.
 const HOST = 'ep-local.localhost'
@@ -71,6 +71,7 @@ t.test('the name of the host', async t => {
       await t.test(`is answered with ${lookup}`, async t => {
         neon.inject({ type: 'reset', times: 1 })
         names.set(lookup)
+        const causes = watchCauses(service)
         await until(() => service.stats().total === 0)
         service.logs.length = 0
 
@@ -78,8 +79,7 @@ t.test('the name of the host', async t => {
 
         t.ok(names.asked > 0 && names.asked <= 5, `${names.asked} lookups`)
         t.equal(said(service, 'database not reached').length, 1)
-        if (lookup.startsWith('E'))
-          t.match(said(service, 'database not reached'), [{ level: 40, causeCode: lookup }])
+        if (lookup.startsWith('E')) t.ok(causes.has(lookup))
         names.set('right')
         await service.recover()
       })
@@ -164,12 +164,14 @@ t.test('a host that answers no SYN', async t => {
 })
 
 scenario(t, 'nobody who listens', { neon, databaseUrl, limits }, async (t, service) => {
+  const causes = watchCauses(service)
   front.shut()
   await until(() => service.stats().total === 0)
 
   expectUnreachable(t, await write(service))
 
-  t.match(said(service, 'database not reached'), [{ level: 40, causeCode: 'ECONNREFUSED' }])
+  t.match(said(service, 'database not reached'), [{ level: 40 }])
+  t.ok(causes.has('ECONNREFUSED'))
   await front.listen()
 })
 
@@ -177,7 +179,7 @@ for (const status of [503, 504]) {
   scenario(
     t,
     `an upgrade that is answered with ${status} once`,
-    { neon, databaseUrl },
+    { neon, databaseUrl, limits: PATIENT },
     async (t, service) => {
       await cutOff(service, front, upgradeAnswer(status), 1)
 
@@ -203,7 +205,7 @@ t.test('an upgrade that is refused', async t => {
   const address = elsewhere.address()
   const port = typeof address === 'object' && address ? address.port : 0
 
-  await scenario(t, 'for good', { neon, databaseUrl }, async (t, service) => {
+  await scenario(t, 'for good', { neon, databaseUrl, limits: PATIENT }, async (t, service) => {
     for (const [status, headers] of [
       [401, {}],
       [404, {}],

@@ -16,6 +16,9 @@ export interface ScenarioOptions {
   atBoot?: (url: string) => unknown
 }
 
+/** For what comes through in the end, on however slow a machine. */
+export const PATIENT = { connectTimeoutMs: 10_000, checkoutTimeoutMs: 10_000 } as const
+
 // A burst of lost links costs a few pauses between tries.
 const RECOVERY_MS = 10_000
 
