@@ -13,8 +13,11 @@ export interface ScenarioOptions {
   /** As the service gets it; the database is made before. */
   databaseUrl?: (url: string) => string
   /** What goes wrong before the service starts; it then starts without a connection. */
-  atBoot?: () => unknown
+  atBoot?: (url: string) => unknown
 }
+
+/** For what comes through in the end, on however slow a machine. */
+export const PATIENT = { connectTimeoutMs: 10_000, checkoutTimeoutMs: 10_000 } as const
 
 // A burst of lost links costs a few pauses between tries.
 const RECOVERY_MS = 10_000
@@ -33,7 +36,7 @@ export function scenario(
 ) {
   return t.test(name, async t => {
     const url = await createServiceDatabase(neon)
-    await atBoot?.()
+    await atBoot?.(url)
     const service = await openService({ databaseUrl: databaseUrl(url), ...(limits && { limits }) })
     t.teardown(service.close)
     if (!atBoot) await until(() => service.stats().idle === 1)

@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { until } from '../helper.ts'
+import { start } from '../local/fixtures/sandbox.ts'
+import { administer } from '../postgres.ts'
+import { openFront, said, watchCauses } from './front.ts'
+import { PATIENT, scenario } from './scenario.ts'
+import type { Service } from './service.ts'
+
+const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })
+const front = await openFront(t, neon)
+const databaseUrl = front.through
+
+const readiness = async (service: Service) => {
+  const { status, body } = await service.send('kubelet', 'GET', '/readyz')
+  return { status, body }
+}
+
+scenario(
+  t,
+  'a database that is not there at the start, and comes later',
+  { neon, databaseUrl, atBoot: front.shut, limits: { connectTimeoutMs: 1000 } },
+  async (t, service) => {
+    const causes = watchCauses(service)
+    await until(() => said(service, 'database not reached').length === 1)
+    const early = await readiness(service)
+    const refused = await service.write('alice', { key: randomUUID() })
+
+    await front.listen()
+    await until(async () => (await readiness(service)).status === 200)
+
+    t.strictSame(early, { status: 503, body: { status: 'unavailable' } })
+    t.match(refused, { status: 503, code: 'FST_NEON_UNREACHABLE', outcome: 'failed' })
+    t.equal(refused.headers?.get('retry-after'), '1')
+    t.match(said(service, 'database not reached'), [{ level: 40, code: 'FST_NEON_UNREACHABLE' }])
+    t.ok(causes.has('ECONNREFUSED'))
+    t.equal(said(service, 'database not reached').length, 1, 'one line, although many tries failed')
+    t.equal(said(service, 'database reached').length, 1)
+  }
+)
+
+scenario(
+  t,
+  'many who wait for a database that comes later',
+  { neon, databaseUrl, limits: PATIENT, atBoot: () => front.answer('reset') },
+  async (t, service) => {
+    let most = 0
+    service.app.db.$client.observe(() => {
+      most = Math.max(most, service.stats().total)
+    })
+    const writes = Array.from({ length: 30 }, () => service.write('alice', { key: randomUUID() }))
+    await until(() => service.stats().connectRetries >= 3)
+    const alone = { answered: front.answered, most }
+
+    front.heal()
+
+    for (const answer of await Promise.all(writes)) t.match(answer, { status: 201 })
+    t.equal(alone.most, 0, 'no try besides the one that failed')
+    t.ok(alone.answered < 10, `${alone.answered} tries`)
+    t.match(await readiness(service), { status: 200, body: { status: 'ok' } })
+  }
+)
+
+scenario(t, 'a table that is not there yet', { neon }, async (t, service) => {
+  await administer('alter table tasks rename to tasks_of_later', service.databaseUrl)
+
+  const write = await service.write('alice', { key: randomUUID() })
+  const read = await service.read('alice')
+  await administer('alter table tasks_of_later rename to tasks', service.databaseUrl)
+
+  for (const answer of [write, read]) {
+    t.match(answer, { status: 500, code: 'FST_NEON_STATEMENT_FAILED' })
+    t.equal(answer.headers?.get('retry-after'), null)
+  }
+  t.match(said(service, 'request failed'), [{ level: 50, err: { sqlState: '42P01' } }])
+  t.notOk(JSON.stringify(service.logs).includes('tasks_of_later'))
+  t.match(
+    await service.write('alice', { key: randomUUID() }),
+    { status: 201 },
+    'at once, on the same connection'
+  )
+  t.equal(service.stats().connects, 1)
+})

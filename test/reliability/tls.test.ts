@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import tls from 'node:tls'
+import { neonConfig } from '@neondatabase/serverless'
+import t, { type Test } from 'tap'
+import { createCertificates } from '../../src/local/proxy/certificates.ts'
+import { until } from '../helper.ts'
+import { start } from '../local/fixtures/sandbox.ts'
+import { cutOff, openFront, said, watchCauses } from './front.ts'
+import { PATIENT, scenario } from './scenario.ts'
+import type { Service } from './service.ts'
+
+const DAY_MS = 86_400_000
+
+// Of a clock that is ahead of the one of the client.
+const future = await createCertificates({ now: new Date(Date.now() + 2 * DAY_MS) })
+const certificates = await createCertificates()
+const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0, tls: 'required' })
+const front = await openFront(t, neon)
+const databaseUrl = front.through
+trust(t, [neon.ca?.pem ?? '', certificates.ca, future.ca])
+
+const write = (service: Service) => service.write('alice', { key: randomUUID() })
+
+/** As NODE_EXTRA_CA_CERTS does, which is read at the start of a process alone. */
+function trust(t: Test, ca: string[]) {
+  const { createSecureContext } = tls
+  t.teardown(() => Object.assign(tls, { createSecureContext }))
+  Object.assign(tls, {
+    createSecureContext: (options: tls.SecureContextOptions) => createSecureContext({ ...options, ca })
+  })
+}
+
+async function expectRefused(t: Test, service: Service, causeCode: string | RegExp) {
+  for (const answer of await Promise.all(Array.from({ length: 8 }, () => write(service)))) {
+    t.match(answer, { status: 503, code: 'FST_NEON_REFUSED', outcome: 'failed' })
+    t.equal(answer.headers?.get('retry-after'), null)
+  }
+  t.equal(front.answered, 1, 'one try for all who wait')
+  t.match(said(service, 'database not reached'), [{ level: 40, causeCode }])
+  t.equal(said(service, 'database not reached').length, 1)
+}
+
+scenario(t, 'a certificate', { neon, databaseUrl, limits: PATIENT }, async (t, service) => {
+  for (const [title, certificate, causeCode] of [
+    ['of a stranger', certificates.context('untrusted'), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ['that has expired', certificates.context('expired'), 'CERT_HAS_EXPIRED'],
+    ['that is not valid yet', future.context('none'), 'CERT_NOT_YET_VALID'],
+    ['of another host', certificates.context('wrong-name'), 'ERR_TLS_CERT_ALTNAME_INVALID']
+  ] as const) {
+    await t.test(`${title} is refused, and named in the log`, async t => {
+      await cutOff(service, front, { tls: certificate })
+      service.logs.length = 0
+
+      await expectRefused(t, service, causeCode)
+
+      front.heal()
+      await service.recover()
+    })
+  }
+})
+
+scenario(
+  t,
+  'a server that speaks no TLS from 1.2 on',
+  { neon, databaseUrl, limits: { connectTimeoutMs: 1500 } },
+  async (t, service) => {
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
+    await cutOff(service, front, { tls: { ...certificates.context('none'), ...old } })
+
+    const causes = watchCauses(service)
+
+    t.match(await write(service), { status: 503, code: 'FST_NEON_UNREACHABLE', outcome: 'failed' })
+
+    // With pauses of at least 50, 100, 200, 400 and 800 ms.
+    t.ok(front.answered <= 6, `${front.answered} tries`)
+    t.equal(said(service, 'database not reached').length, 1)
+    t.ok(causes.has('EPROTO') || [...causes].some(code => code.startsWith('ERR_SSL_')), [...causes].join(' '))
+    front.heal()
+  }
+)
+
+scenario(
+  t,
+  'a check of certificates that is switched off',
+  { neon, databaseUrl, limits: PATIENT },
+  async (t, service) => {
+    const { NODE_TLS_REJECT_UNAUTHORIZED: before } = process.env
+    t.teardown(() => {
+      if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+      else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before
+    })
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
+    await cutOff(service, front, { tls: certificates.context('untrusted') })
+
+    await expectRefused(t, service, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+
+    front.heal()
+  }
+)
+
+scenario(
+  t,
+  'a driver that is told to do without TLS',
+  { neon, databaseUrl, limits: PATIENT },
+  async (t, service) => {
+    const { useSecureWebSocket } = neonConfig
+    t.teardown(() => Object.assign(neonConfig, { useSecureWebSocket }))
+    neonConfig.useSecureWebSocket = false
+    await cutOff(service, front, 'reset', 1)
+
+    t.match(await write(service), { status: 201 }, 'at a server that takes nobody without')
+  }
+)
+
+scenario(
+  t,
+  'a handshake of TLS that is not answered',
+  { neon, databaseUrl, limits: { connectTimeoutMs: 600 }, atBoot: () => front.answer('silence') },
+  async (t, service) => {
+    const answer = await write(service)
+
+    t.match(answer, { status: 503, code: 'FST_NEON_UNREACHABLE', outcome: 'failed' })
+    t.equal(answer.headers?.get('retry-after'), '1')
+    t.equal(said(service, 'database not reached').length, 1)
+    t.match(await service.send('kubelet', 'GET', '/readyz'), { status: 503, body: { status: 'unavailable' } })
+    front.heal()
+    await until(() => service.stats().connects > 0)
+  }
+)
