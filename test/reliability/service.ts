@@ -199,7 +199,7 @@ export async function openService({ databaseUrl, limits = {} }: ServiceOptions):
   }
 
   async function read(user: string) {
-    const answer = await send(user, 'GET', '/tasks?limit=100')
+    const answer = await send(user, 'GET', '/tasks?limit=20')
     if (answer.status === 200)
       for (const { title } of answer.body.items as { title: string }[])
         sights.set(`${user} ${title}`, { user, title })
