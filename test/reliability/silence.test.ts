@@ -23,7 +23,7 @@ for (const direction of ['both', 'to-client'] as const) {
   scenario(
     t,
     `a link that falls silent under a read, ${direction}`,
-    { neon, limits: { max: 1, statementTimeoutMs: 500, heartbeatIntervalMs: NEVER_MS } },
+    { neon, limits: { max: 1, statementTimeoutMs: 1000, heartbeatIntervalMs: NEVER_MS } },
     async (t, service) => {
       neon.inject({ ...SILENCE, direction })
 
@@ -46,7 +46,7 @@ for (const direction of ['both', 'to-client'] as const) {
 scenario(
   t,
   'a link that falls silent before a write',
-  { neon, limits: { max: 1, statementTimeoutMs: 500, heartbeatIntervalMs: NEVER_MS } },
+  { neon, limits: { max: 1, statementTimeoutMs: 1000, heartbeatIntervalMs: NEVER_MS } },
   async (t, service) => {
     neon.inject(SILENCE)
 
@@ -103,7 +103,7 @@ scenario(
 scenario(
   t,
   'a network in which nothing arrives',
-  { neon, limits: { connectTimeoutMs: 1000, statementTimeoutMs: 500, heartbeatIntervalMs: 100 } },
+  { neon, limits: { connectTimeoutMs: 1000, statementTimeoutMs: 1000, heartbeatIntervalMs: 100 } },
   async (t, service) => {
     neon.inject({ type: 'blackhole', direction: 'both', links: 'all' })
     await until(() => service.stats().total === 0)

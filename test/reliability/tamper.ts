@@ -17,6 +17,8 @@ export interface Link {
   write(bytes: Buffer): void
   /** Ends it without a word. */
   drop(): void
+  /** Ends it with a close frame, behind all that was sent. */
+  close(): void
   /** Reads nothing more of what the service sends. */
   pause(): void
 }
@@ -33,18 +35,35 @@ export interface Front {
   through(this: void, url: string): string
   /** From now on, on all links, those that come later too. Nothing is done any more when the returned function is called. */
   tamper(tampering: Tampering): () => void
+  /** Does this to each link that is there now. */
+  each(act: (link: Link) => void): void
   /** Each link that is there now ends as soon as something is sent on it; until then it answers pings. */
   dropOnUse(): void
 }
 
+/** First byte of the message. PostgreSQL, "Message Formats". */
+export const READY_FOR_QUERY = 0x5a
+export const COMMAND_COMPLETE = 0x43
+
 const HEADER_BYTES = 5
+
+/** A message of the server. */
+export function messageOf(letter: string, ...parts: readonly (string | readonly number[])[]): Buffer {
+  const body = Buffer.concat(
+    parts.map(part => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part)))
+  )
+  const head = Buffer.alloc(HEADER_BYTES)
+  head.write(letter)
+  head.writeInt32BE(body.length + HEADER_BYTES - 1, 1)
+  return Buffer.concat([head, body])
+}
 
 export async function openFront(t: Test, neon: LocalNeon): Promise<Front> {
   const http = createHttpServer()
   const webSockets = new WebSocketServer({ server: http })
   const server = createServer(socket => socket.once('data', chunk => route(socket, chunk)))
   const sockets = new Set<Socket>()
-  const links = new Map<WebSocket, WebSocket>()
+  const links = new Map<WebSocket, Link>()
   const doomed = new WeakSet<WebSocket>()
   let tampering: Tampering = {}
   webSockets.on('connection', connect)
@@ -69,6 +88,9 @@ export async function openFront(t: Test, neon: LocalNeon): Promise<Front> {
         tampering = {}
         for (const client of links.keys()) client.resume()
       }
+    },
+    each(act) {
+      for (const link of links.values()) act(link)
     },
     dropOnUse() {
       for (const client of links.keys()) doomed.add(client)
@@ -96,13 +118,14 @@ export async function openFront(t: Test, neon: LocalNeon): Promise<Front> {
       send: bytes => client.send(bytes),
       write: bytes => Reflect.get(client, '_socket').write(bytes),
       drop: () => client.terminate(),
+      close: () => client.close(),
       pause: () => client.pause()
     }
     const find = createMessageSplitter(message => {
       const passed = tampering.toClient ? tampering.toClient(message, link) : message
       if (passed && client.readyState === WebSocket.OPEN) client.send(passed)
     })
-    links.set(client, upstream)
+    links.set(client, link)
     client.on('message', async data => {
       const frame = bytesOf(data)
       if (doomed.has(client)) return link.drop()
