@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
 import { holdStatements } from './held.ts'
@@ -25,7 +25,7 @@ for (const [name, jumpMs] of [
       ])
       const { connects } = service.stats()
 
-      jump(jumpMs)
+      jump(t, jumpMs)
       await release()
       for (const { status } of await answers) t.ok(status === 200 || status === 201)
       t.equal((await service.read('alice')).status, 200)
@@ -35,7 +35,7 @@ for (const [name, jumpMs] of [
       await neon.killBackends()
       const waiting = service.read('alice')
       await until(() => down.hits > 0)
-      jump(2 * jumpMs)
+      jump(t, jumpMs)
       await until(() => down.hits > 1)
       down.remove()
       t.equal((await waiting).status, 200, 'who waits for a connection waits on')
@@ -67,7 +67,7 @@ scenario(
 )
 
 /** Only `Date.now`: the tokens of the test are still valid. Ends with the test. */
-function jump(ms: number) {
+function jump(t: Test, ms: number) {
   const now = Date.now
   Date.now = () => now() + ms
   t.teardown(() => {
