@@ -56,7 +56,7 @@ scenario(
 
     block(2000)
     await nextTurn()
-    block(2000)
+    block(500)
     await release()
 
     const [read, write] = await answers
