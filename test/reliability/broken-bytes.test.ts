@@ -37,7 +37,7 @@ scenario(t, 'a frame that no database sends, in front of an answer', setting, as
     undoRead()
 
     const undoWrite = beforeNextAnswers([send])
-    t.equal((await service.write('alice')).status, 201, `${name}: the transaction is run again`)
+    t.equal((await service.write('alice')).status, 201, `${name}: the transaction is begun again`)
     undoWrite()
     t.equal(service.stats().clientsLost, clientsLost + 2, `${name}: the link is not used again`)
   }

@@ -88,31 +88,36 @@ scenario(
   }
 )
 
-scenario(t, 'a network that comes and goes', { neon }, async (t, service) => {
-  const over = new AbortController()
-  const answers: { status?: number; code?: string | undefined; headers?: Headers }[] = []
-  const users = ['alice', 'bob', 'carol'].map(async user => {
-    while (!over.signal.aborted) answers.push(await service.read(user), await service.write(user))
-  })
+scenario(
+  t,
+  'a network that comes and goes',
+  { neon, limits: { statementTimeoutMs: 10_000 } },
+  async (t, service) => {
+    const over = new AbortController()
+    const answers: { status?: number; code?: string | undefined; headers?: Headers }[] = []
+    const users = ['alice', 'bob', 'carol'].map(async user => {
+      while (!over.signal.aborted) answers.push(await service.read(user), await service.write(user))
+    })
 
-  for (let flaps = 0; flaps < 8; flaps += 1) {
-    const down = neon.inject({ type: 'upgrade', status: 503 })
-    neon.inject({ type: 'reset' })
-    await until(() => down.hits > 0)
-    down.remove()
-    const { checkouts } = service.stats()
-    await until(() => service.stats().checkouts > checkouts)
-  }
-  over.abort()
-  await Promise.all(users)
+    for (let flaps = 0; flaps < 8; flaps += 1) {
+      const down = neon.inject({ type: 'upgrade', status: 503 })
+      neon.inject({ type: 'reset' })
+      await until(() => down.hits > 0)
+      down.remove()
+      const { checkouts } = service.stats()
+      await until(() => service.stats().checkouts > checkouts)
+    }
+    over.abort()
+    await Promise.all(users)
 
-  for (const { status = 0, code, headers } of answers.filter(({ status = 0 }) => status >= 400)) {
-    t.equal(status, 503)
-    t.match(code, /^FST_NEON_(?:UNREACHABLE|CONNECTION_LOST|COMMIT_OUTCOME_UNKNOWN)$/)
-    if (code === 'FST_NEON_UNREACHABLE') t.equal(headers?.get('retry-after'), '1')
+    for (const { status = 0, code, headers } of answers.filter(({ status = 0 }) => status >= 400)) {
+      t.equal(status, 503)
+      t.match(code, /^FST_NEON_(?:UNREACHABLE|CONNECTION_LOST|COMMIT_OUTCOME_UNKNOWN)$/)
+      if (code === 'FST_NEON_UNREACHABLE') t.equal(headers?.get('retry-after'), '1')
+    }
+    t.ok(answers.some(({ status }) => status === 200 || status === 201))
   }
-  t.ok(answers.some(({ status }) => status === 200 || status === 201))
-})
+)
 
 /** As many connections as the pool may have, all free. */
 async function connectAll(service: Service) {

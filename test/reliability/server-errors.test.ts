@@ -7,7 +7,7 @@ import { tasks } from '../../src/db/schema/tasks.ts'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
 import { administer } from '../postgres.ts'
-import { holdStatements } from './held.ts'
+import { countWaiting, holdStatements } from './held.ts'
 import { scenario } from './scenario.ts'
 import type { Service } from './service.ts'
 
@@ -109,38 +109,48 @@ scenario(t, 'statements whose sessions are terminated', { neon }, async (t, serv
   t.equal(service.stats().transactionRepeats, 1)
 })
 
-scenario(t, 'a server that crashes under a write', { neon }, async (t, service) => {
-  const sleep = `
+scenario(
+  t,
+  'a server that crashes under a write',
+  { neon, limits: { connectTimeoutMs: 15_000 } },
+  async (t, service) => {
+    const sleep = `
     create table awake ();
     create function sleep() returns trigger language plpgsql as
       $$ begin if not exists (select from awake) then perform pg_sleep(60); end if; return new; end $$;
     create trigger sleep before insert on tasks for each row execute function sleep()`
-  await administer(sleep, service.databaseUrl)
-  const write = service.write('alice')
-  const sleeping =
-    "select pid from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
-  await until(async () => (await administer(sleeping, service.databaseUrl)).length === 1)
-  const [row] = await administer(sleeping, service.databaseUrl)
-  await administer('set synchronous_commit = on; insert into awake default values', service.databaseUrl)
+    await administer(sleep, service.databaseUrl)
+    const write = service.write('alice')
+    const sleeping =
+      "select pid from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+    await until(async () => (await administer(sleeping, service.databaseUrl)).length === 1)
+    const [row] = await administer(sleeping, service.databaseUrl)
+    await administer('set synchronous_commit = on; insert into awake default values', service.databaseUrl)
 
-  process.kill(Number(row?.pid), 'SIGKILL')
+    process.kill(Number(row?.pid), 'SIGKILL')
 
-  const { status, code } = await write
-  t.match({ status, code }, { status: 201 }, 'is run again, once the server has recovered')
-  t.equal((await service.read('alice')).status, 200)
-})
+    const { status, code } = await write
+    t.match({ status, code }, { status: 201 }, 'is run again, once the server has recovered')
+    t.equal((await service.read('alice')).status, 200)
+  }
+)
 
-scenario(t, 'a server that is starting up', { neon }, async (t, service) => {
-  const starting = neon.inject({
-    type: 'login',
-    message: 'the database system is starting up',
-    times: 3
-  })
-  await neon.killBackends(SERVICE)
+scenario(
+  t,
+  'a server that is starting up',
+  { neon, limits: { connectTimeoutMs: 15_000 } },
+  async (t, service) => {
+    const starting = neon.inject({
+      type: 'login',
+      message: 'the database system is starting up',
+      times: 3
+    })
+    await neon.killBackends(SERVICE)
 
-  t.equal((await service.read('alice')).status, 200, 'is waited for')
-  t.equal(starting.hits, 3)
-})
+    t.equal((await service.read('alice')).status, 200, 'is waited for')
+    t.equal(starting.hits, 3)
+  }
+)
 
 scenario(t, 'statements that the server cancels', { neon }, async (t, service) => {
   const { answers, release } = await holdStatements(t, service, () => [
@@ -167,7 +177,7 @@ scenario(t, 'statements that the server cancels', { neon }, async (t, service) =
 scenario(
   t,
   'a statement that is not answered by its deadline',
-  { neon, limits: { statementTimeoutMs: 1000 } },
+  { neon, limits: { statementTimeoutMs: 2000 } },
   async (t, service) => {
     const { answers, release } = await holdStatements(t, service, () => [
       service.read('alice'),
@@ -176,8 +186,7 @@ scenario(
 
     for (const { status, code } of await answers)
       t.match({ status, code }, { status: 503, code: 'FST_NEON_STATEMENT_TIMEOUT' })
-    const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
-    await until(async () => (await administer(waiting, service.databaseUrl)).length === 0)
+    await until(async () => (await countWaiting(service.databaseUrl)) === 0)
     t.equal(service.stats().statementsCancelled, 2, 'does not run on without a reader')
     await release()
   }
@@ -214,10 +223,10 @@ scenario(t, 'a server that ends transactions that take long', { neon }, async (t
 /** With half a second as this limit of the database, in all sessions. */
 async function within({ databaseUrl }: Service, limit: string, body: () => Promise<void>) {
   const name = new URL(databaseUrl).pathname.slice(1)
-  await administer(`alter database ${name} set ${limit} = 500`, databaseUrl)
+  await administer(`alter database ${name} set ${limit} = 500`, neon.url)
   await neon.killBackends(SERVICE)
   await body()
-  await administer(`alter database ${name} reset ${limit}`, databaseUrl)
+  await administer(`alter database ${name} reset ${limit}`, neon.url)
   await neon.killBackends(SERVICE)
 }
 

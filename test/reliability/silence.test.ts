@@ -23,20 +23,20 @@ for (const direction of ['both', 'to-client'] as const) {
   scenario(
     t,
     `a link that falls silent under a read, ${direction}`,
-    { neon, limits: { max: 1, statementTimeoutMs: 1000, heartbeatIntervalMs: NEVER_MS } },
+    {
+      neon,
+      limits: { max: 1, statementTimeoutMs: 1000, checkoutTimeoutMs: 10_000, heartbeatIntervalMs: NEVER_MS }
+    },
     async (t, service) => {
       neon.inject({ ...SILENCE, direction })
 
       const startedAt = performance.now()
-      const [first, ...others] = await Promise.all(['alice', 'bob', 'carol'].map(user => service.read(user)))
+      const answers = await Promise.all(['alice', 'bob', 'carol'].map(user => service.read(user)))
 
+      const [first, ...others] = answers.filter(({ status }) => status !== 200)
       t.match(first, { status: 503, code: 'FST_NEON_STATEMENT_TIMEOUT' }, 'ends at its deadline')
       t.equal(first?.headers.get('retry-after'), null, 'for it may be a slow statement')
-      t.strictSame(
-        others.map(({ status }) => status),
-        [200, 200],
-        'who waits for the one client gets another'
-      )
+      t.strictSame(others, [], 'who waits for the one client gets another')
       t.ok(performance.now() - startedAt < LONG_BEFORE_TCP_MS)
       t.match(service.stats(), { connects: 2, statementsCancelled: 1 })
     }
@@ -46,16 +46,20 @@ for (const direction of ['both', 'to-client'] as const) {
 scenario(
   t,
   'a link that falls silent before a write',
-  { neon, limits: { max: 1, statementTimeoutMs: 1000, heartbeatIntervalMs: NEVER_MS } },
+  {
+    neon,
+    limits: { max: 1, statementTimeoutMs: 1000, checkoutTimeoutMs: 10_000, heartbeatIntervalMs: NEVER_MS }
+  },
   async (t, service) => {
     neon.inject(SILENCE)
 
     const startedAt = performance.now()
-    const [first, second] = await Promise.all([service.write('alice'), service.write('bob')])
+    const answers = await Promise.all([service.write('alice'), service.write('bob')])
 
+    const [first, ...others] = answers.filter(({ status }) => status !== 201)
     t.match(first, { status: 503, code: 'FST_NEON_UNREACHABLE' }, 'ends at the deadline of BEGIN')
-    t.equal(first.headers?.get('retry-after'), '1', 'nothing was done')
-    t.equal(second.status, 201)
+    t.equal(first?.headers?.get('retry-after'), '1', 'nothing was done')
+    t.strictSame(others, [], 'who waits for the one client gets another')
     t.ok(performance.now() - startedAt < LONG_BEFORE_TCP_MS)
   }
 )
