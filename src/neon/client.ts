@@ -26,6 +26,14 @@ const CANCEL_TIMEOUT_MS = 2000
 // PostgreSQL, "Message Formats", ReadyForQuery.
 const STATUS_BY_LETTER = { I: 'idle', T: 'open', E: 'failed' } as const
 
+// What the server says of a prepared statement whose plan, or which itself, is gone: it says so again for as long
+// as the connection lives. By the routine, since SQLSTATE 0A000 is also that of any feature that is not there.
+// PostgreSQL, plancache.c and prepare.c.
+const ROUTINES_OF_STALE_PLANS = new Set<string | undefined>([
+  'RevalidateCachedQuery',
+  'FetchPreparedStatement'
+])
+
 interface ReadyForQuery {
   status: keyof typeof STATUS_BY_LETTER
 }
@@ -34,6 +42,7 @@ export class NeonClient extends Client {
   readonly #sockets: SocketRegister
   #transactionStatus: TransactionStatus = 'unknown'
   #isGone = false
+  #hasStalePlan = false
   #lastCommand = ''
   #lastTag = ''
   #socket: LiveSocket | undefined
@@ -102,12 +111,12 @@ export class NeonClient extends Client {
   }
 
   /**
-   * Whether the next user gets a connection with nothing left on it: no statement
-   * under way and no transaction open. After an error the server's ReadyForQuery
-   * may still be on its way; then the answer is a promise, false after `timeoutMs`.
+   * Whether the next user gets a connection with nothing left on it: no statement under way, no
+   * transaction open and no prepared statement that cannot be executed. After an error the server's
+   * ReadyForQuery may still be on its way; then the answer is a promise, false after `timeoutMs`.
    */
   isClean(timeoutMs: number): boolean | Promise<boolean> {
-    if (!this.isLinked || this.isBusy) return false
+    if (!this.isLinked || this.isBusy || this.#hasStalePlan) return false
     if (this.#transactionStatus !== 'unknown') return this.#transactionStatus === 'idle'
     return this.#nextStatus(timeoutMs).then(status => status === 'idle')
   }
@@ -166,8 +175,9 @@ export class NeonClient extends Client {
     connection.on('readyForQuery', ({ status }: ReadyForQuery) => {
       this.#transactionStatus = STATUS_BY_LETTER[status]
     })
-    connection.on('errorMessage', () => {
+    connection.on('errorMessage', ({ routine }: { routine?: string }) => {
       this.#transactionStatus = 'unknown'
+      if (ROUTINES_OF_STALE_PLANS.has(routine)) this.#hasStalePlan = true
     })
     connection.on('commandComplete', ({ text }: { text: string }) => {
       this.#lastTag = text

@@ -207,7 +207,8 @@ export const CAUSE_BY_MESSAGE: readonly MessageRule[] = [
   },
   {
     reason: 'compute-waking',
-    pattern: /couldn't connect to compute node|database system is (?:starting up|in recovery)/i,
+    pattern:
+      /couldn't connect to compute node|database system is (?:starting up|in recovery|not yet accepting connections)/i,
     cause: 'waking'
   },
   // With something behind it, it is a refusal of a kind that is not in this table.

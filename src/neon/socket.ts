@@ -104,6 +104,12 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
     /** What the driver cannot read throws out of its listener: that ends this link, and not the process. */
     override emit(event: string | symbol, ...values: unknown[]): boolean {
       if (SIGNS_OF_LIFE.has(event)) this.#heartbeat?.heard()
+      // Postgres sends no text. The driver would take the letters for a message, and wait for its end.
+      const [, isBinary] = values
+      if (event === 'message' && isBinary === false) {
+        this.terminate()
+        return true
+      }
       try {
         return super.emit(event, ...values)
       } catch {

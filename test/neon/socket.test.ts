@@ -58,7 +58,20 @@ t.test('a socket', async t => {
     await until(() => open.size === 0)
   })
 
-  t.test('is ended by what is no WebSocket frame, by text and by too much', async t => {
+  t.test('is ended by text, which reaches nobody', async t => {
+    const server = await scriptedServer(t, socket => socket.send('text'))
+    const { NeonSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+    const socket = new NeonSocket(`ws://${new URL(server.url).host}/v2`)
+    socket.on('message', () => t.fail('the text got through'))
+    await once(socket, 'open')
+
+    socket.send('go')
+
+    await once(socket, 'close')
+    t.equal(open.size, 0)
+  })
+
+  t.test('is ended by what is no WebSocket frame, and by too much', async t => {
     const oversized = Buffer.from([0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0])
     const masked = Buffer.from([0x82, 0x81, 0, 0, 0, 0, 0])
     const badOpcode = Buffer.from([0x83, 0])

@@ -72,6 +72,7 @@ export const SPOKEN: Spoken[] = [
   ...spoken('too-many-sessions', 'crowded', 'no more connections allowed (max_client_conn)'),
   ...spoken('compute-waking', 'waking', "Couldn't connect to compute node"),
   ...spoken('compute-waking', 'waking', 'the database system is starting up'),
+  ...spoken('compute-waking', 'waking', 'the database system is not yet accepting connections'),
   ...spoken('control-plane', 'waking', 'Control plane request failed'),
   ...spoken('server-gone', 'link', 'server conn crashed?'),
   ...spoken('server-gone', 'link', 'terminating connection due to administrator command'),

@@ -1,0 +1,36 @@
+/**
+ * Statements that are under way for as long as a test likes.
+ */
+import type { Test } from 'tap'
+import { until } from '../helper.ts'
+import { administer, holdTable } from '../postgres.ts'
+import type { Service } from './service.ts'
+
+export interface Held<T> {
+  /** What the requests come to, once they are let go. */
+  answers: Promise<T>
+  /** Lets the statements run to their end. */
+  release(): Promise<void>
+}
+
+/** Sends requests, and resolves when the first statement on the tasks of each waits on the server. */
+export async function holdStatements<T extends readonly unknown[]>(
+  t: Test,
+  { databaseUrl }: Service,
+  send: () => readonly [...{ [K in keyof T]: Promise<T[K]> }]
+): Promise<Held<T>> {
+  const release = await holdTable(t, databaseUrl)
+  const sent = send()
+  const answers = Promise.all(sent)
+  // Those that fail meanwhile are looked at later.
+  answers.catch(() => {})
+  await until(async () => (await countWaiting(databaseUrl)) >= sent.length)
+  return { answers, release }
+}
+
+/** Statements that wait behind a lock. */
+export async function countWaiting(databaseUrl: string): Promise<number> {
+  const waiting =
+    "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+  return (await administer(waiting, databaseUrl)).length
+}

@@ -1,0 +1,124 @@
+import t from 'tap'
+import type { Fault } from '../../src/local/neon.ts'
+import { until } from '../helper.ts'
+import { start } from '../local/fixtures/sandbox.ts'
+import { holdStatements } from './held.ts'
+import { scenario } from './scenario.ts'
+
+const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
+
+/** Half-open: neither side is told. The link of the test itself goes on. */
+const SILENCE: Fault = {
+  type: 'blackhole',
+  direction: 'both',
+  links: 'existing',
+  where: { applicationName: 'fastify-neon' }
+}
+const NEVER_MS = 60_000
+
+// Without a limit of our own the end comes when ws gives up its close frame, or TCP the segment.
+const LONG_BEFORE_TCP_MS = 15_000
+
+for (const direction of ['both', 'to-client'] as const) {
+  scenario(
+    t,
+    `a link that falls silent under a read, ${direction}`,
+    {
+      neon,
+      limits: { max: 1, statementTimeoutMs: 1000, checkoutTimeoutMs: 10_000, heartbeatIntervalMs: NEVER_MS }
+    },
+    async (t, service) => {
+      neon.inject({ ...SILENCE, direction })
+
+      const startedAt = performance.now()
+      const answers = await Promise.all(['alice', 'bob', 'carol'].map(user => service.read(user)))
+
+      const [first, ...others] = answers.filter(({ status }) => status !== 200)
+      t.match(first, { status: 503, code: 'FST_NEON_STATEMENT_TIMEOUT' }, 'ends at its deadline')
+      t.equal(first?.headers.get('retry-after'), null, 'for it may be a slow statement')
+      t.strictSame(others, [], 'who waits for the one client gets another')
+      t.ok(performance.now() - startedAt < LONG_BEFORE_TCP_MS)
+      t.match(service.stats(), { connects: 2, statementsCancelled: 1 })
+    }
+  )
+}
+
+scenario(
+  t,
+  'a link that falls silent before a write',
+  {
+    neon,
+    limits: { max: 1, statementTimeoutMs: 1000, checkoutTimeoutMs: 10_000, heartbeatIntervalMs: NEVER_MS }
+  },
+  async (t, service) => {
+    neon.inject(SILENCE)
+
+    const startedAt = performance.now()
+    const answers = await Promise.all([service.write('alice'), service.write('bob')])
+
+    const [first, ...others] = answers.filter(({ status }) => status !== 201)
+    t.match(first, { status: 503, code: 'FST_NEON_UNREACHABLE' }, 'ends at the deadline of BEGIN')
+    t.equal(first?.headers?.get('retry-after'), '1', 'nothing was done')
+    t.strictSame(others, [], 'who waits for the one client gets another')
+    t.ok(performance.now() - startedAt < LONG_BEFORE_TCP_MS)
+  }
+)
+
+scenario(
+  t,
+  'links that fall silent in the middle of statements, with heartbeats',
+  { neon, limits: { statementTimeoutMs: NEVER_MS, heartbeatIntervalMs: 100 } },
+  async (t, service) => {
+    const { answers, release } = await holdStatements(t, service, () => [
+      service.read('alice'),
+      service.write('bob')
+    ])
+
+    neon.inject(SILENCE)
+    await until(() => service.stats().clientsLost >= 1)
+    await release()
+
+    const [read, write] = await answers
+    t.equal(read.status, 200, 'is read again long before the deadline of the statement')
+    t.equal(write.status, 201, 'is run again, since COMMIT was not sent')
+  }
+)
+
+scenario(
+  t,
+  'free links that fall silent',
+  { neon, limits: { heartbeatIntervalMs: 100 } },
+  async (t, service) => {
+    neon.inject(SILENCE)
+    await until(() => service.stats().total === 0)
+
+    const answers = await Promise.all([service.read('alice'), service.write('alice')])
+
+    t.strictSame(
+      answers.map(({ status }) => status),
+      [200, 201],
+      'nobody who comes later sees it'
+    )
+    t.equal(service.stats().clientsLost, 1)
+    t.equal(service.logs.filter(({ msg }) => msg === 'idle database client lost').length, 1)
+  }
+)
+
+scenario(
+  t,
+  'a network in which nothing arrives',
+  { neon, limits: { connectTimeoutMs: 1000, statementTimeoutMs: 1000, heartbeatIntervalMs: 100 } },
+  async (t, service) => {
+    neon.inject({ type: 'blackhole', direction: 'both', links: 'all' })
+    await until(() => service.stats().total === 0)
+
+    const startedAt = performance.now()
+    const answers = await Promise.all([service.read('alice'), service.write('alice')])
+
+    for (const { status, code, headers } of answers) {
+      t.match({ status, code }, { status: 503, code: 'FST_NEON_UNREACHABLE' })
+      t.equal(headers?.get('retry-after'), '1')
+    }
+    t.ok(performance.now() - startedAt < LONG_BEFORE_TCP_MS)
+  }
+)
