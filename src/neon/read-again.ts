@@ -10,12 +10,13 @@ const MAX_READS = 3
  * Runs `read` again, on another connection, when the link was lost in it. Only for what changes
  * nothing. Throws what the last one throws.
  */
-export async function readAgain<T>(read: () => Promise<T>): Promise<T> {
-  for (let reads = 1; ; reads += 1) {
-    try {
-      return await read()
-    } catch (error) {
-      if (reads === MAX_READS || toFailure(error, 'statement').kind !== 'lost') throw error
-    }
-  }
+export function readAgain<T>(read: () => Promise<T>): Promise<T> {
+  return readWithin(MAX_READS, read)
+}
+
+async function readWithin<T>(reads: number, read: () => Promise<T>): Promise<T> {
+  return read().catch((error: unknown) => {
+    if (reads === 1 || toFailure(error, 'statement').kind !== 'lost') throw error
+    return readWithin(reads - 1, read)
+  })
 }
