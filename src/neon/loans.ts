@@ -6,7 +6,7 @@ import type { NeonClient } from './client.ts'
 import { within } from './deadline.ts'
 import { isAnswerOfServer } from './failure.ts'
 
-/** A client until its `release`, which may be called twice. */
+/** A client until its `release`, which may be called twice in a row; later it may be that of the next user. */
 export type HeldClient = NeonClient & { release(doubt?: Error | boolean): void }
 
 export interface LoansOptions {

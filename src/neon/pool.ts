@@ -124,7 +124,7 @@ export class NeonPool extends Pool {
     this.on('error', ignore)
   }
 
-  /** Calls `listener`, which must not throw, for each event until the returned function is called. */
+  /** Calls `listener` for each event until the returned function is called. What it throws is a warning of the process. */
   observe(listener: PoolListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -133,7 +133,14 @@ export class NeonPool extends Pool {
   /** Counts an event and tells all who observe. */
   report(event: PoolEvent) {
     this.#counters.count(event)
-    for (const listener of this.#listeners) listener(event)
+    for (const listener of this.#listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        // A transaction that is committed must not fail for it.
+        process.emitWarning(error instanceof Error ? error : 'a listener of the pool threw')
+      }
+    }
   }
 
   stats(): PoolStats {

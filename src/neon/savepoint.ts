@@ -12,21 +12,21 @@ export async function runNested<T>(
   work: (inner: Scope) => Promise<T>
 ): Promise<T> {
   const inner = outer.nest()
-  const { client } = inner
   const savepoint = `sp${depth}`
-  try {
-    await client.query(`SAVEPOINT ${savepoint}`)
-    const result = await workOrUndo()
-    // Without its answer it is not known whether the work counts.
-    await client.query(`RELEASE SAVEPOINT ${savepoint}`).catch(doom)
-    return result
-  } finally {
-    inner.close()
-  }
+  return inner
+    .send(`SAVEPOINT ${savepoint}`)
+    .then(workOrUndo)
+    .then(async result => {
+      // Without its answer it is not known whether the work counts.
+      await inner.send(`RELEASE SAVEPOINT ${savepoint}`).catch(doom)
+      return result
+    })
+    .finally(inner.end)
 
   async function workOrUndo() {
     try {
-      return await work(inner)
+      // Closed before the savepoint ends: what comes later would run behind it, in the outer transaction.
+      return await Promise.resolve(inner).then(work).finally(inner.close)
     } catch (error) {
       await undo(error)
       throw error
@@ -38,7 +38,7 @@ export async function runNested<T>(
     // Behind a statement that got no answer this would wait as long again.
     if (isHung(error)) return inner.doom(toFailure(error, 'statement'))
     const statement = `ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`
-    await client.query(statement).catch(undoError => inner.doom(toFailure(undoError, 'statement')))
+    await inner.send(statement).catch(undoError => inner.doom(toFailure(undoError, 'statement')))
   }
 
   function doom(error: unknown): never {

@@ -3,13 +3,17 @@
  * transaction nested in it is open. A statement at another time would run outside of it, or inside another.
  */
 import type { PoolClient } from '@neondatabase/serverless'
-import { DatabaseFailure } from './failure.ts'
+import { DatabaseFailure, toFailure } from './failure.ts'
 
 export interface Scope {
   /** Refuses statements that come at the wrong time. */
   readonly client: PoolClient
-  /** Refuses all statements from now on, of nested scopes too. */
+  /** Refuses the statements of the work from now on. With a nested scope still open nothing can be committed. */
   close(): void
+  /** Lets the scope around this one take statements again. */
+  end(): void
+  /** Sends a statement that belongs to this scope and not to its work, so also when it is closed. */
+  send(text: string): Promise<void>
   /** One within this one, which takes no statement itself until that is closed. */
   nest(): Scope
   /** Makes a COMMIT impossible: what was undone in part may not be kept in part. */
@@ -24,12 +28,19 @@ interface Whole {
 
 export function createScope(client: PoolClient): Scope {
   const whole: Whole = { isOver: false, doomed: undefined }
-  return scopeOf(client, whole, () => {
-    whole.isOver = true
+  return scopeOf(client, whole, {
+    onClose: () => {
+      whole.isOver = true
+    }
   })
 }
 
-function scopeOf(target: PoolClient, whole: Whole, onClose: () => void): Scope {
+interface Turns {
+  onClose?: () => void
+  onEnd?: () => void
+}
+
+function scopeOf(target: PoolClient, whole: Whole, { onClose = ignore, onEnd = ignore }: Turns): Scope {
   let isOver = false
   let isCovered = false
   const handler: ProxyHandler<PoolClient> = {
@@ -46,14 +57,28 @@ function scopeOf(target: PoolClient, whole: Whole, onClose: () => void): Scope {
     client: new Proxy(target, handler),
     close() {
       isOver = true
+      if (isCovered) whole.doomed ??= new DatabaseFailure('transactionCovered')
       onClose()
+    },
+    end() {
+      isOver = true
+      onEnd()
+    },
+    async send(text) {
+      const refusal = refusalOf(whole.isOver)
+      if (refusal) throw refusal
+      await target.query(text).catch((error: unknown) => {
+        throw toFailure(error, 'statement')
+      })
     },
     nest() {
       const refusal = refusalNow()
       if (refusal) throw refusal
       isCovered = true
-      return scopeOf(target, whole, () => {
-        isCovered = false
+      return scopeOf(target, whole, {
+        onEnd: () => {
+          isCovered = false
+        }
       })
     },
     doom(failure) {
@@ -64,9 +89,15 @@ function scopeOf(target: PoolClient, whole: Whole, onClose: () => void): Scope {
     }
   }
 
-  function refusalNow(): DatabaseFailure | undefined {
-    if (isOver || whole.isOver) return new DatabaseFailure('transactionOver')
+  function refusalNow() {
+    return refusalOf(isOver || whole.isOver)
+  }
+
+  function refusalOf(isAfterEnd: boolean): DatabaseFailure | undefined {
+    if (isAfterEnd) return new DatabaseFailure('transactionOver')
     if (isCovered) return new DatabaseFailure('transactionCovered')
     return whole.doomed
   }
 }
+
+function ignore() {}

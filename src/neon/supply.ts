@@ -141,8 +141,12 @@ export function createSupply(options: SupplyOptions): Supply {
   function discard(client: NeonClient) {
     if (!stock.remove(client)) return
     if (!client.isBusy) return retire(client)
-    if (client.isLinked) report({ type: 'statement-cancelled' })
-    client.cancelAndKill()
+    // A COMMIT that is cancelled while it is being replicated shows, and may yet be lost. PostgreSQL, syncrep.c.
+    if (client.lastCommand === 'COMMIT') client.kill()
+    else {
+      if (client.isLinked) report({ type: 'statement-cancelled' })
+      client.cancelAndKill()
+    }
     onRemoved(client)
   }
 

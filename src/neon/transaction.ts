@@ -121,17 +121,19 @@ async function begin(run: Run, begins = 1): Promise<Begun> {
   return unlessAborted(signal, client.query(plan.begin)).then(
     answer => ({ client, xid: xidOf(answer) }),
     (error: unknown) => {
-      const isRepeated = !client.isLinked && begins < MAX_BEGINS && !signal.aborted
+      const failure = toFailure(error, 'begin')
+      // Who is told that the session ends may hear it before the link does.
+      const isLost = !client.isLinked || (failure.kind === 'unreachable' && failure.sqlState !== undefined)
       client.release()
-      if (isRepeated) return begin(run, begins + 1)
-      throw toFailure(error, 'begin')
+      if (isLost && begins < MAX_BEGINS && !signal.aborted) return begin(run, begins + 1)
+      throw failure
     }
   )
 }
 
 /** Two statements in one message have two answers, which the driver's types do not know. */
 function xidOf(answer: unknown): string | undefined {
-  return Array.isArray(answer) ? answer.at(-1)?.rows[0].xid : undefined
+  return Array.isArray(answer) ? answer.at(-1)?.rows[0]?.xid : undefined
 }
 
 async function workOrRollBack<T>(client: HeldClient, signal: AbortSignal, work: Work<T>): Promise<T> {
@@ -158,16 +160,15 @@ async function rollBack(client: NeonClient, error: unknown) {
 
 /** From here on no signal has an effect: the outcome is the server's. */
 async function commit(client: NeonClient, pool: NeonPool, xid: string | undefined) {
-  const cause: unknown = await client.query('COMMIT').then(ignore, (error: unknown) => {
-    const failure = toFailure(error, isCommitSent(client) ? 'commit' : 'statement')
-    return failure.kind === 'commitOutcomeUnknown' ? error : Promise.reject(failure)
-  })
-  // The tag may have come although the link broke right behind it.
-  const { lastTag } = client
+  const cause: unknown = await client.query('COMMIT').then(ignore, (error: unknown) => error)
+  const isSent = isCommitSent(client)
+  // Whatever comes behind the tag, such as the loss of the link, does not change it.
+  if (isSent && client.lastTag === 'COMMIT') return
   // A transaction that already failed answers COMMIT with success and this tag.
-  if (lastTag === 'ROLLBACK') throw new TransactionRolledBackError()
-  // None, or one out of broken bytes.
-  if (lastTag !== 'COMMIT') throw new CommitOutcomeUnknown({ pool, xid, cause })
+  if (isSent && client.lastTag === 'ROLLBACK') throw new TransactionRolledBackError()
+  const failure = toFailure(cause, isSent ? 'commit' : 'statement')
+  // Also for a tag out of broken bytes.
+  throw failure.kind === 'commitOutcomeUnknown' ? new CommitOutcomeUnknown({ pool, xid, cause }) : failure
 }
 
 function isCommitSent(client: NeonClient) {

@@ -34,7 +34,8 @@ async function errorHandlerPlugin(fastify: FastifyInstance) {
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error)
-  if (reply.raw.destroyed) request.log.info({ err: error }, 'request given up by its client')
+  if (findFailure(error)?.kind === 'aborted')
+    request.log.info({ err: error }, 'request given up by its client')
   else if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
   // RFC 6750, section 3.
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')

@@ -131,6 +131,28 @@ t.test('a COMMIT without an answer', async t => {
   })
 })
 
+t.test('a COMMIT that takes too long is not cancelled on the server', async t => {
+  const { db, pool, url, stored } = await openNotes(t, { statementTimeoutMs: 300 })
+  await atCommit(url, 'perform pg_sleep(1)')
+
+  await failureOf(db.transaction(tx => tx.insert(notes).values({ body: 'kept' })))
+
+  await until(async () => (await stored()).length === 1)
+  t.match(pool.stats(), { total: 0, held: 0, statementsCancelled: 0, transactionsUnknown: 1 })
+})
+
+t.test('a tracked BEGIN that is answered without an id gives its client back', async t => {
+  const { db, pool } = await openNotes(t)
+  pool.once('acquire', ({ connection }: Link) => {
+    const emit = connection.emit.bind(connection)
+    connection.emit = (event, message) => event === 'dataRow' || emit(event, message)
+  })
+
+  await db.transaction(async () => {}, { trackOutcome: true })
+
+  t.match(pool.stats(), { total: 1, idle: 1, held: 0 })
+})
+
 t.test('a COMMIT that is answered with what is no tag of it is of unknown outcome', async t => {
   const { db, pool, stored } = await openNotes(t)
   pool.once('acquire', ({ connection }: Link) => {

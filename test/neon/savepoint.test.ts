@@ -87,6 +87,63 @@ t.test('a nested transaction', async t => {
     t.strictSame(await stored(), [])
   })
 
+  t.test('is over when its work has failed, also for a branch that goes on', async t => {
+    const { db, stored } = await openNotes(t)
+    let branch: Promise<unknown> = Promise.resolve()
+
+    await db.transaction(async tx => {
+      await t.rejects(
+        tx.transaction(async inner => {
+          branch = inner
+            .insert(notes)
+            .values({ body: 'first' })
+            .then(() => inner.insert(notes).values({ body: 'second' }))
+          branch.catch(() => {})
+          throw new Error('business')
+        }),
+        { message: 'business' }
+      )
+    })
+
+    await t.rejects(branch, { code: 'FST_NEON_TRANSACTION_OVER' })
+    t.strictSame(await stored(), [])
+  })
+
+  t.test('that is still open when the outer work ends dooms the whole', async t => {
+    const { db, stored } = await openNotes(t)
+    let nested: Promise<unknown> = Promise.resolve()
+
+    await t.rejects(
+      db.transaction(async tx => {
+        const begun = new Promise<void>(resolve => {
+          nested = tx.transaction(async inner => {
+            await inner.insert(notes).values({ body: 'first' })
+            resolve()
+            await inner.insert(notes).values({ body: 'second' })
+          })
+          nested.catch(() => {})
+        })
+        await begun
+      }),
+      { code: 'FST_NEON_TRANSACTION_COVERED' }
+    )
+
+    await t.rejects(nested)
+    t.strictSame(await stored(), [])
+  })
+
+  t.test('throws a failure of the database layer when the link is lost at its savepoint', async t => {
+    const { db, url } = await openNotes(t)
+
+    await t.rejects(
+      db.transaction(async tx => {
+        await killOthers(url)
+        await tx.transaction(async () => {})
+      }),
+      { name: 'DatabaseFailure', code: 'FST_NEON_CONNECTION_LOST' }
+    )
+  })
+
   t.test('is over at the end of the outer one', async t => {
     const { db, stored } = await openNotes(t)
     let late: Promise<unknown> = Promise.resolve()

@@ -169,6 +169,38 @@ t.test('a transaction', async t => {
     t.match(pool.stats(), { total: 1, idle: 1, held: 0, waiting: 0 })
   })
 
+  t.test('begins on another client when BEGIN is answered with the end of the session', async t => {
+    const { db, pool } = await open(t)
+    pool.once('acquire', ({ connection }) => {
+      const send = connection.query
+      connection.query = (text: string) =>
+        send(text.replace(/^BEGIN/, 'select pg_terminate_backend(pg_backend_pid())'))
+    })
+
+    t.equal(await db.transaction(async () => 'served'), 'served')
+    t.match(pool.stats(), { total: 1, idle: 1, held: 0, waiting: 0 })
+  })
+
+  t.test('is committed for its caller although a listener of the pool throws', async t => {
+    const { db, pool, stored } = await open(t)
+    const warned: unknown[] = []
+    const listen = (warning: unknown) => warned.push(warning)
+    process.on('warning', listen)
+    t.teardown(() => process.off('warning', listen))
+    const stop = [new Error('of a listener'), 'a text'].map(thrown =>
+      pool.observe(() => {
+        throw thrown
+      })
+    )
+
+    await db.transaction(tx => tx.insert(notes).values({ body: 'kept' }))
+
+    for (const stopObserving of stop) stopObserving()
+    t.strictSame(await stored(), ['kept'])
+    t.match(pool.stats(), { total: 1, idle: 1, held: 0 })
+    t.ok(warned.length > 0)
+  })
+
   t.test('refuses what comes after its end, so that nothing of it is stored', async t => {
     const { db, stored } = await open(t)
     let goOn = () => {}
