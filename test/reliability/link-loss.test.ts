@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Fault } from '../../src/local/neon.ts'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
-import { holdStatements } from './held.ts'
+import { countWaiting, holdStatements } from './held.ts'
 import { scenario } from './scenario.ts'
 import type { Service } from './service.ts'
 import { openFront } from './tamper.ts'
@@ -42,7 +42,10 @@ scenario(t, 'links that end each time a transaction is run', { neon }, async (t,
   const { answers, release } = await holdStatements(t, service, () => [service.write('bob')])
 
   for (let runs = 1; runs <= 3; runs += 1) {
-    await until(() => service.stats().transactionRepeats === runs - 1 && service.stats().held === 1)
+    await until(
+      async () =>
+        service.stats().transactionRepeats === runs - 1 && (await countWaiting(service.databaseUrl)) === 1
+    )
     await neon.killBackends(SERVICE)
     await until(() => service.stats().clientsLost >= runs)
   }
