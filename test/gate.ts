@@ -1,9 +1,9 @@
 /**
  * A way to the database that can be shut: every connection is reset until it opens.
  */
-import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
+import { listen } from '../src/local/listen.ts'
 
 export interface Gate {
   /** Of the database, through the gate. */
@@ -24,14 +24,11 @@ export async function createGate(t: Test, databaseUrl: string): Promise<Gate> {
     }
     socket.pipe(upstream).pipe(socket)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const { port: gatePort } = await listen(server, 0)
   t.teardown(() => {
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  const address = server.address()
-  const gatePort = typeof address === 'object' && address ? address.port : 0
   return {
     url: Object.assign(new URL(databaseUrl), { port: gatePort }).href,
     open: () => {

@@ -62,7 +62,25 @@ export async function holdTable(t: Test, connectionString: string): Promise<() =
 
 /** True when a statement waits behind `holdTable`. */
 export async function isWaiting(databaseUrl: string): Promise<boolean> {
+  return (await countWaiting(databaseUrl)) > 0
+}
+
+/** Statements that wait behind a lock. */
+export async function countWaiting(databaseUrl: string): Promise<number> {
   const waiting =
     "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-  return (await administer(waiting, databaseUrl)).length > 0
+  return (await administer(waiting, databaseUrl)).length
 }
+
+/** What happens inside the server at the COMMIT of each transaction that inserted into the table, by the trigger `late`. */
+export async function atCommit(databaseUrl: string, table: string, statement: string): Promise<void> {
+  await administer(
+    `create function late() returns trigger language plpgsql as $$ begin ${statement}; return null; end $$;
+     create constraint trigger late after insert on ${table}
+       deferrable initially deferred for each row execute function late()`,
+    databaseUrl
+  )
+}
+
+/** Ends the session that it is executed in. */
+export const DIE = 'perform pg_terminate_backend(pg_backend_pid())'

@@ -7,7 +7,7 @@ import type { Environment } from '../src/config.ts'
 import { DATABASE_FAILURES } from '../src/errors.ts'
 import { CAUSE_BY_SQLSTATE, KIND_BY_CAUSE } from '../src/neon/failure-table.ts'
 import { build as buildApp, CANARY, until } from './helper.ts'
-import { administer, createDatabase, holdTable } from './postgres.ts'
+import { administer, atCommit, createDatabase, DIE, holdTable } from './postgres.ts'
 
 const PASSWORD = 'canary-password-5e1f0c'
 const ROW = 'canary-row-5e1f0c'
@@ -105,16 +105,10 @@ t.test('no secret is in a log line or an answer', async t => {
 
   t.test('of a lost link and a COMMIT of unknown outcome', async t => {
     const { send, databaseUrl, refuseSecrets } = await build(t)
-    await administer(
-      `create function die() returns trigger language plpgsql as
-         $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$;
-       create constraint trigger late after insert on tasks
-         deferrable initially deferred for each row execute function die()`,
-      databaseUrl
-    )
+    await atCommit(databaseUrl, 'tasks', DIE)
     t.match(await send('POST', '/tasks?', TASK), { code: 'FST_NEON_COMMIT_OUTCOME_UNKNOWN' })
     await administer(
-      'drop trigger late on tasks; create trigger now after insert on tasks for each row execute function die()',
+      'drop trigger late on tasks; create trigger now after insert on tasks for each row execute function late()',
       databaseUrl
     )
     t.match(await send('POST', '/tasks?', TASK), { status: 503, code: 'FST_NEON_CONNECTION_LOST' })

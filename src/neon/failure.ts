@@ -69,7 +69,7 @@ export class DatabaseFailure extends Error {
 export function toFailure(error: unknown, phase: FailurePhase): DatabaseFailure {
   try {
     const known = [...chainOf(error)].find(link => link instanceof DatabaseFailure)
-    if (known instanceof DatabaseFailure) return known
+    if (known) return known
     const { cause, reason } = diagnose(error, phase)
     const sqlState = serverErrorIn(error)?.code
     return new DatabaseFailure(KIND_BY_CAUSE[cause][phase], { cause: error, sqlState, reason })

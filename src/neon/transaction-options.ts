@@ -29,7 +29,6 @@ const ACCESS_MODES = ['read only', 'read write']
 
 export interface TransactionPlan {
   begin: string
-  isTracked: boolean
   timeoutMs: number
   retry: number
 }
@@ -41,7 +40,7 @@ export function planTransaction(options: TransactionOptions, defaultTimeoutMs: n
   checkLimit('retry', retry, { minimum: 0, maximum: MAX_RETRY })
   const isTracked = trackOutcome && accessMode !== 'read only'
   const begin = beginStatement(options)
-  return { begin: isTracked ? `${begin}; ${NAME_TRANSACTION}` : begin, isTracked, timeoutMs, retry }
+  return { begin: isTracked ? `${begin}; ${NAME_TRANSACTION}` : begin, timeoutMs, retry }
 }
 
 const NAME_TRANSACTION = 'SELECT pg_current_xact_id()::text AS xid'

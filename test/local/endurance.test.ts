@@ -5,7 +5,7 @@
 import pg from 'pg'
 import t from 'tap'
 import type { LocalNeon, LocalNeonEvent } from '../../src/local/neon.ts'
-import { groupOf, isGone, start, until } from './fixtures/sandbox.ts'
+import { groupOf, isGone, openSockets, start, until } from './fixtures/sandbox.ts'
 
 const CYCLES = 100
 const CLIENTS = 20
@@ -122,12 +122,4 @@ async function run(neon: LocalNeon, text: string) {
   } finally {
     await client.end()
   }
-}
-
-/** Connections of this process, which has both ends of them; the pipes to Postgres's supervisor are none. */
-function openSockets(): number {
-  const handles = process
-    .getActiveResourcesInfo()
-    .filter(name => name.startsWith('TCP') && name.endsWith('Wrap'))
-  return handles.length
 }

@@ -3,28 +3,12 @@ import t from 'tap'
 import { CommitOutcomeUnknown } from '../../src/neon/outcome.ts'
 import type { NeonPool } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
-import { administer } from '../postgres.ts'
+import { atCommit, DIE } from '../postgres.ts'
 import { isRunning, killOthers, notes, openNotes } from './notes.ts'
+import { breakLink, loseAnswerToCommit, type Wire } from './wire.ts'
 
-interface Link {
-  connection: {
-    query(text: string): void
-    emit(event: string, message: unknown): boolean
-    stream: { removeAllListeners(event: string): void; ws: { terminate(): void } }
-  }
-}
-
-/** Sends COMMIT, hears no answer to it, and breaks the link when `cut` resolves. */
 function loseAnswer(pool: NeonPool, cut: () => Promise<void>) {
-  pool.once('acquire', ({ connection }: Link) => {
-    const send = connection.query
-    connection.query = text => {
-      send(text)
-      if (text !== 'COMMIT') return
-      connection.stream.removeAllListeners('data')
-      cut().then(() => connection.stream.ws.terminate())
-    }
-  })
+  pool.once('acquire', (client: Wire) => loseAnswerToCommit(client, cut))
 }
 
 const failureOf = (work: Promise<unknown>) =>
@@ -34,14 +18,6 @@ const failureOf = (work: Promise<unknown>) =>
       error instanceof CommitOutcomeUnknown
         ? error
         : Promise.reject(new Error('another error', { cause: error }))
-  )
-
-const atCommit = (url: string, statement: string) =>
-  administer(
-    `create function late() returns trigger language plpgsql as $$ begin ${statement}; return null; end $$;
-     create constraint trigger late after insert on notes
-       deferrable initially deferred for each row execute function late()`,
-    url
   )
 
 t.test('a COMMIT without an answer', async t => {
@@ -60,7 +36,7 @@ t.test('a COMMIT without an answer', async t => {
 
   t.test('is resolved as aborted when it was not', async t => {
     const { db, url } = await openNotes(t)
-    await atCommit(url, 'perform pg_terminate_backend(pg_backend_pid())')
+    await atCommit(url, 'notes', DIE)
 
     const failure = await failureOf(
       db.transaction(tx => tx.insert(notes).values({ body: 'lost' }), { trackOutcome: true, retry: 3 })
@@ -71,7 +47,7 @@ t.test('a COMMIT without an answer', async t => {
 
   t.test('is in progress while the server is still at it', async t => {
     const { db, pool, url, stored } = await openNotes(t)
-    await atCommit(url, 'perform pg_sleep(1)')
+    await atCommit(url, 'notes', 'perform pg_sleep(1)')
     loseAnswer(pool, () => until(() => isRunning(url, '^COMMIT')))
 
     const failure = await failureOf(
@@ -112,12 +88,12 @@ t.test('a COMMIT without an answer', async t => {
 
   t.test('is committed when its tag came before the link broke', async t => {
     const { db, pool, url, stored } = await openNotes(t)
-    pool.once('acquire', (client: Link & { once(event: string, listener: () => void): void }) => {
+    pool.once('acquire', (client: Wire) => {
       const { connection } = client
       const emit = connection.emit.bind(connection)
       connection.emit = (event, message) => {
         if (event === 'readyForQuery' && Reflect.get(client, 'lastTag') === 'COMMIT') {
-          connection.stream.ws.terminate()
+          breakLink(client)
           return true
         }
         return emit(event, message)
@@ -133,7 +109,7 @@ t.test('a COMMIT without an answer', async t => {
 
 t.test('a COMMIT that takes too long is not cancelled on the server', async t => {
   const { db, pool, url, stored } = await openNotes(t, { statementTimeoutMs: 300 })
-  await atCommit(url, 'perform pg_sleep(1)')
+  await atCommit(url, 'notes', 'perform pg_sleep(1)')
 
   await failureOf(db.transaction(tx => tx.insert(notes).values({ body: 'kept' })))
 
@@ -143,7 +119,7 @@ t.test('a COMMIT that takes too long is not cancelled on the server', async t =>
 
 t.test('a tracked BEGIN that is answered without an id gives its client back', async t => {
   const { db, pool } = await openNotes(t)
-  pool.once('acquire', ({ connection }: Link) => {
+  pool.once('acquire', ({ connection }: Wire) => {
     const emit = connection.emit.bind(connection)
     connection.emit = (event, message) => event === 'dataRow' || emit(event, message)
   })
@@ -155,7 +131,7 @@ t.test('a tracked BEGIN that is answered without an id gives its client back', a
 
 t.test('a COMMIT that is answered with what is no tag of it is of unknown outcome', async t => {
   const { db, pool, stored } = await openNotes(t)
-  pool.once('acquire', ({ connection }: Link) => {
+  pool.once('acquire', ({ connection }: Wire) => {
     const emit = connection.emit.bind(connection)
     connection.emit = (event, message) => {
       const isOfCommit = event === 'commandComplete' && Reflect.get(Object(message), 'text') === 'COMMIT'

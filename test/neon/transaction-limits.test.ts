@@ -2,7 +2,7 @@ import { EventEmitter, getEventListeners, once } from 'node:events'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { until } from '../helper.ts'
-import { administer } from '../postgres.ts'
+import { administer, atCommit } from '../postgres.ts'
 import { isRunning, killOthers, notes, openNotes } from './notes.ts'
 
 /** More than there are between the end of the work and COMMIT. */
@@ -90,13 +90,7 @@ t.test('a transaction with a signal', async t => {
 
   t.test('is not touched by it once COMMIT was sent', async t => {
     const { db, pool, url, stored } = await openNotes(t)
-    await administer(
-      `create function linger() returns trigger language plpgsql as
-         $$ begin perform pg_sleep(0.3); return null; end $$;
-       create constraint trigger late after insert on notes
-         deferrable initially deferred for each row execute function linger()`,
-      url
-    )
+    await atCommit(url, 'notes', 'perform pg_sleep(0.3)')
     const controller = new AbortController()
 
     const committing = db.transaction(tx => tx.insert(notes).values({ body: 'kept' }), {

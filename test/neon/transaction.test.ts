@@ -1,42 +1,15 @@
 import { sql } from 'drizzle-orm'
-import { pgTable, text } from 'drizzle-orm/pg-core'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { NeonClient } from '../../src/neon/client.ts'
-import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
 import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
-import { NeonPool, POOL_DEFAULTS, type PoolLimits } from '../../src/neon/pool.ts'
 import { runTransaction } from '../../src/neon/transaction.ts'
-import { administer, createDatabase } from '../postgres.ts'
-
-const notes = pgTable('notes', { body: text('body').unique() })
-
-async function open(t: Test, limits: Partial<PoolLimits> = {}) {
-  const url = await createDatabase(t, { migrated: false })
-  await administer('create table notes (body text unique)', url)
-  const { connection } = verifyConnectionUrl(url)
-  if (!connection) throw new Error('no valid URL')
-  const pool = new NeonPool({
-    ...POOL_DEFAULTS,
-    max: 1,
-    ...limits,
-    url: connection,
-    applicationName: 'transaction-test'
-  })
-  t.teardown(() => pool.end())
-  const stored = async () =>
-    (await administer('select body from notes order by body', url)).map(({ body }) => body)
-  return { db: createDrizzle(pool, { notes }), pool, stored, url }
-}
-
-const killEveryoneElse = (url: string) =>
-  administer(
-    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'transaction-test'",
-    url
-  )
+import { administer, atCommit, DIE } from '../postgres.ts'
+import { killOthers, notes, openNotes } from './notes.ts'
+import { breakBefore, breakLink, type Wire } from './wire.ts'
 
 t.test('a transaction', async t => {
   t.test('commits and returns what the work returns', async t => {
-    const { db, stored } = await open(t)
+    const { db, stored } = await openNotes(t)
 
     const result = await db.transaction(async tx => {
       await tx.insert(notes).values({ body: 'kept' })
@@ -48,7 +21,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('rolls back and throws what the work throws', async t => {
-    const { db, stored, pool } = await open(t)
+    const { db, stored, pool } = await openNotes(t)
 
     await t.rejects(
       db.transaction(async tx => {
@@ -63,13 +36,13 @@ t.test('a transaction', async t => {
   })
 
   t.test('knows the tables for relational queries', async t => {
-    const { db } = await open(t)
+    const { db } = await openNotes(t)
 
     t.strictSame(await db.transaction(tx => tx.query.notes.findMany()), [])
   })
 
   t.test('gives the work a client in all but its end', async t => {
-    const { pool } = await open(t)
+    const { pool } = await openNotes(t)
 
     const seen = await runTransaction(pool, {}, async ({ client }) => [
       client.escapeIdentifier('a"b'),
@@ -80,7 +53,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('rolls back when the work throws before it returns a promise', async t => {
-    const { pool } = await open(t)
+    const { pool } = await openNotes(t)
     const throwing = () => {
       throw new Error('business')
     }
@@ -91,7 +64,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('holds savepoints', async t => {
-    const { db, stored } = await open(t)
+    const { db, stored } = await openNotes(t)
 
     await db.transaction(async tx => {
       await tx.insert(notes).values({ body: 'outer' })
@@ -108,7 +81,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('obeys its mode', async t => {
-    const { db } = await open(t)
+    const { db } = await openNotes(t)
     const config = { isolationLevel: 'serializable', accessMode: 'read only', deferrable: true } as const
 
     const { rows } = await db.transaction(
@@ -123,7 +96,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('refuses a mode that Postgres does not have, before it takes a client', async t => {
-    const { db, pool } = await open(t)
+    const { db, pool } = await openNotes(t)
     const isolationLevel = 'serializable; drop table notes' as unknown as 'serializable'
 
     await t.rejects(
@@ -135,13 +108,13 @@ t.test('a transaction', async t => {
   })
 
   t.test('keeps the pool whole when BEGIN fails, however often', async t => {
-    const { db, url, pool } = await open(t)
+    const { db, url, pool } = await openNotes(t)
     const begins = { isolationLevel: 'serializable', accessMode: 'read write' } as const
 
     for (let time = 0; time < 3; time += 1) {
       const client = await pool.connect()
       client.release()
-      await killEveryoneElse(url)
+      await killOthers(url)
       // The loss is seen at BEGIN, or before it when the message was faster.
       await db.transaction(async () => {}, begins).catch(error => t.match(error, { name: 'DatabaseFailure' }))
     }
@@ -152,9 +125,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('begins on another client when the link was lost at BEGIN', async t => {
-    const { db, pool } = await open(t)
-    const breakLink = (client: { connection: { stream: { destroy(): void } } }) =>
-      client.connection.stream.destroy()
+    const { db, pool } = await openNotes(t)
     pool.once('acquire', breakLink)
 
     t.equal(await db.transaction(async () => 'served'), 'served')
@@ -170,7 +141,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('begins on another client when BEGIN is answered with the end of the session', async t => {
-    const { db, pool } = await open(t)
+    const { db, pool } = await openNotes(t)
     pool.once('acquire', ({ connection }) => {
       const send = connection.query
       connection.query = (text: string) =>
@@ -182,7 +153,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('is committed for its caller although a listener of the pool throws', async t => {
-    const { db, pool, stored } = await open(t)
+    const { db, pool, stored } = await openNotes(t)
     const warned: unknown[] = []
     const listen = (warning: unknown) => warned.push(warning)
     process.on('warning', listen)
@@ -202,7 +173,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('refuses what comes after its end, so that nothing of it is stored', async t => {
-    const { db, stored } = await open(t)
+    const { db, stored } = await openNotes(t)
     let goOn = () => {}
     const after = new Promise<void>(resolve => {
       goOn = resolve
@@ -223,7 +194,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('refuses what comes in the transaction of the next user', async t => {
-    const { db } = await open(t)
+    const { db } = await openNotes(t)
     const kept = await db.transaction(async tx => tx)
 
     await db.transaction(async () => {
@@ -232,12 +203,12 @@ t.test('a transaction', async t => {
   })
 
   t.test('is rolled back, and not of unknown outcome, when the link was lost before COMMIT', async t => {
-    const { db, url } = await open(t)
+    const { db, url } = await openNotes(t)
 
     await t.rejects(
       db.transaction(async tx => {
         await tx.insert(notes).values({ body: 'lost' })
-        await killEveryoneElse(url)
+        await killOthers(url)
         await t.rejects(tx.execute(sql`select 1`))
       }),
       { code: 'FST_NEON_CONNECTION_LOST' }
@@ -245,7 +216,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('is rolled back when a statement without an answer is in front of COMMIT', async t => {
-    const { db, stored } = await open(t, { statementTimeoutMs: 100 })
+    const { db, stored } = await openNotes(t, { statementTimeoutMs: 100 })
 
     await t.rejects(
       db.transaction(async tx => {
@@ -259,14 +230,8 @@ t.test('a transaction', async t => {
   })
 
   t.test('is rolled back by whatever error the server answers COMMIT with', async t => {
-    const { db, url } = await open(t)
-    await administer(
-      `create function fill() returns trigger language plpgsql as
-         $$ begin raise exception 'full' using errcode = 'disk_full'; end $$;
-       create constraint trigger late after insert on notes
-         deferrable initially deferred for each row execute function fill()`,
-      url
-    )
+    const { db, url } = await openNotes(t)
+    await atCommit(url, 'notes', "raise exception 'full' using errcode = 'disk_full'")
 
     await t.rejects(
       db.transaction(tx => tx.insert(notes).values({ body: 'lost' })),
@@ -278,12 +243,12 @@ t.test('a transaction', async t => {
   })
 
   t.test('keeps the error of the work when the link is lost in it', async t => {
-    const { db, url, stored } = await open(t)
+    const { db, url, stored } = await openNotes(t)
 
     await t.rejects(
       db.transaction(async tx => {
         await tx.insert(notes).values({ body: 'lost' })
-        await killEveryoneElse(url)
+        await killOthers(url)
         throw new Error('business')
       }),
       { message: 'business' }
@@ -295,14 +260,8 @@ t.test('a transaction', async t => {
   })
 
   t.test('keeps the error of the work when the link is lost at ROLLBACK', async t => {
-    const { db, pool, stored } = await open(t)
-    pool.once('acquire', ({ connection }) => {
-      const send = connection.query
-      connection.query = (text: string) => {
-        if (text === 'ROLLBACK') connection.stream.ws.terminate()
-        send(text)
-      }
-    })
+    const { db, pool, stored } = await openNotes(t)
+    pool.once('acquire', (client: Wire) => breakBefore(client, 'ROLLBACK'))
 
     await t.rejects(
       db.transaction(async tx => {
@@ -317,7 +276,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('is not taken for committed when a statement failed and nobody said so', async t => {
-    const { db, stored } = await open(t)
+    const { db, stored } = await openNotes(t)
 
     await t.rejects(
       db.transaction(async tx => {
@@ -331,7 +290,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('is rolled back when the server refuses COMMIT', async t => {
-    const { db, stored, url, pool } = await open(t)
+    const { db, stored, url, pool } = await openNotes(t)
     await administer('alter table notes add constraint late unique (body) deferrable initially deferred', url)
     await administer('alter table notes drop constraint notes_body_key', url)
 
@@ -347,17 +306,8 @@ t.test('a transaction', async t => {
   })
 
   t.test('has an unknown outcome when the link is lost at COMMIT', async t => {
-    const { db, url } = await open(t)
-    // Runs at COMMIT, inside the server.
-    await administer(
-      `create function die() returns trigger language plpgsql as
-       $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$`,
-      url
-    )
-    await administer(
-      `create constraint trigger late after insert on notes deferrable initially deferred for each row execute function die()`,
-      url
-    )
+    const { db, url } = await openNotes(t)
+    await atCommit(url, 'notes', DIE)
 
     await t.rejects(
       db.transaction(tx => tx.insert(notes).values({ body: 'who knows' })),
@@ -368,7 +318,7 @@ t.test('a transaction', async t => {
   })
 
   t.test('never passes its state to the next user of the pool when a statement times out', async t => {
-    const { db, stored, pool } = await open(t, { statementTimeoutMs: 100 })
+    const { db, stored, pool } = await openNotes(t, { statementTimeoutMs: 100 })
 
     await t.rejects(
       db.transaction(async tx => {
@@ -391,7 +341,7 @@ t.test('a transaction', async t => {
 })
 
 t.test('the Drizzle client without tables still builds queries', async t => {
-  const { pool } = await open(t)
+  const { pool } = await openNotes(t)
   const db = createDrizzle(pool)
 
   t.strictSame(await db.select().from(notes), [])

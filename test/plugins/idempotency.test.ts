@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { build as buildApp, until } from '../helper.ts'
-import { administer, holdTable, isWaiting } from '../postgres.ts'
+import { loseAnswerToCommit, type Wire } from '../neon/wire.ts'
+import { administer, atCommit, DIE, holdTable, isWaiting } from '../postgres.ts'
 
 const KEY = '"8e03978e-40d5-43dd-bc93-6894a57f9324"'
 const PATIENCE_MS = 5000
@@ -173,7 +174,7 @@ t.test('a COMMIT of unknown outcome', async t => {
   t.test('that was stored is resolved by the key to the same one effect', async t => {
     const { app, send, stored } = await build(t)
     app.db.$client.once('acquire', (client: Wire) =>
-      loseAnswerToCommit(client, async () => (await stored()).length > 0)
+      loseAnswerToCommit(client, () => until(async () => (await stored()).length > 0))
     )
 
     const first = await send('POST', '/tasks', { title: 'once' }, { key: KEY })
@@ -186,13 +187,7 @@ t.test('a COMMIT of unknown outcome', async t => {
 
   t.test('that was not stored is resolved by the key to one effect', async t => {
     const { send, stored, databaseUrl } = await build(t)
-    await administer(
-      `create function die() returns trigger language plpgsql as
-         $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$;
-       create constraint trigger late after insert on tasks
-         deferrable initially deferred for each row execute function die()`,
-      databaseUrl
-    )
+    await atCommit(databaseUrl, 'tasks', DIE)
 
     const first = await send('POST', '/tasks', { title: 'once' }, { key: KEY })
     await administer('drop trigger late on tasks', databaseUrl)
@@ -207,7 +202,7 @@ t.test('a COMMIT of unknown outcome', async t => {
   t.test('does not ask for a second write without a key', async t => {
     const { app, send, stored } = await build(t)
     app.db.$client.once('acquire', (client: Wire) =>
-      loseAnswerToCommit(client, async () => (await stored()).length > 0)
+      loseAnswerToCommit(client, () => until(async () => (await stored()).length > 0))
     )
 
     const { code, headers } = await send('POST', '/tasks', { title: 'once' })
@@ -284,22 +279,3 @@ t.test('a key', async t => {
     t.equal(headers['idempotency-replayed'], undefined)
   })
 })
-
-interface Wire {
-  connection: {
-    query(text: string): void
-    stream: { removeAllListeners(event: string): void; destroy(): void }
-  }
-}
-
-/** Lets COMMIT through and keeps its answer out, until the server has carried it out. */
-function loseAnswerToCommit({ connection }: Wire, isStored: () => Promise<boolean>) {
-  const send = connection.query.bind(connection)
-  connection.query = text => {
-    if (text === 'COMMIT') {
-      connection.stream.removeAllListeners('data')
-      until(isStored).then(() => connection.stream.destroy())
-    }
-    send(text)
-  }
-}

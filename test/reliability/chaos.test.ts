@@ -1,19 +1,15 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
-import t from 'tap'
-import { NODE_ARGS, ROOT } from '../processes.ts'
-
-const execute = promisify(execFile)
+import t, { type Test } from 'tap'
+import { runProgram } from '../processes.ts'
 
 t.setTimeout(300_000)
 
-const chaos = (...args: string[]) =>
-  execute(process.execPath, [...NODE_ARGS, 'test/reliability/chaos-command.ts', ...args], { cwd: ROOT })
+const chaos = (t: Test, ...args: string[]) => runProgram(t, 'test/reliability/chaos-command.ts', { args })
 
 t.test('a minute of chaos', async t => {
-  const { stdout } = await chaos('--seconds', '60', '--seed', '1')
+  const { ended, output } = chaos(t, '--seconds', '60', '--seed', '1')
 
-  const report = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')
+  t.equal(await ended, 0)
+  const report = JSON.parse(output().trimEnd().split('\n').at(-1) ?? '')
   t.comment(JSON.stringify(report))
   t.match(report, { lost: 0, phantom: 0, foreign: 0, leaked: 0, broken: [] })
   t.ok(report.acknowledged > 500, 'and it was worked through')
@@ -21,5 +17,8 @@ t.test('a minute of chaos', async t => {
 })
 
 t.test('chaos of no time is refused', async t => {
-  await t.rejects(chaos('--seconds', '0'), { code: 2, stderr: '--seconds must be a whole number from 1\n' })
+  const { ended, output } = chaos(t, '--seconds', '0')
+
+  t.equal(await ended, 2)
+  t.equal(output(), '--seconds must be a whole number from 1\n')
 })

@@ -1,6 +1,7 @@
 /**
  * A way to the local Neon that can be shut, and that says in its place what it cannot be told to say.
  */
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, STATUS_CODES } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
@@ -8,6 +9,7 @@ import type { Duplex } from 'node:stream'
 import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
 import type { Test } from 'tap'
 import { WebSocketServer } from 'ws'
+import { listen } from '../../src/local/listen.ts'
 import type { LocalNeon } from '../../src/local/neon.ts'
 import { describeFailure } from '../../src/neon/failure.ts'
 import { until } from '../helper.ts'
@@ -50,7 +52,7 @@ export async function openFront(t: Test, neon: LocalNeon): Promise<Front> {
   let left = 0
   let answered = 0
 
-  const port = await listen(0)
+  const { port } = await listen(server, 0)
   // The system gives a port to nobody else while there is a connection to it.
   const keeper = connect(port, '127.0.0.1').on('error', ignore)
   const [kept]: Socket[] = await once(server, 'connection')
@@ -84,15 +86,8 @@ export async function openFront(t: Test, neon: LocalNeon): Promise<Front> {
       endAll()
     },
     async listen() {
-      await listen(port)
+      await listen(server, port)
     }
-  }
-
-  async function listen(at: number) {
-    server.listen(at, '127.0.0.1')
-    await once(server, 'listening')
-    const address = server.address()
-    return typeof address === 'object' && address ? address.port : 0
   }
 
   function takeIn(socket: Socket) {
@@ -159,6 +154,23 @@ export function refusal(sqlState: string, text: string): FrontAnswer {
 export async function cutOff(service: Service, front: Front, answer: FrontAnswer, times?: number) {
   front.answer(answer, times)
   await until(() => service.stats().total === 0)
+}
+
+/** A write that may be repeated. */
+export const writeKeyed = (service: Service) => service.write('alice', { key: randomUUID() })
+
+export const writeKeyedTimes = (service: Service, times: number) =>
+  Promise.all(Array.from({ length: times }, () => writeKeyed(service)))
+
+/** All who wait are refused after one try, and the one log line has these facts. */
+export async function expectRefused(t: Test, service: Service, front: Front, facts: object) {
+  for (const answer of await writeKeyedTimes(service, 8)) {
+    t.match(answer, { status: 503, code: 'FST_NEON_REFUSED', outcome: 'failed' })
+    t.equal(answer.headers?.get('retry-after'), null)
+  }
+  t.equal(front.answered, 1, 'one try for all who wait')
+  t.match(said(service, 'database not reached'), [{ level: 40, code: 'FST_NEON_REFUSED', ...facts }])
+  t.equal(said(service, 'database not reached').length, 1)
 }
 
 /** The codes of the errors that connects fail with from now on. */

@@ -3,7 +3,7 @@
  */
 import type { Test } from 'tap'
 import { until } from '../helper.ts'
-import { administer, holdTable } from '../postgres.ts'
+import { countWaiting, holdTable } from '../postgres.ts'
 import type { Service } from './service.ts'
 
 export interface Held<T> {
@@ -26,11 +26,4 @@ export async function holdStatements<T extends readonly unknown[]>(
   answers.catch(() => {})
   await until(async () => (await countWaiting(databaseUrl)) >= sent.length)
   return { answers, release }
-}
-
-/** Statements that wait behind a lock. */
-export async function countWaiting(databaseUrl: string): Promise<number> {
-  const waiting =
-    "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-  return (await administer(waiting, databaseUrl)).length
 }

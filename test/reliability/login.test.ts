@@ -4,9 +4,8 @@ import { REFUSALS } from '../../src/local/proxy/refusals.ts'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
 import { administer } from '../postgres.ts'
-import { cutOff, openFront, refusal, said } from './front.ts'
+import { cutOff, expectRefused, openFront, refusal, said, writeKeyed, writeKeyedTimes } from './front.ts'
 import { PATIENT, scenario } from './scenario.ts'
-import type { Service } from './service.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })
 const front = await openFront(t, neon)
@@ -40,9 +39,6 @@ const PUT_OFF = [
   ['a pooler that has lost its server', '08P01', 'server login has been failing, try again later']
 ] as const
 
-const write = (service: Service) => service.write('alice', { key: randomUUID() })
-const burst = (service: Service) => Promise.all(Array.from({ length: 8 }, () => write(service)))
-
 scenario(
   t,
   'a login that only a person can mend',
@@ -55,14 +51,7 @@ scenario(
           await cutOff(service, front, refusal(sqlState, text))
           service.logs.length = 0
 
-          for (const answer of await burst(service)) {
-            t.match(answer, { status: 503, code: 'FST_NEON_REFUSED', outcome: 'failed' })
-            t.equal(answer.headers?.get('retry-after'), null)
-          }
-
-          t.equal(front.answered, 1)
-          t.match(said(service, 'database not reached'), [{ level: 40, code: 'FST_NEON_REFUSED', sqlState }])
-          t.equal(said(service, 'database not reached').length, 1)
+          await expectRefused(t, service, front, { sqlState })
           t.notOk(JSON.stringify(service.logs).includes(text), 'not in the words of the server')
           t.match(await service.send('alice', 'GET', '/readyz'), {
             status: 200,
@@ -87,7 +76,7 @@ scenario(
         await cutOff(service, front, refusal(sqlState, text), 2)
         service.logs.length = 0
 
-        t.match(await write(service), { status: 201 })
+        t.match(await writeKeyed(service), { status: 201 })
 
         t.equal(front.answered, 2)
         t.equal(service.stats().connectRetries - before.connectRetries, 2)
@@ -103,7 +92,7 @@ scenario(
 scenario(t, 'a database that takes no more sessions', { neon, databaseUrl }, async (t, service) => {
   await cutOff(service, front, refusal('53300', 'sorry, too many clients already'))
 
-  for (const answer of await burst(service)) {
+  for (const answer of await writeKeyedTimes(service, 8)) {
     t.match(answer, { status: 503, code: 'FST_NEON_TOO_MANY_SESSIONS', outcome: 'failed' })
     t.equal(answer.headers?.get('retry-after'), '1')
   }
@@ -121,7 +110,7 @@ scenario(
   async (t, service) => {
     const fault = neon.inject({ type: 'connection-limit', limit: 1 })
 
-    for (const answer of await burst(service)) t.match(answer, { status: 201 })
+    for (const answer of await writeKeyedTimes(service, 8)) t.match(answer, { status: 201 })
 
     t.ok(fault.hits > 0)
     t.equal(service.stats().total, 1, 'all were served by the one that there was')
@@ -143,7 +132,7 @@ scenario(
   async (t, service) => {
     await until(() => said(service, 'database not reached').length === 1)
 
-    const answer = await write(service)
+    const answer = await writeKeyed(service)
     const { status, body } = await service.send('kubelet', 'GET', '/readyz')
     await administer(`alter role neondb_owner password '${given}'`, withPassword(rotated))
     await service.recover()
@@ -167,7 +156,7 @@ scenario(
   async (t, service) => {
     await until(() => said(service, 'database not reached').length === 1)
 
-    const answers = await burst(service)
+    const answers = await writeKeyedTimes(service, 8)
 
     for (const answer of answers) t.match(answer, { status: 503, code: 'FST_NEON_REFUSED' })
     t.ok(Number(neon.faults()[0]?.hits) < answers.length, 'the login is not tried for each')

@@ -2,11 +2,11 @@
  * Ten thousand requests of which one in a hundred loses its link, at any point: what nobody can mend is the
  * loss of a COMMIT that was sent.
  */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { until } from '../helper.ts'
-import { start } from '../local/fixtures/sandbox.ts'
+import { openSockets, start } from '../local/fixtures/sandbox.ts'
+import { breakLink, type Wire } from '../neon/wire.ts'
+import { collectGarbage } from './garbage.ts'
 import { randomnessOf } from './randomness.ts'
 import { createServiceDatabase, openService } from './service.ts'
 
@@ -22,21 +22,15 @@ const MAX_GROWTH_PER_ROUND_BYTES = 1_000_000
 // Where the link breaks: in front of the first message, behind it, at COMMIT, or when nobody holds the client.
 const PLACES = ['first', 'after-first', 'commit', 'free'] as const
 
-interface Link {
-  connection: {
-    query(text: string): void
-    parse(...message: unknown[]): void
-    stream: { ws: { terminate(): void } }
-  }
+interface Link extends Wire {
+  connection: Wire['connection'] & { parse(...message: unknown[]): void }
 }
 
 t.setTimeout(300_000)
-setFlagsFromString('--expose-gc')
-const collectGarbage: () => void = runInNewContext('gc')
 
 t.test('ten thousand requests, one link in a hundred lost', async t => {
   const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
-  const socketsBefore = sockets()
+  const socketsBefore = openSockets()
   const service = await openService({
     databaseUrl: await createServiceDatabase(neon),
     // A machine that stalls is none of the losses that are counted.
@@ -61,7 +55,7 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
     const place = random.oneOf(PLACES)
     const lose = () => {
       losses.all += 1
-      client.connection.stream.ws.terminate()
+      breakLink(client)
     }
     if (place === 'commit') commitsToLose += 1
     else if (place === 'free') lostWhenFree.set(client, lose)
@@ -80,7 +74,7 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
       commitsToLose -= 1
       losses.all += 1
       losses.ofSentCommits += 1
-      client.connection.stream.ws.terminate()
+      breakLink(client)
     }
   })
 
@@ -118,7 +112,7 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
   const growth = ((later.at(-1) ?? 0) - settled) / later.length
   t.ok(growth < MAX_GROWTH_PER_ROUND_BYTES, `the heap grows by ${Math.round(growth)} bytes a round`)
   await service.close()
-  await until(() => sockets() <= socketsBefore)
+  await until(() => openSockets() <= socketsBefore)
 
   async function sendRound() {
     let left = REQUESTS_PER_ROUND
@@ -150,8 +144,4 @@ function breakAt({ connection }: Link, place: 'first' | 'after-first', lose: () 
       if (place === 'after-first') lose()
     }
   }
-}
-
-function sockets() {
-  return process.getActiveResourcesInfo().filter(name => /TCP.*Wrap/.test(name)).length
 }

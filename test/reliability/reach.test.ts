@@ -1,15 +1,14 @@
-import { randomUUID } from 'node:crypto'
 import dns from 'node:dns'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
+import { listen } from '../../src/local/listen.ts'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
-import { cutOff, openFront, said, upgradeAnswer, watchCauses } from './front.ts'
+import { cutOff, expectRefused, openFront, said, upgradeAnswer, watchCauses, writeKeyed } from './front.ts'
 import { PATIENT, scenario } from './scenario.ts'
-import type { Service } from './service.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })
 const front = await openFront(t, neon)
@@ -23,9 +22,7 @@ const HOST = 'ep-local.localhost'
 // RFC 5737: for documentation, so that nobody has it.
 const NOBODY = '192.0.2.1'
 
-const write = (service: Service) => service.write('alice', { key: randomUUID() })
-
-function expectUnreachable(t: Test, answer: Awaited<ReturnType<typeof write>>) {
+function expectUnreachable(t: Test, answer: Awaited<ReturnType<typeof writeKeyed>>) {
   t.match(answer, { status: 503, code: 'FST_NEON_UNREACHABLE', outcome: 'failed' })
   t.equal(answer.headers?.get('retry-after'), '1')
 }
@@ -75,7 +72,7 @@ t.test('the name of the host', async t => {
         await until(() => service.stats().total === 0)
         service.logs.length = 0
 
-        expectUnreachable(t, await write(service))
+        expectUnreachable(t, await writeKeyed(service))
 
         t.ok(names.asked > 0 && names.asked <= 5, `${names.asked} lookups`)
         t.equal(said(service, 'database not reached').length, 1)
@@ -100,7 +97,7 @@ scenario(t, 'a peer that does not do its part', { neon, databaseUrl, limits }, a
       await cutOff(service, front, answer)
       service.logs.length = 0
 
-      expectUnreachable(t, await write(service))
+      expectUnreachable(t, await writeKeyed(service))
 
       // With pauses of at least 50, 100, 200 and 400 ms.
       t.ok(front.answered > 0 && front.answered <= 5, `${front.answered} tries`)
@@ -151,7 +148,7 @@ t.test('a host that answers no SYN', async t => {
     'until it does',
     { neon, databaseUrl: peer.through, limits, atBoot: () => {} },
     async (t, service) => {
-      expectUnreachable(t, await write(service))
+      expectUnreachable(t, await writeKeyed(service))
 
       t.equal(said(service, 'database not reached').length, 1)
       t.match(await service.send('kubelet', 'GET', '/readyz'), {
@@ -168,7 +165,7 @@ scenario(t, 'nobody who listens', { neon, databaseUrl, limits }, async (t, servi
   front.shut()
   await until(() => service.stats().total === 0)
 
-  expectUnreachable(t, await write(service))
+  expectUnreachable(t, await writeKeyed(service))
 
   t.match(said(service, 'database not reached'), [{ level: 40 }])
   t.ok(causes.has('ECONNREFUSED'))
@@ -183,7 +180,7 @@ for (const status of [503, 504]) {
     async (t, service) => {
       await cutOff(service, front, upgradeAnswer(status), 1)
 
-      t.match(await write(service), { status: 201 }, 'whoever waited does not notice')
+      t.match(await writeKeyed(service), { status: 201 }, 'whoever waited does not notice')
 
       t.match(service.stats(), { connectRetries: 1, connectFailures: 0 })
     }
@@ -199,11 +196,8 @@ t.test('an upgrade that is refused', async t => {
     redirected += 1
     socket.end()
   })
-  elsewhere.listen(0, '127.0.0.1')
-  await once(elsewhere, 'listening')
+  const { port } = await listen(elsewhere, 0)
   t.teardown(() => elsewhere.close())
-  const address = elsewhere.address()
-  const port = typeof address === 'object' && address ? address.port : 0
 
   await scenario(t, 'for good', { neon, databaseUrl, limits: PATIENT }, async (t, service) => {
     for (const [status, headers] of [
@@ -215,13 +209,7 @@ t.test('an upgrade that is refused', async t => {
         await cutOff(service, front, upgradeAnswer(status, headers))
         service.logs.length = 0
 
-        for (const answer of await Promise.all(Array.from({ length: 8 }, () => write(service)))) {
-          t.match(answer, { status: 503, code: 'FST_NEON_REFUSED', outcome: 'failed' })
-          t.equal(answer.headers?.get('retry-after'), null)
-        }
-
-        t.equal(front.answered, 1)
-        t.match(said(service, 'database not reached'), [{ level: 40, reason: 'upgrade-refused' }])
+        await expectRefused(t, service, front, { reason: 'upgrade-refused' })
         front.heal()
         await service.recover()
       })

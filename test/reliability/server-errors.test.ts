@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { tasks } from '../../src/db/schema/tasks.ts'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
-import { administer } from '../postgres.ts'
-import { countWaiting, holdStatements } from './held.ts'
+import { administer, countWaiting } from '../postgres.ts'
+import { collectGarbage } from './garbage.ts'
+import { holdStatements } from './held.ts'
 import { scenario } from './scenario.ts'
 import type { Service } from './service.ts'
 
@@ -315,8 +314,7 @@ scenario(t, 'a flood of notices', { neon, limits: { statementTimeoutMs: NEVER_MS
 
 /** What is left when nothing is garbage, in bytes. */
 function memoryInUse() {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
+  collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }

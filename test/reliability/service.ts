@@ -61,8 +61,8 @@ export interface Service {
   send(user: string, method: Method, path: string, sent?: Sent): Promise<Answer>
   /** Makes a task, and remembers what the user was told of it. */
   write(user: string, sent?: Pick<Sent, 'key' | 'signal'>): Promise<Write & Partial<Answer>>
-  /** Sends a write of unknown outcome again under its key, and remembers the answer. */
-  writeAgain(write: Write): Promise<void>
+  /** Sends each write of unknown outcome that has a key again under it, until it is answered, as a client does. Answers how many. */
+  resolve(): Promise<number>
   /** Lists the tasks of the user, and remembers what was shown. */
   read(user: string): Promise<Answer>
   writes: readonly Write[]
@@ -119,7 +119,7 @@ export async function openService({ databaseUrl, limits = {} }: ServiceOptions):
     logs,
     send,
     write,
-    writeAgain,
+    resolve,
     read,
     writes,
     stats: () => pool.stats(),
@@ -183,8 +183,15 @@ export async function openService({ databaseUrl, limits = {} }: ServiceOptions):
     return { ...answer, ...entry }
   }
 
-  async function writeAgain(entry: Write) {
-    await post(entry)
+  async function resolve() {
+    const unknown = writes.filter(({ outcome, key }) => outcome === 'unknown' && key !== undefined)
+    for (const entry of unknown) {
+      await until(async () => {
+        await post(entry)
+        return entry.outcome !== 'unknown'
+      })
+    }
+    return unknown.length
   }
 
   async function post(entry: Write, signal?: AbortSignal) {

@@ -7,6 +7,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { connect as connectTo, createServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
+import { listen } from '../../src/local/listen.ts'
 import type { LocalNeon } from '../../src/local/neon.ts'
 
 /** A link of the service through here. */
@@ -75,10 +76,7 @@ export async function openFront(t: Test, neon: LocalNeon): Promise<Front> {
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const port = String(typeof address === 'object' && address ? address.port : 0)
+  const port = String((await listen(server, 0)).port)
 
   return {
     through: url => Object.assign(new URL(url), { port }).href,

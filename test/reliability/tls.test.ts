@@ -1,13 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import tls from 'node:tls'
 import { neonConfig } from '@neondatabase/serverless'
 import t, { type Test } from 'tap'
 import { createCertificates } from '../../src/local/proxy/certificates.ts'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
-import { cutOff, openFront, said, watchCauses } from './front.ts'
+import { cutOff, expectRefused, openFront, said, watchCauses, writeKeyed } from './front.ts'
 import { PATIENT, scenario } from './scenario.ts'
-import type { Service } from './service.ts'
 
 const DAY_MS = 86_400_000
 
@@ -19,8 +17,6 @@ const front = await openFront(t, neon)
 const databaseUrl = front.through
 trust(t, [neon.ca?.pem ?? '', certificates.ca, future.ca])
 
-const write = (service: Service) => service.write('alice', { key: randomUUID() })
-
 /** As NODE_EXTRA_CA_CERTS does, which is read at the start of a process alone. */
 function trust(t: Test, ca: string[]) {
   const { createSecureContext } = tls
@@ -28,16 +24,6 @@ function trust(t: Test, ca: string[]) {
   Object.assign(tls, {
     createSecureContext: (options: tls.SecureContextOptions) => createSecureContext({ ...options, ca })
   })
-}
-
-async function expectRefused(t: Test, service: Service, causeCode: string | RegExp) {
-  for (const answer of await Promise.all(Array.from({ length: 8 }, () => write(service)))) {
-    t.match(answer, { status: 503, code: 'FST_NEON_REFUSED', outcome: 'failed' })
-    t.equal(answer.headers?.get('retry-after'), null)
-  }
-  t.equal(front.answered, 1, 'one try for all who wait')
-  t.match(said(service, 'database not reached'), [{ level: 40, causeCode }])
-  t.equal(said(service, 'database not reached').length, 1)
 }
 
 scenario(t, 'a certificate', { neon, databaseUrl, limits: PATIENT }, async (t, service) => {
@@ -51,7 +37,7 @@ scenario(t, 'a certificate', { neon, databaseUrl, limits: PATIENT }, async (t, s
       await cutOff(service, front, { tls: certificate })
       service.logs.length = 0
 
-      await expectRefused(t, service, causeCode)
+      await expectRefused(t, service, front, { causeCode })
 
       front.heal()
       await service.recover()
@@ -69,7 +55,7 @@ scenario(
 
     const causes = watchCauses(service)
 
-    t.match(await write(service), { status: 503, code: 'FST_NEON_UNREACHABLE', outcome: 'failed' })
+    t.match(await writeKeyed(service), { status: 503, code: 'FST_NEON_UNREACHABLE', outcome: 'failed' })
 
     // With pauses of at least 50, 100, 200, 400 and 800 ms.
     t.ok(front.answered <= 6, `${front.answered} tries`)
@@ -92,7 +78,7 @@ scenario(
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
     await cutOff(service, front, { tls: certificates.context('untrusted') })
 
-    await expectRefused(t, service, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+    await expectRefused(t, service, front, { causeCode: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })
 
     front.heal()
   }
@@ -108,7 +94,7 @@ scenario(
     neonConfig.useSecureWebSocket = false
     await cutOff(service, front, 'reset', 1)
 
-    t.match(await write(service), { status: 201 }, 'at a server that takes nobody without')
+    t.match(await writeKeyed(service), { status: 201 }, 'at a server that takes nobody without')
   }
 )
 
@@ -117,7 +103,7 @@ scenario(
   'a handshake of TLS that is not answered',
   { neon, databaseUrl, limits: { connectTimeoutMs: 600 }, atBoot: () => front.answer('silence') },
   async (t, service) => {
-    const answer = await write(service)
+    const answer = await writeKeyed(service)
 
     t.match(answer, { status: 503, code: 'FST_NEON_UNREACHABLE', outcome: 'failed' })
     t.equal(answer.headers?.get('retry-after'), '1')

@@ -7,19 +7,11 @@ import t from 'tap'
 import * as schema from '../../src/db/schema.ts'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
-import { administer, holdTable, isWaiting } from '../postgres.ts'
+import { breakBefore, type Wire } from '../neon/wire.ts'
+import { administer, atCommit, holdTable, isWaiting } from '../postgres.ts'
 import { scenario } from './scenario.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
-
-/** What each new task does at its COMMIT, inside the server. */
-const atCommit = (url: string, statement: string) =>
-  administer(
-    `create function late() returns trigger language plpgsql as $$ begin ${statement}; return null; end $$;
-     create constraint trigger late after insert on tasks
-       deferrable initially deferred for each row execute function late()`,
-    url
-  )
 
 const activity = async (url: string, pattern: string) =>
   (
@@ -30,23 +22,13 @@ const activity = async (url: string, pattern: string) =>
     )
   ).length
 
-interface Link {
-  connection: { query(text: string): void; stream: { ws: { terminate(): void } } }
-}
-
 scenario(
   t,
   'a BEGIN that fails, more often than there are clients',
   { neon, limits: { max: 2 } },
   async (t, service) => {
     const pool = service.app.db.$client
-    const cut = ({ connection }: Link) => {
-      const send = connection.query.bind(connection)
-      connection.query = text => {
-        if (text.startsWith('BEGIN')) connection.stream.ws.terminate()
-        send(text)
-      }
-    }
+    const cut = (client: Wire) => breakBefore(client, 'BEGIN')
     pool.on('acquire', cut)
     for (let time = 0; time < 3; time += 1)
       t.match(await service.write('alice'), { status: 503, code: 'FST_NEON_UNREACHABLE', outcome: 'failed' })
@@ -74,13 +56,7 @@ scenario(
 )
 
 scenario(t, 'a ROLLBACK that cannot be sent', { neon }, async (t, service) => {
-  service.app.db.$client.once('acquire', ({ connection }: Link) => {
-    const send = connection.query.bind(connection)
-    connection.query = text => {
-      if (text === 'ROLLBACK') connection.stream.ws.terminate()
-      send(text)
-    }
-  })
+  service.app.db.$client.once('acquire', (client: Wire) => breakBefore(client, 'ROLLBACK'))
   await administer('alter table tasks add constraint long check (length(title) < 3)', service.databaseUrl)
 
   t.match(await service.write('alice'), { status: 400, code: 'FST_NEON_INVALID_VALUE', outcome: 'failed' })
@@ -115,7 +91,7 @@ scenario(t, 'a client that hangs up before COMMIT', { neon }, async (t, service)
 })
 
 scenario(t, 'a client that hangs up when COMMIT was sent', { neon }, async (t, service) => {
-  await atCommit(service.databaseUrl, 'perform pg_sleep(0.3)')
+  await atCommit(service.databaseUrl, 'tasks', 'perform pg_sleep(0.3)')
   const hangUp = new AbortController()
   const write = service.write('alice', { key: randomUUID(), signal: hangUp.signal })
   await until(async () => (await activity(service.databaseUrl, '^COMMIT')) === 1)

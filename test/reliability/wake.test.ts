@@ -1,14 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
-import { said } from './front.ts'
+import { said, writeKeyed, writeKeyedTimes } from './front.ts'
 import { PATIENT, scenario } from './scenario.ts'
 import { LIMITS, type Service } from './service.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })
-
-const write = (service: Service) => service.write('alice', { key: randomUUID() })
 
 async function suspend(service: Service) {
   await neon.suspend()
@@ -37,7 +34,7 @@ for (const delayMs of [500, 1500]) {
     const { wakes } = neon.meter()
     neon.inject({ type: 'wake', delayMs })
 
-    const writes = Promise.all(Array.from({ length: 20 }, () => write(service)))
+    const writes = writeKeyedTimes(service, 20)
     await until(() => neon.state !== 'asleep')
     const logins = service.stats().total
     const seen = await readinessDuring(service, writes)
@@ -59,7 +56,7 @@ scenario(
     await suspend(service)
     neon.inject({ type: 'wake', delayMs: 3000 })
 
-    const answer = await write(service)
+    const answer = await writeKeyed(service)
 
     t.equal(neon.state, 'waking', 'the answer did not wait for it')
     t.match(answer, { status: 503, code: 'FST_NEON_UNREACHABLE', outcome: 'failed' })
@@ -74,7 +71,7 @@ scenario(t, 'a wake that fails twice', { neon, limits: PATIENT }, async (t, serv
   await suspend(service)
   neon.inject({ type: 'wake', message: 'compute-unreachable', times: 2 })
 
-  t.match(await write(service), { status: 201 }, 'whoever waited does not notice')
+  t.match(await writeKeyed(service), { status: 201 }, 'whoever waited does not notice')
 
   t.match(service.stats(), { connectRetries: 2, connectFailures: 0 })
   t.match(said(service, 'database not reached'), [{ code: 'FST_NEON_WAKING', reason: 'compute-waking' }])
@@ -85,7 +82,7 @@ scenario(t, 'a wake that goes on failing', { neon }, async (t, service) => {
   await suspend(service)
   const fault = neon.inject({ type: 'wake', message: 'control-plane' })
 
-  const answers = await Promise.all(Array.from({ length: 8 }, () => write(service)))
+  const answers = await writeKeyedTimes(service, 8)
 
   for (const answer of answers) {
     t.match(answer, { status: 503, code: 'FST_NEON_WAKING', outcome: 'failed' })
