@@ -7,13 +7,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { until } from '../helper.ts'
-import { copyCluster } from '../local/fixtures/sandbox.ts'
+import { copyCluster, removeSocketOf } from '../local/fixtures/sandbox.ts'
 import { createDatabase, holdTable, isWaiting } from '../postgres.ts'
 import { isAlive, ROOT, runProgram } from '../processes.ts'
 
 function localSettings(t: Test) {
   const directory = mkdtempSync(join(tmpdir(), 'fastify-neon-dev-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  removeSocketOf(t, join(directory, 'local'))
   // Root's Postgres runs as another user, who has to get in.
   chmodSync(directory, 0o755)
   return {
