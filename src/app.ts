@@ -15,6 +15,7 @@ import dbPlugin from './plugins/db.ts'
 import errorHandlerPlugin, { sendProblem } from './plugins/error-handler.ts'
 import healthPlugin from './plugins/health.ts'
 import idempotencyPlugin from './plugins/idempotency.ts'
+import metricsPlugin from './plugins/metrics.ts'
 import taskRoutes from './routes/tasks.ts'
 
 declare module './plugins/db.ts' {
@@ -51,7 +52,8 @@ export async function buildApp({
   await app.register(errorHandlerPlugin)
   await app.register(connectionsPlugin, { stallTimeoutMs: SERVER_LIMITS.requestTimeout })
   await app.register(dbPlugin, { ...config.database, schema })
-  await app.register(healthPlugin)
+  await app.register(healthPlugin, config.health)
+  await app.register(metricsPlugin, { token: config.health.token })
   await app.register(authPlugin, config.auth)
   await app.register(idempotencyPlugin)
   await app.register(taskRoutes, { prefix: '/tasks' })

@@ -7,12 +7,16 @@ import { ConfigInvalidError } from './errors.ts'
 import { errorsOf, type Finding } from './neon/connection-findings.ts'
 import { isLoopbackHost } from './neon/connection-host.ts'
 import { verifyConnectionUrl } from './neon/connection-url.ts'
-import { Settings } from './settings.ts'
+import { KUBERNETES_DRAIN_DELAY_MS, Settings } from './settings.ts'
 
 export type Environment = Record<string, string | undefined>
 
 /** The issuer of `npm run token`, whose keys are on the developer's machine. */
 export const DEVELOPMENT_ISSUER = 'urn:fastify-neon:development'
+
+const SECOND_MS = 1000
+// Between the end of the process and the kill by the kubelet.
+const KILL_MARGIN_MS = 2000
 
 /** What is wrong with one variable, which the message names; never its value. */
 interface Problem {
@@ -33,17 +37,37 @@ export function loadConfig(env: Environment): Config {
     ...keysProblems(given),
     ...tlsProblems(given)
   )
-  if (settings) problems.push(...pairProblems(settings, url.connection?.isLoopback ?? true))
+  if (settings) {
+    problems.push(
+      ...shutdownProblems(settings, drainDelayMs(settings, given)),
+      ...issuerProblems(settings, url.connection?.isLoopback ?? true)
+    )
+  }
   if (settings === undefined || problems.length > 0) throw new ConfigInvalidError(report(problems))
-  return Object.freeze(configOf(settings, url.findings))
+  return Object.freeze(
+    configOf(settings, { findings: url.findings, drainDelayMs: drainDelayMs(settings, given) })
+  )
 }
 
-function configOf(settings: Settings, findings: Finding[]) {
+/** Outside Kubernetes nothing sends traffic for a while after the process was asked to stop. */
+function drainDelayMs(
+  { DRAIN_DELAY_MS: given }: Settings,
+  { KUBERNETES_SERVICE_HOST: kubernetes }: Environment
+) {
+  return given ?? (kubernetes === undefined ? 0 : KUBERNETES_DRAIN_DELAY_MS)
+}
+
+interface Derived {
+  findings: Finding[]
+  drainDelayMs: number
+}
+
+function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
   return {
     host: settings.HOST,
     port: settings.PORT,
     logLevel: settings.LOG_LEVEL,
-    drainDelayMs: settings.DRAIN_DELAY_MS,
+    drainDelayMs,
     shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS,
     database: {
       connectionString: settings.DATABASE_URL,
@@ -51,6 +75,11 @@ function configOf(settings: Settings, findings: Finding[]) {
       checkoutTimeoutMs: settings.DATABASE_CHECKOUT_TIMEOUT_MS,
       connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,
       statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS
+    },
+    health: {
+      mode: settings.HEALTH_MODE,
+      onDatabaseDown: settings.HEALTH_ON_DATABASE_DOWN,
+      token: settings.OPERATOR_TOKEN
     },
     auth: {
       issuer: settings.AUTH_ISSUER,
@@ -138,14 +167,26 @@ function tlsProblems({ NODE_TLS_REJECT_UNAUTHORIZED: value }: Environment): Prob
   ]
 }
 
-function pairProblems(settings: Settings, isLocalDatabase: boolean): Problem[] {
+function shutdownProblems(settings: Settings, delayMs: number): Problem[] {
+  const { SHUTDOWN_TIMEOUT_MS: timeoutMs, TERMINATION_GRACE_PERIOD_SECONDS: graceSeconds } = settings
   const problems: Problem[] = []
-  if (settings.DRAIN_DELAY_MS >= settings.SHUTDOWN_TIMEOUT_MS) {
+  if (delayMs >= timeoutMs) {
     problems.push({
       message: 'DRAIN_DELAY_MS must be less than SHUTDOWN_TIMEOUT_MS',
-      mend: 'the drain delay is part of the shutdown: lower the one or raise the other'
+      mend: `the drain delay, here ${delayMs}, is part of the shutdown: lower the one or raise the other`
     })
   }
+  if (graceSeconds !== undefined && timeoutMs + KILL_MARGIN_MS > graceSeconds * SECOND_MS) {
+    problems.push({
+      message: `SHUTDOWN_TIMEOUT_MS must end ${KILL_MARGIN_MS} ms before TERMINATION_GRACE_PERIOD_SECONDS`,
+      mend: 'otherwise the kubelet kills requests that are under way: lower the one or raise the other, there and in the pod'
+    })
+  }
+  return problems
+}
+
+function issuerProblems(settings: Settings, isLocalDatabase: boolean): Problem[] {
+  const problems: Problem[] = []
   // Anybody on this machine can sign tokens of that issuer.
   if (settings.AUTH_ISSUER === DEVELOPMENT_ISSUER && !isLocalDatabase && !isLoopbackHost(settings.HOST)) {
     problems.push({

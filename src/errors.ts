@@ -27,6 +27,12 @@ export const TransactionRolledBackError = createError(
   500
 )
 
+export const CheckExistsError = createError(
+  'FST_NEON_CHECK_EXISTS',
+  'a health check of this name is already registered: %s',
+  500
+)
+
 export const ConfigInvalidError = createError('APP_CONFIG_INVALID', '%s', 500)
 export const UnauthenticatedError = createError(
   'APP_UNAUTHENTICATED',

@@ -3,11 +3,16 @@
  * docs/configuration.md and .env.example are compared with it by a test.
  */
 import { type Static, Type } from '@sinclair/typebox'
+import { MODES, type Mode } from './health/monitor.ts'
+import { DOWN_POLICIES, type DownPolicy } from './health/snapshot.ts'
 import { POOL_DEFAULTS } from './neon/pool.ts'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 const MAX_WAIT_MS = 600_000
+
+// A kubelet and a load balancer hear of the end of a pod within a second or two; five cover a slow one.
+export const KUBERNETES_DRAIN_DELAY_MS = 5000
 
 const milliseconds = (defaultMs: number, description: string, minimum = 1) =>
   Type.Integer({ default: defaultMs, minimum, maximum: MAX_WAIT_MS, description })
@@ -57,12 +62,45 @@ export const Settings = Type.Object({
   AUTH_ISSUER: text('The iss that tokens must have'),
   AUTH_AUDIENCE: text('The aud that tokens must have'),
   AUTH_JWKS_URL: text('Where the public keys of the issuer are: https:, or file: for keys on this machine'),
-  DRAIN_DELAY_MS: milliseconds(
-    0,
-    'Time between SIGTERM and the close, in which readiness is 503 and requests are served',
-    0
+  HEALTH_MODE: Type.Unsafe<Mode>({
+    type: 'string',
+    enum: MODES,
+    default: 'passive',
+    description:
+      'passive lets an idle database sleep, interval asks it every half minute, off leaves it out of readiness'
+  }),
+  HEALTH_ON_DATABASE_DOWN: Type.Unsafe<DownPolicy>({
+    type: 'string',
+    enum: DOWN_POLICIES,
+    default: 'fail-open',
+    description: 'Readiness while a database that was reached before is down: 200 degraded, or 503'
+  }),
+  OPERATOR_TOKEN: Type.Optional(
+    Type.String({
+      minLength: 16,
+      description:
+        'Bearer token for the details of the probes and for /metrics; without it nobody sees details, and everybody the metrics'
+    })
   ),
-  SHUTDOWN_TIMEOUT_MS: milliseconds(20_000, 'Longest time from SIGTERM to the exit, the drain delay included')
+  DRAIN_DELAY_MS: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: MAX_WAIT_MS,
+      description: `Time between SIGTERM and the close, in which readiness is 503 and requests are served; ${KUBERNETES_DRAIN_DELAY_MS} in Kubernetes and 0 elsewhere when it is not set`
+    })
+  ),
+  SHUTDOWN_TIMEOUT_MS: milliseconds(
+    20_000,
+    'Longest time from SIGTERM to the exit, the drain delay included'
+  ),
+  TERMINATION_GRACE_PERIOD_SECONDS: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 3600,
+      description:
+        'The terminationGracePeriodSeconds of the pod, against which SHUTDOWN_TIMEOUT_MS is checked'
+    })
+  )
 })
 
 export type Settings = Static<typeof Settings>

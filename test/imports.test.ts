@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'server.ts': ['app.ts', 'config.ts', 'errors.ts'],
   'app.ts': ['config.ts', 'db', 'limits.ts', 'log.ts', 'plugins', 'routes'],
   'config.ts': ['errors.ts', 'neon', 'settings.ts'],
-  'settings.ts': ['neon'],
+  'settings.ts': ['health', 'neon'],
   'log.ts': ['neon'],
   'limits.ts': [],
   'errors.ts': [],

@@ -3,6 +3,7 @@
  * first-come queue with a deadline in front of them.
  */
 import { failureOfAbort } from './abort.ts'
+import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { DatabaseFailure } from './failure.ts'
 import { createQueue } from './queue.ts'
 
@@ -12,6 +13,7 @@ export interface AdmissionOptions {
   maxWaiting: number
   /** Longest wait of each in the queue, in ms. */
   timeoutMs: number
+  clock?: Clock
 }
 
 export interface Admission {
@@ -23,20 +25,35 @@ export interface Admission {
   /** Refuses all who wait and all who come later. */
   close(): void
   readonly waiting: number
+  /**
+   * How long callers have met a full pool without one permit coming back, in ms; 0 when nobody has. It
+   * outlasts those who gave up, since the next one meets the same.
+   */
+  readonly blockedForMs: number
 }
 
-export function createAdmission({ permits, maxWaiting, timeoutMs }: AdmissionOptions): Admission {
-  const queue = createQueue<void>({ timeoutMs, onTimeout: () => new DatabaseFailure('exhausted') })
+export function createAdmission({
+  permits,
+  maxWaiting,
+  timeoutMs,
+  clock = SYSTEM_CLOCK
+}: AdmissionOptions): Admission {
+  const queue = createQueue<void>({ timeoutMs, onTimeout: () => new DatabaseFailure('exhausted'), clock })
   let free = permits
+  let blockedSince: number | undefined
   let closed = false
 
   return {
     async acquire(signal) {
       if (closed) throw new DatabaseFailure('closed')
       if (signal?.aborted) throw failureOfAbort(signal)
-      if (free > 0) free -= 1
-      else if (queue.size < maxWaiting) await queue.wait(signal)
-      else throw new DatabaseFailure('exhausted')
+      if (free > 0) {
+        free -= 1
+        return once(giveBack)
+      }
+      blockedSince ??= clock.now()
+      if (queue.size >= maxWaiting) throw new DatabaseFailure('exhausted')
+      await queue.wait(signal)
       return once(giveBack)
     },
     close() {
@@ -45,12 +62,16 @@ export function createAdmission({ permits, maxWaiting, timeoutMs }: AdmissionOpt
     },
     get waiting() {
       return queue.size
+    },
+    get blockedForMs() {
+      return blockedSince === undefined ? 0 : clock.now() - blockedSince
     }
   }
 
   function giveBack() {
     // The permit passes on without becoming free, so nobody can overtake the queue.
     if (!queue.serve()) free += 1
+    blockedSince = queue.size > 0 ? clock.now() : undefined
   }
 }
 

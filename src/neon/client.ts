@@ -12,6 +12,8 @@ import type { LiveSocket, SocketRegister } from './socket.ts'
 export interface ClientTransport {
   url: ConnectionUrl
   sockets: SocketRegister
+  /** The server has answered a login or a statement, with a result or an error. @default nobody hears of it */
+  onAnswer?: () => void
 }
 
 /** From the server's last ReadyForQuery; `unknown` before the first and between an error and the next. */
@@ -40,6 +42,7 @@ interface ReadyForQuery {
 
 export class NeonClient extends Client {
   readonly #sockets: SocketRegister
+  readonly #onAnswer: () => void
   #transactionStatus: TransactionStatus = 'unknown'
   #isGone = false
   #hasStalePlan = false
@@ -53,9 +56,10 @@ export class NeonClient extends Client {
   declare private readonly processID: number | null
   declare private readonly secretKey: number | null
 
-  constructor(config: ClientConfig, { url, sockets }: ClientTransport) {
+  constructor(config: ClientConfig, { url, sockets, onAnswer = ignore }: ClientTransport) {
     super(config)
     this.#sockets = sockets
+    this.#onAnswer = onAnswer
     const { neonConfig } = this
     const keep = (socket: LiveSocket, address: string) => {
       this.#socket = socket
@@ -146,8 +150,11 @@ export class NeonClient extends Client {
     this.#socket?.terminate()
   }
 
-  /** Ends what runs on the server, and then the link: after it, since the server forgets the key with the link. */
-  async cancelAndKill(): Promise<void> {
+  /**
+   * Ends what runs on the server, and then the link: after it, since the server forgets the key with
+   * the link. False when the server answered neither the statement nor its end.
+   */
+  async cancelAndKill(): Promise<boolean> {
     const { processID: processId, secretKey: secret } = this
     if (this.isLinked && processId !== null && secret !== null) {
       const key = { processId, secret }
@@ -160,7 +167,9 @@ export class NeonClient extends Client {
       // The other end may close before it has passed the request on.
       if (this.isBusy) await this.#nextStatus(CANCEL_TIMEOUT_MS)
     }
+    const isAnswered = !this.isBusy
     this.kill()
+    return isAnswered
   }
 
   /** The driver lets an exception of a malformed answer go by as an unhandled rejection. */
@@ -174,6 +183,7 @@ export class NeonClient extends Client {
     const { connection } = this
     connection.on('readyForQuery', ({ status }: ReadyForQuery) => {
       this.#transactionStatus = STATUS_BY_LETTER[status]
+      this.#onAnswer()
     })
     connection.on('errorMessage', ({ routine }: { routine?: string }) => {
       this.#transactionStatus = 'unknown'
@@ -214,6 +224,8 @@ export class NeonClient extends Client {
     })
   }
 }
+
+function ignore() {}
 
 function bracketed(host: string) {
   return host.includes(':') ? `[${host}]` : host

@@ -8,6 +8,15 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void
 }
 
+/** As the system's, with timers that keep no process alive. */
+export const BACKGROUND_CLOCK: Clock = {
+  now: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs).unref()
+    return () => clearTimeout(timer)
+  }
+}
+
 export const SYSTEM_CLOCK: Clock = {
   now: () => performance.now(),
   after(delayMs, callback) {

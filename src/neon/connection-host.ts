@@ -52,6 +52,11 @@ export function isLoopbackHost(host: string): boolean {
   return placeOf(host.toLowerCase()).isLoopback
 }
 
+/** Whether a compute of Neon is there, which sleeps when nothing is asked of it. */
+export function isNeonHost(host: string): boolean {
+  return placeOf(host.toLowerCase()).isNeon
+}
+
 /** Undefined, with a finding, when there is no host to connect to. */
 export function readPlace(
   host: string,

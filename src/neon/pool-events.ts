@@ -2,6 +2,7 @@
  * What the pool has seen, one event each, for logs, health and metrics; and the sum of them.
  */
 import type { DatabaseFailure } from './failure.ts'
+import { createWakes } from './wakes.ts'
 
 export type TransactionOutcome = 'committed' | 'rolled-back' | 'unknown'
 
@@ -24,6 +25,8 @@ export type PoolEvent =
   | { type: 'clients-evicted'; count: number }
   /** A client was given up in the middle of a statement, which was cancelled on the server. */
   | { type: 'statement-cancelled' }
+  /** Neither a statement at its deadline nor its end was answered: the server, or the way to it, is silent. */
+  | { type: 'statement-unanswered' }
   /** A client has not come back for long; `place` is where it was taken. */
   | { type: 'client-held'; heldMs: number; place: string }
   | { type: 'transaction-repeated'; failure: DatabaseFailure; delayMs: number }
@@ -37,12 +40,15 @@ export interface PoolCounters {
   connectMs: number
   connectRetries: number
   connectFailures: number
+  /** Connections for which the compute woke, as far as a client can tell. */
+  wakes: number
   checkouts: number
   checkoutWaitMs: number
   checkoutsRefused: number
   clientsLost: number
   clientsEvicted: number
   statementsCancelled: number
+  statementsUnanswered: number
   clientsHeldLong: number
   transactionsCommitted: number
   transactionsRolledBack: number
@@ -50,24 +56,28 @@ export interface PoolCounters {
   transactionRepeats: number
 }
 
-export function createCounters(): { count: PoolListener; read: () => PoolCounters } {
+/** `gapMs`: the silence before the last answer of the server, in ms. */
+export function createCounters(gapMs: () => number): { count: PoolListener; read: () => PoolCounters } {
   const counters: PoolCounters = {
     connects: 0,
     connectMs: 0,
     connectRetries: 0,
     connectFailures: 0,
+    wakes: 0,
     checkouts: 0,
     checkoutWaitMs: 0,
     checkoutsRefused: 0,
     clientsLost: 0,
     clientsEvicted: 0,
     statementsCancelled: 0,
+    statementsUnanswered: 0,
     clientsHeldLong: 0,
     transactionsCommitted: 0,
     transactionsRolledBack: 0,
     transactionsUnknown: 0,
     transactionRepeats: 0
   }
+  const wakes = createWakes(gapMs)
   const outcomes = {
     committed: 'transactionsCommitted',
     'rolled-back': 'transactionsRolledBack',
@@ -77,6 +87,7 @@ export function createCounters(): { count: PoolListener; read: () => PoolCounter
   return { count, read: () => ({ ...counters }) }
 
   function count(event: PoolEvent) {
+    if (wakes.observe(event)) counters.wakes += 1
     switch (event.type) {
       case 'connected':
         counters.connects += 1
@@ -104,6 +115,9 @@ export function createCounters(): { count: PoolListener; read: () => PoolCounter
         break
       case 'statement-cancelled':
         counters.statementsCancelled += 1
+        break
+      case 'statement-unanswered':
+        counters.statementsUnanswered += 1
         break
       case 'client-held':
         counters.clientsHeldLong += 1

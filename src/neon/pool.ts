@@ -5,13 +5,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Pool, type PoolClient } from '@neondatabase/serverless'
 import { type Admission, createAdmission } from './admission.ts'
+import { type Answers, createAnswers } from './answers.ts'
 import { clientConfig, NeonClient, type Password } from './client.ts'
 import type { ConnectionUrl } from './connection-url.ts'
-import { toFailure } from './failure.ts'
+import { type DatabaseFailure, toFailure } from './failure.ts'
 import { createLoans, type HeldClient, type Loans } from './loans.ts'
 import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } from './pool-events.ts'
 import type { PoolLimits } from './pool-limits.ts'
 import { printAs } from './printed.ts'
+import { probe } from './probe.ts'
 import { closeSockets, createSocketRegister, type SocketRegister } from './socket.ts'
 import { type AlivenessLimits, createSupply, type Supply } from './supply.ts'
 
@@ -41,6 +43,10 @@ export interface PoolStats extends PoolCounters {
   held: number
   /** Callers in the queue. */
   waiting: number
+  /** Most connections at once. */
+  max: number
+  /** How long callers have met a full pool without one client coming back, in ms; 0 when nobody has. */
+  blockedForMs: number
 }
 
 type ConnectCallback = (
@@ -61,10 +67,14 @@ export class NeonPool extends Pool {
   readonly #supply: Supply
   readonly #sockets: SocketRegister
   readonly #endTimeoutMs: number
+  readonly #createProbe: () => NeonClient
   /** Of a transaction that names none. */
   readonly transactionTimeoutMs: number
   readonly #listeners = new Set<PoolListener>()
-  readonly #counters = createCounters()
+  /** When Postgres last answered a statement or a login of the pool. */
+  readonly answers: Answers = createAnswers()
+  readonly #counters = createCounters(() => this.answers.gapMs)
+  readonly #max: number
   #ended: Promise<void> | undefined
 
   constructor(options: NeonPoolOptions) {
@@ -77,11 +87,14 @@ export class NeonPool extends Pool {
       heartbeatIntervalMs: options.heartbeatIntervalMs
     })
     // The option of this name is ignored: a class field of the driver overwrites it.
+    const onAnswer = this.answers.note
     this.Client = class extends NeonClient {
       constructor(config: ConstructorParameters<typeof NeonClient>[0]) {
-        super(config, { url, sockets })
+        super(config, { url, sockets, onAnswer })
       }
     }
+    this.#createProbe = () => new NeonClient(this.options, { url, sockets })
+    this.#max = max
     this.#sockets = sockets
     this.#endTimeoutMs = options.endTimeoutMs
     this.transactionTimeoutMs = options.transactionTimeoutMs
@@ -149,8 +162,19 @@ export class NeonPool extends Pool {
       idle: this.idleCount,
       held: this.#loans.size,
       waiting: this.waitingCount,
+      max: this.#max,
+      blockedForMs: this.#admission.blockedForMs,
       ...this.#counters.read()
     }
+  }
+
+  /**
+   * Asks the database on a connection of its own, which is none of the pool's: it waits for nobody, and
+   * neither events nor `answers` show it. Resolves with why there was no answer, or undefined when
+   * there was, in `timeoutMs` at most. It wakes a compute that sleeps.
+   */
+  ask(timeoutMs: number): Promise<DatabaseFailure | undefined> {
+    return probe(this.#createProbe(), timeoutMs)
   }
 
   override connect(): Promise<PoolClient>

@@ -142,12 +142,22 @@ export function createSupply(options: SupplyOptions): Supply {
     if (!stock.remove(client)) return
     if (!client.isBusy) return retire(client)
     // A COMMIT that is cancelled while it is being replicated shows, and may yet be lost. PostgreSQL, syncrep.c.
-    if (client.lastCommand === 'COMMIT') client.kill()
-    else {
-      if (client.isLinked) report({ type: 'statement-cancelled' })
-      client.cancelAndKill()
-    }
+    if (client.lastCommand === 'COMMIT') giveUpCommit(client)
+    else cancel(client)
     onRemoved(client)
+  }
+
+  function giveUpCommit(client: NeonClient) {
+    if (client.isLinked) report({ type: 'statement-unanswered' })
+    client.kill()
+  }
+
+  /** A link that is broken has been reported as lost. */
+  async function cancel(client: NeonClient) {
+    const wasLinked = client.isLinked
+    if (wasLinked) report({ type: 'statement-cancelled' })
+    const isAnswered = await client.cancelAndKill()
+    if (wasLinked && !isAnswered) report({ type: 'statement-unanswered' })
   }
 
   /** A word of goodbye, and the socket closed soon after. */

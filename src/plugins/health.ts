@@ -1,13 +1,26 @@
 /**
- * Owns the probe routes and the drain: liveness without I/O, and readiness from
- * what the pool has already seen, so that no probe ever reaches the database.
+ * Owns the health of the process: the probe routes, the drain, and the evidence on the database, which
+ * comes from what the pool sees anyway, so that probing an idle service lets the database sleep.
  */
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
-import type { FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { type HealthEvent, type HealthState, INITIAL_STATE, nextState, readinessOf } from '../health/state.ts'
-import type { PoolEvent } from '../neon/pool.ts'
+import type { HealthCheck } from '../health/checks.ts'
+import { createMonitor, type Transition } from '../health/monitor.ts'
+import type { QuestionCounts } from '../health/questions.ts'
+import type { Snapshot } from '../health/snapshot.ts'
+import { BACKGROUND_CLOCK } from '../neon/clock.ts'
+import { isNeonHost } from '../neon/connection-host.ts'
+import { SUSPEND_AFTER_MS } from '../neon/wakes.ts'
+import { healthCheck } from './health-checks.ts'
+import { evidenceOf, reasonOf } from './health-evidence.ts'
+import { logTransition } from './health-log.ts'
+import { type HealthOptions, healthOptions } from './health-options.ts'
+import healthRoutes from './health-routes.ts'
+
+export type { HealthCheck } from '../health/checks.ts'
+export type { Transition } from '../health/monitor.ts'
+export type { Snapshot } from '../health/snapshot.ts'
+export type { HealthOptions } from './health-options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -17,63 +30,91 @@ declare module 'fastify' {
 
 export interface Health {
   /** What is known now; never asks the database. */
-  state(): HealthState
+  state(): Snapshot
+  /** Adds a check of the application's own; before the server listens, since readiness waits for the first result of a critical one. */
+  register(check: HealthCheck): void
+  /** Makes readiness fail while it is on. The reason goes to the log. */
+  maintenance(isOn: boolean, reason?: string): void
   /** Makes readiness fail from now on, so that no new traffic comes while the process stops. */
   drain(): void
+  /** Calls back at each change until the returned function is called. What the listener throws is logged. */
+  onTransition(listener: (transition: Transition) => void): () => void
+  /** Questions that health itself has asked the database. */
+  readonly probes: Readonly<QuestionCounts>
 }
 
-const Alive = Type.Object({ status: Type.Literal('ok') }, { additionalProperties: false })
-const Ready = Type.Object(
-  { status: Type.Union([Type.Literal('ok'), Type.Literal('degraded')]) },
-  { additionalProperties: false }
-)
-const NotReady = Type.Object({ status: Type.Literal('unavailable') }, { additionalProperties: false })
-
-const EVIDENCE: Partial<Record<PoolEvent['type'], HealthEvent>> = {
-  connected: 'database-answered',
-  'connect-failed': 'database-failed'
-}
-
-const healthPlugin: FastifyPluginAsyncTypebox = async fastify => {
-  let state = INITIAL_STATE
-
-  const stopObserving = fastify.db.$client.observe(({ type }) => {
-    const event = EVIDENCE[type]
-    if (event !== undefined) apply(event)
+async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
+  const options = healthOptions(given)
+  const { $client: pool } = fastify.db
+  const listeners = new Set<(transition: Transition) => void>()
+  const monitor = createMonitor({
+    ...options,
+    policy: options.onDatabaseDown,
+    ask: async () => {
+      const failure = await pool.ask(options.probeTimeoutMs)
+      return failure && reasonOf(failure.kind)
+    },
+    onNextAnswer: pool.answers.next,
+    answerAgeMs: () => pool.answers.ageMs,
+    readPool: () => {
+      const { total, idle, held, waiting, max, blockedForMs } = pool.stats()
+      return { total, idle, held, waiting, max, blockedForMs }
+    },
+    onTransition: tell,
+    clock: BACKGROUND_CLOCK,
+    random: Math.random
   })
-  fastify.decorate('health', { state: () => state, drain: () => apply('drain') })
-  fastify.addHook('preClose', async () => apply('drain'))
-  fastify.addHook('onClose', async () => stopObserving())
+  const stopObserving = pool.observe(event => {
+    const evidence = evidenceOf(event)
+    if (evidence !== undefined) monitor.report(evidence)
+  })
+
+  if (options.mode === 'interval' && options.intervalMs < SUSPEND_AFTER_MS) warnOfCost()
+  fastify.decorate('health', {
+    state: () => monitor.look(),
+    register: check => monitor.addCheck(healthCheck(check, monitor.hasCheck)),
+    maintenance: monitor.maintain,
+    drain: monitor.drain,
+    onTransition(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    probes: monitor.probes
+  })
+  // Starts the checks.
+  fastify.addHook('onReady', async () => {
+    monitor.look()
+  })
   // Otherwise a client keeps its connection for as long as keep-alive lasts, and
   // the server waits for it before it is closed.
   fastify.addHook('onSend', async (_request, reply) => {
-    if (state.process === 'draining') reply.header('connection', 'close')
+    if (monitor.isDraining) reply.header('connection', 'close')
   })
+  fastify.addHook('preClose', async () => monitor.drain())
+  fastify.addHook('onClose', async () => {
+    stopObserving()
+    monitor.close()
+  })
+  await fastify.register(healthRoutes, { monitor, health: options })
 
-  // Kubernetes asks every few seconds, which no log wants to keep.
-  const probe = { logLevel: 'silent' } as const
-  fastify.get('/livez', { ...probe, schema: { response: { 200: Alive } } }, async (_request, reply) => {
-    notCached(reply)
-    return { status: 'ok' as const }
-  })
-  fastify.get(
-    '/readyz',
-    { ...probe, schema: { response: { 200: Ready, 503: NotReady } } },
-    async (_request, reply) => {
-      notCached(reply)
-      const status = readinessOf(state)
-      if (status === 'unavailable') return reply.code(503).send({ status })
-      return { status }
+  function tell(transition: Transition) {
+    logTransition(fastify.log, transition)
+    for (const listener of listeners) {
+      try {
+        listener(transition)
+      } catch (err) {
+        fastify.log.error({ err }, 'a listener of health threw')
+      }
     }
-  )
-
-  function apply(event: HealthEvent) {
-    state = nextState(state, event)
   }
-}
 
-function notCached(reply: FastifyReply) {
-  reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  function warnOfCost() {
+    if (!isNeonHost(`${pool.options.host}`)) return
+    fastify.log.warn(
+      { intervalMs: options.intervalMs },
+      'health asks the database more often than it may sleep, which keeps a Neon compute awake: about 182 compute-unit hours a month at the smallest size; mode passive lets it sleep'
+    )
+  }
 }
 
 export default fp(healthPlugin, {

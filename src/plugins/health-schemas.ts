@@ -1,0 +1,51 @@
+/**
+ * The bodies of the health routes. docs/health-api.md shows them; a test compares the two.
+ */
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { DATABASE_STATES, FAILURE_REASONS } from '../health/database.ts'
+import { POOL_FLOWS } from '../health/flow.ts'
+import { PROCESS_STATES } from '../health/process.ts'
+import { CHECK_STATES } from '../health/snapshot.ts'
+
+const oneOf = <const V extends readonly string[]>(values: V) =>
+  Type.Unsafe<V[number]>(Type.Union(values.map(value => Type.Literal(value))))
+
+const closed = <P extends Record<string, TSchema>>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false })
+
+const Count = Type.Integer({ minimum: 0 })
+
+/** For those who are authorised and ask for it. */
+export const Detail = closed({
+  process: oneOf(PROCESS_STATES),
+  uptimeMs: Count,
+  database: closed({
+    state: oneOf(DATABASE_STATES),
+    reason: Type.Optional(oneOf(FAILURE_REASONS)),
+    lastSuccessAgeMs: Type.Optional(Count),
+    source: oneOf(['traffic', 'probe', 'none'])
+  }),
+  pool: closed({
+    flow: oneOf(POOL_FLOWS),
+    max: Count,
+    total: Count,
+    idle: Count,
+    held: Count,
+    waiting: Count
+  }),
+  checks: Type.Record(Type.String(), closed({ state: oneOf(CHECK_STATES), critical: Type.Boolean() })),
+  /** Names of `?exclude=` that were left out, and those that no check has. */
+  excluded: Type.Array(Type.String()),
+  unknown: Type.Array(Type.String())
+})
+
+export type Detail = Static<typeof Detail>
+
+const statusBody = (...status: string[]) => closed({ status: oneOf(status), detail: Type.Optional(Detail) })
+
+/** By route and status. */
+export const HEALTH_RESPONSES = {
+  live: { 200: statusBody('ok'), 503: statusBody('unavailable') },
+  ready: { 200: statusBody('ok', 'degraded'), 503: statusBody('unavailable') },
+  startup: { 200: statusBody('ok'), 503: statusBody('unavailable') }
+} as const

@@ -1,0 +1,82 @@
+/**
+ * Owns the metrics: a registry of its own, and the route that Prometheus reads. A scrape asks the
+ * database nothing.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Registry } from 'prom-client'
+import { OptionInvalidError } from '../errors.ts'
+import { createMetrics } from './metrics-registry.ts'
+import { type AccessOptions, checkAccess, createAccess } from './operator-access.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Where the application adds metrics of its own. */
+    metrics: Registry
+  }
+}
+
+/** Without `token` and `authorize` everybody may read. */
+export interface MetricsOptions extends AccessOptions {
+  /** @default '/metrics' */
+  path?: string
+}
+
+// What no route was found for.
+const NO_ROUTE = 'none'
+
+const PATH = /^(?:\/[\w.~-]+)+$/
+
+async function metricsPlugin(fastify: FastifyInstance, options: MetricsOptions) {
+  const { path = '/metrics', token, authorize } = options
+  if (!PATH.test(path)) throw new OptionInvalidError('path must be like /metrics')
+  checkAccess(options)
+  const isOpen = token === undefined && authorize === undefined
+  const isOperator = createAccess(options)
+  const { $client: pool } = fastify.db
+  const metrics = createMetrics({ pool, health: fastify.health })
+  const stopObserving = pool.observe(metrics.onPoolEvent)
+
+  fastify.decorate('metrics', metrics.registry)
+  fastify.addHook('onResponse', async (request, reply) => {
+    metrics.onRequest({
+      method: request.method,
+      route: request.routeOptions.url ?? NO_ROUTE,
+      statusCode: reply.raw.statusCode,
+      durationMs: reply.elapsedTime
+    })
+  })
+  fastify.addHook('onClose', async () => stopObserving())
+  await fastify.register(async context => {
+    // As the probes: hooks that are added later never see the request.
+    context.addHook('onRequest', respond)
+    context.get(path, { logLevel: 'silent', exposeHeadRoute: true }, respond)
+  })
+
+  function respond(request: FastifyRequest, reply: FastifyReply) {
+    reply.hijack()
+    send(request, reply)
+  }
+
+  async function send(request: FastifyRequest, { raw }: FastifyReply) {
+    if (!isOpen && !(await isOperator(request))) {
+      raw.writeHead(401, { 'www-authenticate': 'Bearer', 'cache-control': 'no-store' }).end()
+      return
+    }
+    const { registry } = metrics
+    const body = await registry.metrics()
+    raw.writeHead(200, {
+      'content-type': registry.contentType,
+      'content-length': Buffer.byteLength(body),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff'
+    })
+    raw.end(body)
+  }
+}
+
+export default fp(metricsPlugin, {
+  name: 'fastify-neon-metrics',
+  fastify: '5.x',
+  dependencies: ['fastify-neon-db', 'fastify-neon-health']
+})
