@@ -2,6 +2,7 @@
  * `npm --prefix bench run probes`: what a day of Kubernetes probes without traffic costs a database
  * that sleeps, with this project's plugins and with others. The last line is JSON.
  */
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { onStopSignal } from '../src/cli/stop-signals.ts'
 import { ArgumentsError, type ProbesOptions, readArguments, USAGE } from './probes/arguments.ts'
@@ -13,6 +14,7 @@ import { brokenPromises, type Row, summarize, tableOf } from './probes/report.ts
 const FAST_PART = 10
 const HOUR_SECONDS = 3600
 const PROJECT = new URL('../', import.meta.url)
+const PEERS = new URL('node_modules/', import.meta.url)
 
 const stop = new AbortController()
 onStopSignal(() => stop.abort(new Error('stopped')))
@@ -29,6 +31,7 @@ try {
 process.exit()
 
 async function run({ hours, factor, replicas, plot }: ProbesOptions) {
+  if (!existsSync(PEERS)) throw new Error('what to compare with is not installed: npm ci --prefix bench')
   const slow = await runRow({ everySeconds: 10, hours, factor, replicas })
   const part = { hours: hours / FAST_PART, factor: factor / FAST_PART }
   const fast = await runRow({ everySeconds: 1, ...part, replicas })

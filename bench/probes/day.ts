@@ -40,11 +40,16 @@ const MOST_LATE = 0.05
 
 /** Every process that it starts is gone when it settles. */
 export async function runDay(options: DayOptions): Promise<Row> {
-  const { everySeconds, hours, factor, replicas, signal } = options
+  const { everySeconds, hours, factor, replicas } = options
+  const failure = new AbortController()
+  const signal = AbortSignal.any([options.signal, failure.signal])
   const processes: ContestantProcess<object>[] = []
   try {
     const started = await all(CONTESTANTS.map(start))
     return { everySeconds, hours, factor, results: await all(started.map(run)) }
+  } catch (error) {
+    // The reason says more than that something was aborted.
+    throw signal.aborted ? signal.reason : error
   } finally {
     // The last first, since a Neon is to outlive those who use it.
     for (const one of processes.reverse()) await one.end()
@@ -98,6 +103,15 @@ export async function runDay(options: DayOptions): Promise<Row> {
     }
   }
 
+  /** Like Promise.all, but the first that fails ends the others, and none is under way when it rejects. */
+  async function all<T extends readonly Promise<unknown>[]>(
+    promises: readonly [...T]
+  ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+    for (const promise of promises) promise.catch(error => failure.abort(error))
+    await Promise.allSettled(promises)
+    return await Promise.all(promises)
+  }
+
   function difference(before: MeterReading, after: MeterReading) {
     return {
       queries: after.queries - before.queries,
@@ -110,14 +124,6 @@ export async function runDay(options: DayOptions): Promise<Row> {
 
 async function readMeter(controlUrl: string): Promise<MeterReading> {
   const response = await fetch(controlUrl)
-  const { meter } = (await response.json()) as { meter: MeterReading }
+  const { meter }: { meter: MeterReading } = JSON.parse(await response.text())
   return meter
-}
-
-/** Like Promise.all, but none is still under way when it rejects. */
-async function all<T extends readonly Promise<unknown>[]>(
-  promises: readonly [...T]
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(promises)
-  return await Promise.all(promises)
 }

@@ -32,6 +32,22 @@ export interface Row {
   results: readonly Result[]
 }
 
+/** By its title, what a column of the table has of one contestant. */
+const COLUMNS: Record<string, (row: Row, result: Result) => string> = {
+  probed: ({ everySeconds }) => `every ${everySeconds} s`,
+  contestant: (_row, { contestant }) => contestant,
+  hours: ({ hours }) => String(hours),
+  probes: (_row, { probes }) => String(probes),
+  failed: (_row, { failed }) => String(failed),
+  queries: (_row, { queries }) => String(queries),
+  sessions: (_row, { sessions }) => String(sessions),
+  'awake h': (_row, { awakeSeconds }) => (awakeSeconds / HOUR_SECONDS).toFixed(2),
+  awake: ({ hours }, { awakeSeconds }) => `${((awakeSeconds / HOUR_SECONDS / hours) * 100).toFixed(1)} %`,
+  // Not measured where it is not the day that was.
+  'queries/day': ({ hours }, { queries }) =>
+    `${hours === DAY_HOURS ? '' : '~'}${Math.round((queries / hours) * DAY_HOURS)}`
+}
+
 export type Summary = Record<Contestant, Count & { every1s: Count & { hours: number } }>
 
 /** Idle time after which Neon suspends a compute. */
@@ -72,43 +88,13 @@ export function brokenPromises({ everySeconds, factor, results }: Row): string[]
 }
 
 export function tableOf(rows: readonly Row[]): string {
-  const lines = rows.flatMap(row => row.results.map(result => lineOf(row, result)))
-  const header = [
-    'probed',
-    'contestant',
-    'hours',
-    'probes',
-    'failed',
-    'queries',
-    'sessions',
-    'awake h',
-    'awake',
-    'queries/day'
-  ]
-  const widths = header.map((title, column) =>
-    Math.max(...[header, ...lines].map(line => (line[column] ?? title).length))
-  )
-  return [header, ...lines]
-    .map(line => line.map((cell, column) => cell.padStart(widths[column] ?? 0)).join('  '))
-    .join('\n')
-}
-
-function lineOf({ everySeconds, hours }: Row, result: Result): string[] {
-  const { contestant, probes, failed, queries, sessions, awakeSeconds } = result
-  const perDay = Math.round((queries / hours) * DAY_HOURS)
-  return [
-    `every ${everySeconds} s`,
-    contestant,
-    String(hours),
-    String(probes),
-    String(failed),
-    String(queries),
-    String(sessions),
-    (awakeSeconds / HOUR_SECONDS).toFixed(2),
-    `${((awakeSeconds / HOUR_SECONDS / hours) * 100).toFixed(1)} %`,
-    // Not measured where it is not the day that was.
-    hours === DAY_HOURS ? String(perDay) : `~${perDay}`
-  ]
+  const lines = rows.flatMap(row => row.results.map(result => ({ row, result })))
+  const columns = Object.entries(COLUMNS).map(([title, cellOf]) => {
+    const cells = [title, ...lines.map(({ row, result }) => cellOf(row, result))]
+    const width = Math.max(...cells.map(cell => cell.length))
+    return cells.map(cell => cell.padStart(width))
+  })
+  return ['header', ...lines].map((_line, index) => columns.map(cells => cells[index]).join('  ')).join('\n')
 }
 
 function countOf({ results }: Row, contestant: Contestant): Count {
