@@ -9,7 +9,6 @@ import { type Measured, runLoad } from './endpoint/load.ts'
 import type { LocalNeonReady } from './endpoint/local-neon.ts'
 import type { Login } from './endpoint/messages.ts'
 import type { RelayReady } from './endpoint/plain-relay.ts'
-import { type ContestantProcess, startProcess } from './endpoint/process.ts'
 import {
   CONTESTANTS,
   type Contestant,
@@ -20,6 +19,7 @@ import {
   tableOf
 } from './endpoint/report.ts'
 import { openSocket, openWebSocket, type Transport } from './endpoint/transport.ts'
+import { type ContestantProcess, startProcess } from './process/process.ts'
 
 interface Way {
   open: () => Promise<Transport>
@@ -75,7 +75,7 @@ async function start<Ready extends object>(
   file: string,
   ...parameters: string[]
 ): Promise<ContestantProcess<Ready>> {
-  const started = await startProcess<Ready>(file, ...parameters)
+  const started = await startProcess<Ready>(new URL(`endpoint/${file}`, import.meta.url), ...parameters)
   processes.push(started)
   stop.signal.throwIfAborted()
   return started

@@ -9,7 +9,7 @@ import { dataDirectoryOf } from '../../src/local/postgres/cluster.ts'
 import { choosePlace, SYSTEM_DIRECTORY } from '../../src/local/postgres/place.ts'
 import { socketPathOf } from '../../src/local/postgres/socket-directory.ts'
 
-import { takeOrders } from './orders.ts'
+import { takeOrders } from '../process/orders.ts'
 
 export interface LocalNeonReady {
   url: string

@@ -3,7 +3,7 @@
  */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { takeOrders } from './orders.ts'
+import { takeOrders } from '../process/orders.ts'
 
 export interface RelayReady {
   port: number

@@ -18,10 +18,10 @@ export interface ContestantProcess<Ready> {
 const END_DEADLINE_MS = 15_000
 
 export async function startProcess<Ready>(
-  file: string,
+  file: URL,
   ...parameters: string[]
 ): Promise<ContestantProcess<Ready>> {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), parameters, {
+  const child = fork(fileURLToPath(file), parameters, {
     // Standard output is for the figures.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     // A terminal's Ctrl-C reaches this process alone, which ends the others in order.
