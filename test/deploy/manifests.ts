@@ -1,0 +1,84 @@
+/**
+ * The manifests in deploy/kubernetes, for tests: checked by the compiler against the types of
+ * Kubernetes, and then as these types.
+ */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Deployment } from 'kubernetes-types/apps/v1.js'
+import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.js'
+import type { Job } from 'kubernetes-types/batch/v1.js'
+import type { ConfigMap, PodTemplateSpec, Service, ServiceAccount } from 'kubernetes-types/core/v1.js'
+import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js'
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js'
+import type { Test } from 'tap'
+import { type Manifest, readManifests } from '../../src/cli/manifests.ts'
+import { ROOT } from '../processes.ts'
+
+const execute = promisify(execFile)
+
+export const FOLDER = join(ROOT, 'deploy/kubernetes')
+
+interface Kinds {
+  ConfigMap: ConfigMap
+  Deployment: Deployment
+  HorizontalPodAutoscaler: HorizontalPodAutoscaler
+  Job: Job
+  NetworkPolicy: NetworkPolicy
+  PodDisruptionBudget: PodDisruptionBudget
+  Service: Service
+  ServiceAccount: ServiceAccount
+}
+
+/** Where kubernetes-types has the type of a kind. */
+const MODULES: Record<string, string> = {
+  'apps/v1': 'apps/v1',
+  'autoscaling/v2': 'autoscaling/v2',
+  'batch/v1': 'batch/v1',
+  'networking.k8s.io/v1': 'networking/v1',
+  'policy/v1': 'policy/v1',
+  v1: 'core/v1'
+}
+
+const OPTIONS = '--noEmit --strict --skipLibCheck --target es2023 --module nodenext --types node'.split(' ')
+
+export const manifests: Manifest[] = readManifests(FOLDER)
+
+/** The one of this kind. */
+export function the<Kind extends keyof Kinds>(kind: Kind): Kinds[Kind] {
+  const [found, ...others] = manifests.filter(manifest => manifest.kind === kind)
+  if (found === undefined || others.length > 0) throw new Error(`there is not one ${kind}`)
+  // The test of types has the compiler look at each.
+  return found as unknown as Kinds[Kind]
+}
+
+export function podOf(workload: Deployment | Job): PodTemplateSpec {
+  if (workload.spec?.template === undefined) throw new Error('a workload without pods')
+  return workload.spec.template
+}
+
+export function containerOf(workload: Deployment | Job) {
+  const [container, ...others] = podOf(workload).spec?.containers ?? []
+  if (container === undefined || others.length > 0) throw new Error('a pod has one container here')
+  return container
+}
+
+/**
+ * What the compiler says of these as objects of their kind. As literals, so that a field which the kind
+ * does not have, such as a misspelt one, is an error.
+ */
+export async function typeErrorsIn(t: Test, objects: Manifest[]): Promise<string[]> {
+  const literals = objects.map(object => {
+    const type = `import('kubernetes-types/${MODULES[String(object.apiVersion)]}.js').${object.kind}`
+    return `(${JSON.stringify(object)}) satisfies ${type}`
+  })
+  const directory = t.testdir({ 'literals.ts': `export default [\n${literals.join(',\n')}\n]\n` })
+  const { stdout } = await run('npx', ['tsc', '--ignoreConfig', ...OPTIONS, join(directory, 'literals.ts')])
+  return [...stdout.matchAll(/error TS\d+: (.*)/g)].map(([, message = '']) => message)
+}
+
+/** Without tap's coverage, under which the compiler takes several times as long. A failure is told by its output. */
+function run(command: string, args: string[]): Promise<{ stdout: string }> {
+  const finished = execute('env', ['-u', 'NODE_OPTIONS', command, ...args], { cwd: ROOT })
+  return finished.catch((failure: { stdout: string }) => failure)
+}
