@@ -24,7 +24,6 @@ const OF_THE_PLACE = {
   AUTH_JWKS_URL: 'https://issuer.example/.well-known/jwks.json'
 }
 /** Settings that the service takes from the version on that checks them. */
-const NEWER_SETTINGS = ['TERMINATION_GRACE_PERIOD_SECONDS']
 
 const deployment = the('Deployment')
 const job = the('Job')
@@ -89,7 +88,7 @@ t.test('the manifests', async t => {
 
 t.test('the settings of the service', async t => {
   t.test('are known ones', async t => {
-    const known = [...Object.keys(Settings.properties), ...NEWER_SETTINGS]
+    const known = Object.keys(Settings.properties)
     const given = [...settings.keys(), ...(server.env ?? []).map(({ name }) => name)]
 
     t.strictSame(

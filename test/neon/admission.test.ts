@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { createAdmission } from '../../src/neon/admission.ts'
+import { createManualClock } from './manual-clock.ts'
 
 const LONG_MS = 60_000
 
@@ -84,5 +85,32 @@ t.test('admission', async t => {
       }),
       { numRuns: 50 }
     )
+  })
+
+  t.test('knows for how long nobody has given anything back to those who asked', async t => {
+    const clock = createManualClock()
+    const admission = createAdmission({ permits: 1, maxWaiting: 10, timeoutMs: 1000, clock })
+    const giveBack = await admission.acquire()
+    await clock.pass(5000)
+    t.equal(admission.blockedForMs, 0, 'nobody has asked')
+
+    const first = admission.acquire()
+    const refused = t.rejects(first, { code: 'FST_NEON_EXHAUSTED' })
+    await clock.pass(3000)
+    await refused
+    t.equal(admission.blockedForMs, 3000, 'also when who asked has gone')
+
+    const second = admission.acquire()
+    const third = admission.acquire()
+    giveBack()
+    const giveBackSecond = await second
+    t.equal(admission.blockedForMs, 0)
+    await clock.pass(400)
+    t.equal(admission.blockedForMs, 400, 'the third still waits')
+    giveBackSecond()
+    const giveBackThird = await third
+    await clock.pass(400)
+    t.equal(admission.blockedForMs, 0)
+    giveBackThird()
   })
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createAnswers } from '../../src/neon/answers.ts'
-import { openPool } from './pools.ts'
 import { createManualClock } from './manual-clock.ts'
+import { openPool } from './pools.ts'
 
 t.test('answers', async t => {
   t.test('know how old the last one is, and how long the silence before it was', async t => {

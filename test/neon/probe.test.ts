@@ -5,7 +5,8 @@ import { until } from '../helper.ts'
 import { administer } from '../postgres.ts'
 import { openPool, take } from './pools.ts'
 
-const SESSIONS = 'select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()'
+const SESSIONS =
+  'select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()'
 
 t.test('a question', async t => {
   t.test('is answered beside a full pool, waits for nobody, and leaves no session', async t => {

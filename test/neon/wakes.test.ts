@@ -16,10 +16,22 @@ const retried = (kind: 'waking' | 'unreachable'): PoolEvent => ({
 
 const ROWS: { title: string; events: PoolEvent[]; gapMs?: number; wakes: number }[] = [
   { title: 'not in a connection at work', events: [connected, connected], wakes: 0 },
-  { title: 'in the first connection after one that a suspend ended', events: [lost('57P01'), connected, connected], wakes: 1 },
+  {
+    title: 'in the first connection after one that a suspend ended',
+    events: [lost('57P01'), connected, connected],
+    wakes: 1
+  },
   { title: 'not after one that the network ended', events: [lost(), connected], wakes: 0 },
-  { title: 'in a connection that the proxy said to wait for', events: [retried('waking'), connected], wakes: 1 },
-  { title: 'not in one that could not be made at first', events: [retried('unreachable'), connected], wakes: 0 },
+  {
+    title: 'in a connection that the proxy said to wait for',
+    events: [retried('waking'), connected],
+    wakes: 1
+  },
+  {
+    title: 'not in one that could not be made at first',
+    events: [retried('unreachable'), connected],
+    wakes: 0
+  },
   { title: 'in a connection after five silent minutes', events: [connected], gapMs: 300_000, wakes: 1 },
   { title: 'not in other events', events: [{ type: 'checked-out', waitedMs: 1 }], gapMs: 300_000, wakes: 0 }
 ]

@@ -1,0 +1,50 @@
+import t from 'tap'
+import { DATABASE_FAILURES, type FailureKind } from '../../src/errors.ts'
+import type { PoolEvidence } from '../../src/health/monitor.ts'
+import { DatabaseFailure } from '../../src/neon/failure.ts'
+import type { PoolEvent } from '../../src/neon/pool.ts'
+import { evidenceOf, reasonOf } from '../../src/plugins/health-evidence.ts'
+
+const failure = (kind: FailureKind) => new DatabaseFailure(kind)
+const delayMs = 1
+
+const ROWS: { event: PoolEvent; evidence: PoolEvidence | undefined }[] = [
+  { event: { type: 'connected', durationMs: 1 }, evidence: { type: 'answered' } },
+  { event: { type: 'checked-out', waitedMs: 1 }, evidence: { type: 'wanted' } },
+  {
+    event: { type: 'connect-failed', failure: failure('refused') },
+    evidence: { type: 'failed', reason: 'refused' }
+  },
+  {
+    event: { type: 'connect-retried', failure: failure('unreachable'), delayMs },
+    evidence: { type: 'failed', reason: 'unreachable' }
+  },
+  { event: { type: 'connect-retried', failure: failure('waking'), delayMs }, evidence: { type: 'wanted' } },
+  { event: { type: 'connect-failed', failure: failure('aborted') }, evidence: undefined },
+  { event: { type: 'connect-failed', failure: failure('closed') }, evidence: undefined },
+  {
+    event: { type: 'held-client-lost', failure: failure('lost') },
+    evidence: { type: 'failed', reason: 'unreachable' }
+  },
+  { event: { type: 'idle-client-lost', failure: failure('lost') }, evidence: { type: 'closed' } },
+  { event: { type: 'statement-unanswered' }, evidence: { type: 'failed', reason: 'silent' } },
+  { event: { type: 'statement-cancelled' }, evidence: undefined },
+  { event: { type: 'checkout-refused', failure: failure('exhausted') }, evidence: undefined },
+  { event: { type: 'clients-evicted', count: 3 }, evidence: undefined },
+  { event: { type: 'transaction-ended', outcome: 'rolled-back', durationMs: 1 }, evidence: undefined }
+]
+
+t.test('evidence', async t => {
+  for (const { event, evidence } of ROWS) {
+    const about = 'failure' in event ? `${event.type} (${event.failure.kind})` : event.type
+    t.test(`of ${about} is ${evidence ? Object.values(evidence).join(' ') : 'none'}`, async t => {
+      t.strictSame(evidenceOf(event), evidence)
+    })
+  }
+
+  t.test('of a question has a reason for every kind of failure', async t => {
+    const reasons = Object.keys(DATABASE_FAILURES).map(kind => reasonOf(kind as FailureKind))
+
+    t.strictSame([...new Set(reasons)].sort(), ['crowded', 'refused', 'unreachable', 'waking'])
+  })
+})
