@@ -72,7 +72,7 @@ t.test('the settings', async t => {
 
   t.test('name one problem with a code', async t => {
     t.throws(() => loadConfig({ ...GOOD, PORT: '-1' }), {
-      code: 'APP_CONFIG_INVALID',
+      code: 'APP_CONFIG_INGOOD',
       message: /^the settings have a problem:/
     })
   })
@@ -102,7 +102,7 @@ t.test('the settings', async t => {
         try {
           loadConfig(values)
         } catch (error) {
-          return error instanceof Error && 'code' in error && error.code === 'APP_CONFIG_INVALID'
+          return error instanceof Error && 'code' in error && error.code === 'APP_CONFIG_INGOOD'
         }
         return true
       })
@@ -131,6 +131,27 @@ t.test('the settings are checked against each other', async t => {
 
   t.test('certificates that nobody checks', async t => {
     t.match(messageOf({ ...GOOD, NODE_TLS_REJECT_UNAUTHORIZED: '0' }), /NODE_TLS_REJECT_UNAUTHORIZED=0/)
+  })
+
+  t.test('a shutdown that the kubelet would cut short', async t => {
+    const settings = { SHUTDOWN_TIMEOUT_MS: '25000', TERMINATION_GRACE_PERIOD_SECONDS: '26' }
+
+    t.match(
+      messageOf({ ...GOOD, ...settings }),
+      /SHUTDOWN_TIMEOUT_MS must end 2000 ms before TERMINATION_GRACE_PERIOD_SECONDS/
+    )
+    t.doesNotThrow(() => loadConfig({ ...GOOD, ...settings, TERMINATION_GRACE_PERIOD_SECONDS: '27' }))
+  })
+
+  t.test('the drain delay of Kubernetes, when it outlasts the shutdown', async t => {
+    const pod = { ...GOOD, KUBERNETES_SERVICE_HOST: '10.0.0.1' }
+
+    t.equal(loadConfig(pod).drainDelayMs, 5000)
+    t.equal(loadConfig({ ...pod, DRAIN_DELAY_MS: '100' }).drainDelayMs, 100)
+    t.match(
+      messageOf({ ...pod, SHUTDOWN_TIMEOUT_MS: '5000' }),
+      /DRAIN_DELAY_MS must be less than SHUTDOWN_TIMEOUT_MS/
+    )
   })
 
   t.test('a drain that outlasts the shutdown', async t => {

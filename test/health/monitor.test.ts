@@ -112,6 +112,31 @@ t.test('before the first answer', async t => {
   })
 })
 
+t.test('a check that wakes the database', async t => {
+  t.test('does not run while it is idle', async t => {
+    const { monitor, clock, answer } = openMonitor(t)
+    let runs = 0
+    const check = async () => {
+      runs += 1
+    }
+    monitor.addCheck({ name: 'deep', check, critical: false, timeoutMs: 1000, ttlMs: 1000, wakes: true })
+    answer()
+    monitor.look()
+    await clock.pass(2 * SECOND_MS)
+    monitor.look()
+    await nextTurn()
+    t.equal(runs, 2)
+
+    await clock.pass(2 * MINUTE_MS)
+    for (let probe = 0; probe < 10; probe += 1) {
+      monitor.look()
+      await clock.pass(10 * SECOND_MS)
+    }
+
+    t.ok(runs <= 3, 'the look that finds the database idle is the last one that runs it')
+  })
+})
+
 t.test('in an outage', async t => {
   t.test('asks by itself until the database is back, and recovers without traffic', async t => {
     const { monitor, clock, fail, asked, database, path, answer } = openMonitor(t)

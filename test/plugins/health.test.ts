@@ -153,13 +153,20 @@ t.test('the probe routes', async t => {
           app.addHook(name, fail)
       }
     },
-    { title: 'a rate limit of 2', add: app => app.register(rateLimit, { max: 2, timeWindow: '1 hour' }) }
+    { title: 'a rate limit of 2', add: app => app.register(rateLimit, { max: 2, timeWindow: '1 hour' }) },
+    {
+      title: 'a rate limit of 2 for all routes',
+      async add(app) {
+        await app.register(rateLimit, { global: false })
+        app.addHook('onRequest', app.rateLimit({ max: 2, timeWindow: '1 hour' }))
+      }
+    }
   ]
   for (const { title, add } of hooks) {
     t.test(`are not caught by ${title} that comes after them`, async t => {
       const { app } = await backend(t)
-      app.get('/other', async () => 'fine')
       await add(app)
+      app.get('/other', async () => 'fine')
       await untilReady(app)
 
       const statuses = new Set<number>()
@@ -174,22 +181,24 @@ t.test('the probe routes', async t => {
 
   t.test('are all answered within 50 ms, a hundred at once beside a full pool with a queue', async t => {
     const { app } = await backend(t, {}, { max: 1 })
+    const times: number[] = []
+    app.addHook('onResponse', async (_request, { elapsedTime }) => {
+      times.push(elapsedTime)
+    })
     await untilReady(app)
     const address = await app.listen({ port: 0, host: '127.0.0.1' })
     const held = await app.db.$client.connect()
     const waiting = app.db.$client.connect()
-    const ask = async () => {
-      const startedAt = performance.now()
-      const { status } = await fetch(`${address}/readyz`)
-      return { status, ms: performance.now() - startedAt }
-    }
-    // The first ones open the client's connections and compile its code.
-    await Promise.all(Array.from({ length: 100 }, ask))
+    times.length = 0
 
-    const answers = await Promise.all(Array.from({ length: 100 }, ask))
+    const statuses = await Promise.all(
+      Array.from({ length: 100 }, async () => (await fetch(`${address}/readyz`)).status)
+    )
 
-    t.strictSame([...new Set(answers.map(({ status }) => status))], [200])
-    t.comment(`the slowest of 100 took ${Math.max(...answers.map(({ ms }) => ms)).toFixed(1)} ms`)
+    t.strictSame([...new Set(statuses)], [200])
+    await until(() => times.length === 100)
+    // From the arrival of each to the end of its answer: what the client takes is not in it.
+    t.ok(Math.max(...times) < 50, `the slowest took ${Math.max(...times).toFixed(1)} ms`)
     t.equal(app.db.$client.waitingCount, 1)
     t.equal(app.db.$client.stats().checkouts, 2)
     held.release()
@@ -359,10 +368,17 @@ t.test('the database', async t => {
   })
 
   t.test('whose pool stands still for long can have the process restarted', async t => {
-    const { app } = await backend(t, { restartWhenWedgedMs: 1 }, { max: 1 })
+    const { app, said } = await backend(t, { restartWhenWedgedMs: 50 }, { max: 1 })
     await untilReady(app)
+    const { $client: pool } = app.db
+    const stats = pool.stats()
+    // Half a minute in which nobody gave a client back.
+    pool.stats = () => ({ ...stats, held: 1, waiting: 1, blockedForMs: 30_000 })
 
-    t.equal((await app.inject('/livez')).statusCode, 200)
+    t.match(await app.inject('/readyz'), { statusCode: 503, body: '{"status":"unavailable"}' })
+    t.match(said('database is wedged'), [{ level: 40, from: 'up' }])
+    await until(async () => (await app.inject('/livez')).statusCode === 503)
+    t.equal(app.health.state().database.state, 'wedged')
   })
 
   t.test('is asked in a rhythm where that is wished, with a word on its price when it is Neon', async t => {

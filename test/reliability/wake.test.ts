@@ -27,7 +27,7 @@ async function readinessDuring(service: Service, work: Promise<unknown>) {
   return [...seen]
 }
 
-for (const delayMs of [500, 1500]) {
+for (const delayMs of [500, 3000]) {
   scenario(t, `many who wait for a wake of ${delayMs} ms`, { neon, limits: PATIENT }, async (t, service) => {
     await suspend(service)
     const { connects } = service.stats()
