@@ -72,7 +72,7 @@ t.test('the settings', async t => {
 
   t.test('name one problem with a code', async t => {
     t.throws(() => loadConfig({ ...GOOD, PORT: '-1' }), {
-      code: 'APP_CONFIG_INGOOD',
+      code: 'APP_CONFIG_INVALID',
       message: /^the settings have a problem:/
     })
   })
@@ -102,7 +102,7 @@ t.test('the settings', async t => {
         try {
           loadConfig(values)
         } catch (error) {
-          return error instanceof Error && 'code' in error && error.code === 'APP_CONFIG_INGOOD'
+          return error instanceof Error && 'code' in error && error.code === 'APP_CONFIG_INVALID'
         }
         return true
       })
