@@ -273,6 +273,7 @@ t.test('details', async t => {
     t.match((await app.inject({ url, headers: OPERATOR })).json(), {
       detail: { excluded: ['queue', 'pool'], unknown: ['quue'], checks: { queue: { state: 'failed' } } }
     })
+    t.equal((await app.inject({ url: '/readyz?exclude=queue', headers: OPERATOR })).body, '{"status":"ok"}')
     t.equal((await app.inject(url)).statusCode, 503)
   })
 
