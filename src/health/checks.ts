@@ -86,7 +86,7 @@ export function createChecks({ clock, isDatabaseIdle, onChange }: ChecksOptions)
   }
 
   async function run(entry: Entry) {
-    const { check, timeoutMs } = { ...entry.check }
+    const { check, timeoutMs } = entry.check
     const stop = new AbortController()
     entry.stop = stop
     const stopTimer = clock.after(timeoutMs, () => {

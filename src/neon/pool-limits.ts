@@ -67,6 +67,8 @@ export function checkLimit(name: string, value: number, { minimum = 1, maximum =
   throw new OptionInvalidError(`${name} must be a whole number from ${minimum} to ${maximum}`)
 }
 
-function withoutUndefined(given: Partial<PoolLimits>): Partial<PoolLimits> {
+/** What is given as undefined counts as not given. */
+export function withoutUndefined<T extends object>(given: T): { [K in keyof T]?: NonNullable<T[K]> }
+export function withoutUndefined(given: object): object {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }

@@ -4,7 +4,8 @@
 import { OptionInvalidError } from '../errors.ts'
 import { MODES, type Mode } from '../health/monitor.ts'
 import { DOWN_POLICIES, type DownPolicy } from '../health/snapshot.ts'
-import { checkLimit } from '../neon/pool-limits.ts'
+import { checkLimit, withoutUndefined } from '../neon/pool-limits.ts'
+import { isPlainPath } from './early-route.ts'
 import { type AccessOptions, checkAccess } from './operator-access.ts'
 
 /** `token` or `authorize`: who may see details, exclude checks and ask the database. Without either, nobody. */
@@ -55,15 +56,10 @@ export const HEALTH_DEFAULTS: HealthDefaults = {
 
 const LEAST_INTERVAL_MS = 1000
 const PREFIX = /^(?:\/[\w.~-]+)*$/
-const PATH = /^(?:\/[\w.~-]+)+$/
 
 /** Throws FST_NEON_OPTION_INVALID, which names the option and the rule. */
 export function healthOptions(given: HealthOptions): ResolvedHealthOptions {
-  const isGiven = ([, value]: [string, unknown]) => value !== undefined
-  const options: ResolvedHealthOptions = {
-    ...HEALTH_DEFAULTS,
-    ...Object.fromEntries(Object.entries(given).filter(isGiven))
-  }
+  const options: ResolvedHealthOptions = { ...HEALTH_DEFAULTS, ...withoutUndefined(given) }
   const { mode, onDatabaseDown, prefix } = options
   refuseUnless(MODES.includes(mode), `mode must be one of ${MODES.join(', ')}`)
   refuseUnless(
@@ -77,7 +73,7 @@ export function healthOptions(given: HealthOptions): ResolvedHealthOptions {
   refuseUnless(PREFIX.test(prefix), 'prefix must be empty, or begin with / and not end with it')
   const paths = [options.livePath, options.readyPath, options.startupPath]
   for (const path of paths)
-    refuseUnless(PATH.test(path), 'livePath, readyPath and startupPath must be like /livez')
+    refuseUnless(isPlainPath(path), 'livePath, readyPath and startupPath must be like /livez')
   refuseUnless(new Set(paths).size === paths.length, 'livePath, readyPath and startupPath must differ')
   checkAccess(options)
   return options

@@ -1,11 +1,11 @@
 /**
- * The probe routes: answered from memory, before any hook that is registered after them, and without a
- * line in the access log.
+ * The probe routes: answered from memory, past every hook that is registered after them.
  */
 import type { TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Monitor } from '../health/monitor.ts'
 import type { Snapshot } from '../health/snapshot.ts'
+import { addEarlyRoute } from './early-route.ts'
 import { describe, readWish, type Wish } from './health-detail.ts'
 import type { ResolvedHealthOptions } from './health-options.ts'
 import { type Detail, HEALTH_RESPONSES } from './health-schemas.ts'
@@ -52,24 +52,16 @@ export default async function healthRoutes(
   })
 
   async function add({ path, response, judge }: ProbeRoute) {
-    await fastify.register(async context => {
-      // A hook of the context runs with those that were there before it. Hooks that the application adds
-      // later are put behind it, and never see the request.
-      context.addHook('onRequest', respond)
-      // Kubernetes asks every few seconds, which no log wants to keep.
-      const options = { logLevel: 'silent', exposeHeadRoute: true, schema: { response } } as const
-      context.get(`${prefix}${path}`, options, respond)
-    })
+    await addEarlyRoute(fastify, { path: `${prefix}${path}`, schema: { response }, answer })
 
-    function respond(request: FastifyRequest, reply: FastifyReply) {
-      reply.hijack()
+    function answer(request: FastifyRequest, reply: FastifyReply) {
       const wish = readWish(request)
       if (wish === undefined) send(reply, monitor.look())
-      else respondInDetail(request, reply, wish)
+      else answerInDetail(request, reply, wish)
     }
 
     /** Who may not gets what everybody gets, since a probe must not fail for a wrong token. */
-    async function respondInDetail(request: FastifyRequest, reply: FastifyReply, wish: Wish) {
+    async function answerInDetail(request: FastifyRequest, reply: FastifyReply, wish: Wish) {
       if (!(await isAllowed(request))) return send(reply, monitor.look())
       if (wish.probe) await monitor.probe()
       const snapshot = monitor.look(wish.exclude)

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Registry } from 'prom-client'
 import { OptionInvalidError } from '../errors.ts'
+import { addEarlyRoute, isPlainPath } from './early-route.ts'
 import { createMetrics } from './metrics-registry.ts'
 import { type AccessOptions, checkAccess, createAccess } from './operator-access.ts'
 
@@ -25,11 +26,9 @@ export interface MetricsOptions extends AccessOptions {
 // What no route was found for.
 const NO_ROUTE = 'none'
 
-const PATH = /^(?:\/[\w.~-]+)+$/
-
 async function metricsPlugin(fastify: FastifyInstance, options: MetricsOptions) {
   const { path = '/metrics', token, authorize } = options
-  if (!PATH.test(path)) throw new OptionInvalidError('path must be like /metrics')
+  if (!isPlainPath(path)) throw new OptionInvalidError('path must be like /metrics')
   checkAccess(options)
   const isOpen = token === undefined && authorize === undefined
   const isOperator = createAccess(options)
@@ -47,18 +46,9 @@ async function metricsPlugin(fastify: FastifyInstance, options: MetricsOptions) 
     })
   })
   fastify.addHook('onClose', async () => stopObserving())
-  await fastify.register(async context => {
-    // As the probes: hooks that are added later never see the request.
-    context.addHook('onRequest', respond)
-    context.get(path, { logLevel: 'silent', exposeHeadRoute: true }, respond)
-  })
+  await addEarlyRoute(fastify, { path, answer })
 
-  function respond(request: FastifyRequest, reply: FastifyReply) {
-    reply.hijack()
-    send(request, reply)
-  }
-
-  async function send(request: FastifyRequest, { raw }: FastifyReply) {
+  async function answer(request: FastifyRequest, { raw }: FastifyReply) {
     if (!isOpen && !(await isOperator(request))) {
       raw.writeHead(401, { 'www-authenticate': 'Bearer', 'cache-control': 'no-store' }).end()
       return

@@ -1,0 +1,34 @@
+/**
+ * A route that no hook, limit or authentication catches that is registered after it.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+export interface EarlyRoute {
+  path: string
+  /** As Fastify's, for those who describe the routes: the answer is not serialized by it. */
+  schema?: { response: object }
+  /** Ends the raw response by itself. */
+  answer: (request: FastifyRequest, reply: FastifyReply) => unknown
+}
+
+const PATH = /^(?:\/[\w.~-]+)+$/
+
+/** Like `/livez`: no parameter, no wildcard, no slash at the end. */
+export function isPlainPath(path: string): boolean {
+  return PATH.test(path)
+}
+
+/** GET and HEAD, without a line in the access log, which those who ask every few seconds would fill. */
+export async function addEarlyRoute(fastify: FastifyInstance, { path, schema, answer }: EarlyRoute) {
+  await fastify.register(async context => {
+    // A hook of the context runs with those that were there before it. Hooks that the application adds
+    // later are put behind it, and never see the request.
+    context.addHook('onRequest', respond)
+    context.get(path, { logLevel: 'silent', exposeHeadRoute: true, ...(schema && { schema }) }, respond)
+  })
+
+  function respond(request: FastifyRequest, reply: FastifyReply) {
+    reply.hijack()
+    answer(request, reply)
+  }
+}
