@@ -186,16 +186,16 @@ function shutdownProblems(settings: Settings, delayMs: number): Problem[] {
 }
 
 function issuerProblems(settings: Settings, isLocalDatabase: boolean): Problem[] {
-  const problems: Problem[] = []
+  const isOfThisMachine = isLocalDatabase || isLoopbackHost(settings.HOST)
   // Anybody on this machine can sign tokens of that issuer.
-  if (settings.AUTH_ISSUER === DEVELOPMENT_ISSUER && !isLocalDatabase && !isLoopbackHost(settings.HOST)) {
-    problems.push({
+  if (settings.AUTH_ISSUER !== DEVELOPMENT_ISSUER || isOfThisMachine) return []
+  return [
+    {
       message:
         'AUTH_ISSUER is the development issuer, beside a database and a HOST that are not on this machine',
       mend: 'set AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL to those of your issuer, or HOST to 127.0.0.1'
-    })
-  }
-  return problems
+    }
+  ]
 }
 
 function report(problems: Problem[]): string {
