@@ -11,6 +11,7 @@ export const AlreadyRegisteredError = createError(
 )
 export const UrlInvalidError = createError('FST_NEON_URL_INVALID', '%s', 500)
 export const OptionInvalidError = createError('FST_NEON_OPTION_INVALID', '%s', 500)
+export const MigrationsInvalidError = createError('FST_NEON_MIGRATIONS_INVALID', '%s', 500)
 export const MigrationSkippedError = createError(
   'FST_NEON_MIGRATION_SKIPPED',
   'never applied, because a later one was applied before: %s',

@@ -1,0 +1,117 @@
+/**
+ * Everything that can be wrong with migrations, each with an exit code of its own for CI.
+ * docs/migrations.md has the table; a test compares the two.
+ */
+
+/** Who can tell: `status` from folder and ledger, `gate` from the folder and the branch that it goes to. */
+export type Teller = 'status' | 'gate'
+
+export interface FindingRule {
+  /** Of the command, when no finding above it in this list is there. */
+  exitCode: number
+  tellers: readonly Teller[]
+  meaning: string
+  mend: string
+}
+
+/** By precedence: the first that is there gives the exit code. */
+export const MIGRATION_FINDINGS = {
+  'half-written': {
+    exitCode: 10,
+    tellers: ['status', 'gate'],
+    meaning: 'the file has no statement, or is not SQL',
+    mend: 'write the file to its end'
+  },
+  missing: {
+    exitCode: 11,
+    tellers: ['status', 'gate'],
+    meaning: 'the journal names a file that is not there, or a file is not in the journal',
+    mend: 'restore the file, or generate the migration anew'
+  },
+  reordered: {
+    exitCode: 12,
+    tellers: ['status', 'gate'],
+    meaning: 'the times in the journal do not rise, or one was changed after it was applied',
+    mend: 'restore the journal, and generate the newer migration anew'
+  },
+  'future-dated': {
+    exitCode: 13,
+    tellers: ['status', 'gate'],
+    meaning: 'its time lies ahead, so drizzle-kit would leave out every migration until then',
+    mend: 'set the clock right, and generate it anew'
+  },
+  edited: {
+    exitCode: 14,
+    tellers: ['status', 'gate'],
+    meaning: 'the file is not the one that was applied, or that the base branch has',
+    mend: 'restore the file, and write the change as a migration of its own'
+  },
+  'late-merged': {
+    exitCode: 15,
+    tellers: ['status', 'gate'],
+    meaning: 'it is older than one that was applied before, so drizzle-kit would leave it out for ever',
+    mend: 'generate it anew, so that it comes last, or apply it with --apply-late'
+  },
+  interrupted: {
+    exitCode: 16,
+    tellers: ['status'],
+    meaning: 'a run ended in the middle of it, and a part of it is applied',
+    mend: 'run npm run db:migrate, which goes on where that ended'
+  },
+  misplaced: {
+    exitCode: 17,
+    tellers: ['status', 'gate'],
+    meaning: 'a statement cannot stand in a transaction, or begins or ends one itself',
+    mend: 'add the line -- fastify-neon:no-transaction, or take BEGIN and COMMIT out'
+  },
+  'snapshot-collision': {
+    exitCode: 18,
+    tellers: ['gate'],
+    meaning: 'two migrations were generated from the same state of the schema, or a snapshot is not there',
+    mend: 'generate the newer one anew'
+  },
+  drift: {
+    exitCode: 19,
+    tellers: ['gate'],
+    meaning: 'the schema in the code is not the one that the migrations make',
+    mend: 'run npm run db:generate'
+  },
+  hazard: {
+    exitCode: 20,
+    tellers: ['gate'],
+    meaning: 'a statement destroys data, or keeps others from a table while it works',
+    mend: 'take the safer way that is named, or add the line -- fastify-neon:allow with the reason'
+  },
+  pending: {
+    exitCode: 21,
+    tellers: ['status'],
+    meaning: 'it is not applied yet',
+    mend: 'run npm run db:migrate'
+  }
+} as const satisfies Record<string, FindingRule>
+
+export type FindingKind = keyof typeof MIGRATION_FINDINGS
+
+export interface MigrationFinding {
+  kind: FindingKind
+  /** The migration, as the journal names it. */
+  migration: string
+  /** From 1, in its file. */
+  line?: number
+  /** What is wrong here, free of secrets. */
+  message: string
+  /** What to do here, where the rule's own mend is not exact enough. */
+  mend?: string
+}
+
+const KINDS = Object.keys(MIGRATION_FINDINGS) as FindingKind[]
+
+/** 0 without findings. */
+export function exitCodeOf(findings: readonly Pick<MigrationFinding, 'kind'>[]): number {
+  const first = KINDS.find(kind => findings.some(finding => finding.kind === kind))
+  return first === undefined ? 0 : MIGRATION_FINDINGS[first].exitCode
+}
+
+export function mendOf({ kind, mend = MIGRATION_FINDINGS[kind].mend }: MigrationFinding): string {
+  return mend
+}

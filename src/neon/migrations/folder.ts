@@ -1,0 +1,168 @@
+/**
+ * Reads the folder that drizzle-kit writes: the journal, a file for each migration, and what is wrong with them.
+ */
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Static, Type } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { MigrationsInvalidError } from '../../errors.ts'
+import { type Directives, readDirectives } from './directives.ts'
+import type { MigrationFinding } from './findings.ts'
+import {
+  canRunInTransaction,
+  isTransactionControl,
+  parseStatements,
+  type Statement,
+  StatementSyntaxError
+} from './statements.ts'
+
+export interface JournalEntry {
+  /** As drizzle-kit names it, such as `0002_due-dates`. */
+  name: string
+  /** When it was generated, in ms since 1970. The ledger knows a migration by it. */
+  when: number
+}
+
+export interface Migration extends JournalEntry {
+  /** Of the folder and its name. */
+  file: string
+  text: string
+  /** SHA-256 of the file in hex, as drizzle-kit writes it to its ledger. */
+  hash: string
+  /** The same with the line ends of another system; they do not count. */
+  hashes: ReadonlySet<string>
+  directives: Directives
+  /** Empty when the file is not SQL. */
+  statements: Statement[]
+}
+
+export interface MigrationFolder {
+  path: string
+  journal: JournalEntry[]
+  /** In the order of the journal; those whose file is there. */
+  migrations: Migration[]
+  findings: MigrationFinding[]
+}
+
+// Of shape 5 to 7, which differ in nothing that counts here.
+const Journal = Type.Object({
+  entries: Type.Array(
+    Type.Object({ tag: Type.String({ pattern: '^[^/\\\\]+$' }), when: Type.Integer({ minimum: 0 }) })
+  )
+})
+
+// The clocks of two machines differ by less.
+const CLOCK_SKEW_MS = 300_000
+
+/** Throws FST_NEON_MIGRATIONS_INVALID when there is no journal, or one that cannot be read. */
+export async function readJournal(folder: string): Promise<JournalEntry[]> {
+  const file = join(folder, 'meta', '_journal.json')
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new MigrationsInvalidError(`there is no journal of migrations: ${file}`)
+  })
+  return parseJournal(text, file)
+}
+
+/** `file` is for the message alone. */
+export function parseJournal(text: string, file: string): JournalEntry[] {
+  let journal: unknown
+  try {
+    journal = JSON.parse(text)
+  } catch {
+    throw new MigrationsInvalidError(`the journal of migrations is not JSON: ${file}`)
+  }
+  if (!isJournal(journal)) throw new MigrationsInvalidError(`not a journal as drizzle-kit writes it: ${file}`)
+  return journal.entries.map(({ tag, when }) => ({ name: tag, when }))
+}
+
+function isJournal(value: unknown): value is Static<typeof Journal> {
+  return Value.Check(Journal, value)
+}
+
+/** `now` in ms since 1970: what is dated later is a finding. */
+export async function readMigrationFolder(path: string, now = Date.now()): Promise<MigrationFolder> {
+  const journal = await readJournal(path)
+  const findings = [...findInJournal(journal, now), ...(await findUnlisted(path, journal))]
+  const migrations: Migration[] = []
+  for (const entry of journal) {
+    const file = join(path, `${entry.name}.sql`)
+    const text = await readFile(file, 'utf8').catch(() => undefined)
+    if (text === undefined) {
+      findings.push({
+        kind: 'missing',
+        migration: entry.name,
+        message: 'there is no such file in the folder'
+      })
+      continue
+    }
+    const read = await readStatements(entry.name, text)
+    findings.push(...read.findings)
+    migrations.push({ ...entry, file, text, ...hashesOf(text), ...read })
+  }
+  return { path, journal, migrations, findings }
+}
+
+function findInJournal(journal: JournalEntry[], now: number): MigrationFinding[] {
+  return journal.flatMap(({ name, when }, index): MigrationFinding[] => {
+    const before = journal[index - 1]
+    const found: MigrationFinding[] = []
+    if (before !== undefined && when <= before.when)
+      found.push({
+        kind: 'reordered',
+        migration: name,
+        message: `its time in the journal is not after that of ${before.name}`
+      })
+    if (when > now + CLOCK_SKEW_MS)
+      found.push({
+        kind: 'future-dated',
+        migration: name,
+        message: `its time in the journal is ${new Date(when).toISOString()}`
+      })
+    return found
+  })
+}
+
+async function findUnlisted(path: string, journal: JournalEntry[]): Promise<MigrationFinding[]> {
+  const listed = new Set(journal.map(({ name }) => `${name}.sql`))
+  const files = (await readdir(path)).filter(file => file.endsWith('.sql') && !listed.has(file)).sort()
+  return files.map(file => ({
+    kind: 'missing',
+    migration: file.replace(/\.sql$/, ''),
+    message: 'the journal does not name it, so it is never applied'
+  }))
+}
+
+async function readStatements(migration: string, text: string) {
+  const directives = readDirectives(text)
+  const findings: MigrationFinding[] = []
+  const statements = await parseStatements(text).catch((error: unknown) => {
+    /* c8 ignore next -- anything else is a mistake in the parser */
+    if (!(error instanceof StatementSyntaxError)) throw error
+    findings.push({ kind: 'half-written', migration, line: error.line, message: error.message })
+    return []
+  })
+  if (statements.length === 0 && findings.length === 0)
+    findings.push({ kind: 'half-written', migration, message: 'the file has no statement' })
+  for (const statement of statements) {
+    const message = misplacement(statement, directives)
+    if (message) findings.push({ kind: 'misplaced', migration, line: statement.line, message })
+  }
+  return { directives, statements, findings }
+}
+
+function misplacement(statement: Statement, { noTransaction }: Directives): string | undefined {
+  if (isTransactionControl(statement)) return 'a migration neither begins nor ends a transaction'
+  if (!noTransaction && !canRunInTransaction(statement)) return 'Postgres runs it outside a transaction only'
+  return undefined
+}
+
+function hashesOf(text: string): Pick<Migration, 'hash' | 'hashes'> {
+  const unix = text.replaceAll('\r\n', '\n')
+  const hash = sha256(text)
+  return { hash, hashes: new Set([hash, sha256(unix), sha256(unix.replaceAll('\n', '\r\n'))]) }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
