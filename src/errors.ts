@@ -12,14 +12,16 @@ export const AlreadyRegisteredError = createError(
 export const UrlInvalidError = createError('FST_NEON_URL_INVALID', '%s', 500)
 export const OptionInvalidError = createError('FST_NEON_OPTION_INVALID', '%s', 500)
 export const MigrationsInvalidError = createError('FST_NEON_MIGRATIONS_INVALID', '%s', 500)
-export const MigrationSkippedError = createError(
-  'FST_NEON_MIGRATION_SKIPPED',
-  'never applied, because a later one was applied before: %s',
+export const MigrationsRefusedError = createError('FST_NEON_MIGRATIONS_REFUSED', '%s', 500)
+export const MigrationFailedError = createError('FST_NEON_MIGRATION_FAILED', '%s', 500)
+export const MigrationsLockedError = createError(
+  'FST_NEON_MIGRATIONS_LOCKED',
+  'another run of the migrations did not end within %s ms',
   500
 )
 export const PooledHostError = createError(
   'FST_NEON_POOLED_HOST',
-  'migrations need the direct host, because their lock does not hold behind the pooler',
+  'migrations need the direct host, because their lock does not hold behind the pooler: %s',
   500
 )
 export const TransactionRolledBackError = createError(

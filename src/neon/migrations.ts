@@ -1,28 +1,55 @@
 /**
- * Applies the generated migrations: on one connection to the direct host, under
- * a lock that keeps concurrent runs apart, in drizzle-kit's own ledger.
+ * Applies the generated migrations, each once however many runs there are, and tells which are applied:
+ * on one connection to the direct host, in drizzle-kit's own ledger.
  */
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { sql } from 'drizzle-orm'
-import { drizzle, type NeonDatabase } from 'drizzle-orm/neon-serverless'
-import { migrate } from 'drizzle-orm/neon-serverless/migrator'
-import { MigrationSkippedError, PooledHostError } from '../errors.ts'
-import { clientConfig, NeonClient } from './client.ts'
+import { PooledHostError } from '../errors.ts'
+import { deriveDirectUrl } from './connection-host.ts'
 import type { ConnectionUrl } from './connection-url.ts'
-import { within } from './deadline.ts'
-import { DatabaseFailure, toFailure } from './failure.ts'
-import { closeSockets, createSocketRegister } from './socket.ts'
+import { applyStepwise, applyTogether } from './migrations/apply.ts'
+import type { MigrationListener } from './migrations/events.ts'
+import { RefusedMigrations } from './migrations/failed.ts'
+import type { MigrationFinding } from './migrations/findings.ts'
+import { type Migration, type MigrationFolder, readMigrationFolder } from './migrations/folder.ts'
+import { findInvalidIndexes } from './migrations/indexes.ts'
+import { createLedger, DRIZZLE_LEDGER, type LedgerName, readLedger } from './migrations/ledger.ts'
+import { takeLock } from './migrations/lock.ts'
+import { readProgress } from './migrations/progress.ts'
+import { openSession, type Query, type Session } from './migrations/session.ts'
+import { compareMigrations, type MigrationStatus } from './migrations/status.ts'
+import type { Run } from './migrations/transaction.ts'
+import { withoutUndefined } from './pool-limits.ts'
+import { redact } from './redact.ts'
 
-export interface MigrationOptions {
+export type { MigrationEvent, MigrationListener } from './migrations/events.ts'
+export { FailedMigration, type MigrationFailure, RefusedMigrations } from './migrations/failed.ts'
+export { exitCodeOf, MIGRATION_FINDINGS, type MigrationFinding, mendOf } from './migrations/findings.ts'
+export type { LedgerName } from './migrations/ledger.ts'
+export type { MigrationStatus } from './migrations/status.ts'
+
+export interface MigrationSource {
   /** The direct host: a session lock does not hold behind a transaction pooler. */
   url: ConnectionUrl
   /** Folder of the generated migrations, with `meta/_journal.json`. */
   folder: string
-  /** Longest wait for another run that holds the lock, in ms. @default 60 000 */
-  lockTimeoutMs?: number
+  /** Where applied ones are written down. @default drizzle.__drizzle_migrations, as drizzle-kit */
+  ledger?: LedgerName
   /** Longest wait for an answer to what is asked around the migrations, in ms. @default 10 000 */
   answerTimeoutMs?: number
+}
+
+export interface MigrationOptions extends MigrationSource {
+  /** Longest wait for another run, in ms. @default 300 000 */
+  lockWaitMs?: number
+  /** Longest wait of a statement for a lock on a table, in ms. @default 10 000: whatever comes after it waits behind it */
+  lockTimeoutMs?: number
+  /** Longest time of one statement, in ms; 0 is none. A migration may set its own. @default 300 000 */
+  statementTimeoutMs?: number
+  /** All that are pending in one transaction, in place of one each. @default false */
+  singleTransaction?: boolean
+  /** Also those that are older than the newest applied one. @default false */
+  applyLate?: boolean
+  /** Hears what the run does. Must not throw. */
+  report?: MigrationListener
 }
 
 export interface MigrationRun {
@@ -30,95 +57,126 @@ export interface MigrationRun {
   applied: string[]
   /** How many there are in the folder. */
   total: number
+  /** What is wrong with others than those that were pending. */
+  findings: MigrationFinding[]
 }
 
-interface Journal {
-  entries: { tag: string; when: number }[]
+export interface MigrationReport extends MigrationStatus {
+  /** Those that are pending, in order, with their text. */
+  plan: Pick<Migration, 'name' | 'file' | 'text'>[]
+  /** Qualified names. */
+  invalidIndexes: string[]
+  total: number
 }
 
-// A wake included; the same as the pool's.
-const CONNECT_TIMEOUT_MS = 15_000
-// A statement that waits for a lock blocks everything behind it on that table.
-const STATEMENT_LOCK_TIMEOUT_MS = 10_000
-const DEFAULT_LOCK_TIMEOUT_MS = 60_000
-const CLOSE_TIMEOUT_MS = 1000
 const DEFAULT_ANSWER_TIMEOUT_MS = 10_000
-const SETTINGS = { application_name: 'fastify-neon-migrations', connectionTimeoutMillis: CONNECT_TIMEOUT_MS }
-
-// Any number will do, as long as every run of this project takes the same one.
-const LOCK_KEY = 7_166_341_970
+const LIMITS = { lockWaitMs: 300_000, lockTimeoutMs: 10_000, statementTimeoutMs: 300_000 }
 
 /**
- * Throws FST_NEON_POOLED_HOST, a DatabaseFailure when there is no connection, what the server answered when a
- * migration fails, and FST_NEON_MIGRATION_SKIPPED when drizzle-kit's ledger leaves one out for ever.
+ * Throws FST_NEON_POOLED_HOST; FST_NEON_MIGRATIONS_INVALID for a folder that is none; a DatabaseFailure
+ * when there is no connection; FST_NEON_MIGRATIONS_LOCKED; a RefusedMigrations, before anything is done, when
+ * something is wrong with what is pending; and a FailedMigration. Those before the failed one stay applied.
  */
 export async function applyMigrations(options: MigrationOptions): Promise<MigrationRun> {
-  const {
-    url,
-    folder,
-    lockTimeoutMs = DEFAULT_LOCK_TIMEOUT_MS,
-    answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS
-  } = options
-  if (url.isPooled) throw new PooledHostError()
-  const { entries } = await readJournal(folder)
-  const sockets = createSocketRegister({ handshakeTimeoutMs: CONNECT_TIMEOUT_MS, secure: url.secure })
-  const client = new NeonClient(clientConfig(url, SETTINGS), { url, sockets })
+  const { report = ignore, applyLate = false, singleTransaction = false } = options
+  const limits = { ...LIMITS, ...definedOf(options) }
+  const folder = await readMigrationFolder(options.folder)
+  return withSession(options, report, async (session, ledger) => {
+    await takeLock(session.query, {
+      waitMs: limits.lockWaitMs,
+      onWaiting: waiting => report({ type: 'waiting', ...waiting })
+    })
+    const status = await statusOf(session.query, ledger, folder)
+    const { pending, others } = sort(status, folder, { applyLate, singleTransaction })
+    if (pending.length > 0) await createLedger(session.query, ledger)
+    const run: Run = { session, ledger, report, ...limits }
+    const applied = await applyAll(run, pending, singleTransaction)
+    for (const index of await findInvalidIndexes(session.query))
+      report({ type: 'invalid-index-found', index })
+    return { applied, total: folder.journal.length, findings: others }
+  })
+}
+
+/** Changes nothing, and needs no lock. Throws as `applyMigrations` does. */
+export async function readMigrationStatus(source: MigrationSource): Promise<MigrationReport> {
+  const folder = await readMigrationFolder(source.folder)
+  return withSession(source, ignore, async ({ query }, ledger) => {
+    const status = await statusOf(query, ledger, folder)
+    return {
+      ...status,
+      plan: folder.migrations.filter(({ name }) => status.pending.includes(name)),
+      invalidIndexes: await findInvalidIndexes(query),
+      total: folder.journal.length
+    }
+  })
+}
+
+async function withSession<T>(
+  { url, ledger = DRIZZLE_LEDGER, answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS }: MigrationSource,
+  report: MigrationListener,
+  work: (session: Session, ledger: LedgerName) => Promise<T>
+): Promise<T> {
+  if (url.isPooled) throw new PooledHostError(redact(deriveDirectUrl(url.href)))
+  const onNotice = (message: string) => report({ type: 'notice', message })
+  const session = await openSession({ url, answerTimeoutMs, onNotice })
   try {
-    await client.connect().catch(failToConnect)
-    await answered(lock(client, lockTimeoutMs), lockTimeoutMs + answerTimeoutMs)
-    const db = drizzle({ client })
-    const before = await answered(appliedTimes(db), answerTimeoutMs)
-    await migrate(db, { migrationsFolder: folder })
-    const after = await answered(appliedTimes(db), answerTimeoutMs)
-    refuseSkipped(entries.filter(({ when }) => !after.has(when)))
-    const applied = entries.filter(({ when }) => !before.has(when)).map(({ tag }) => tag)
-    return { applied, total: entries.length }
+    return await work(session, ledger)
   } finally {
-    // The lock goes with the session. Without a connection the driver would wait for ever.
-    await within(CLOSE_TIMEOUT_MS, client.end())
-    await closeSockets(sockets.open, CLOSE_TIMEOUT_MS)
+    await session.close()
   }
 }
 
-async function lock(client: NeonClient, lockTimeoutMs: number) {
-  await client.query(`SET lock_timeout = ${lockTimeoutMs}`)
-  await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY])
-  await client.query(`SET lock_timeout = ${STATEMENT_LOCK_TIMEOUT_MS}`)
+async function statusOf(query: Query, ledger: LedgerName, folder: MigrationFolder): Promise<MigrationStatus> {
+  const status = compareMigrations({
+    journal: folder.journal,
+    files: folder.migrations,
+    rows: await readLedger(query, ledger),
+    progress: await readProgress(query, ledger)
+  })
+  return { ...status, findings: [...folder.findings, ...status.findings] }
 }
 
-/** A migration may take long; what is asked around it may not. */
-async function answered<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-  // The loser of the race may still fail, when the client ends.
-  answer.catch(ignore)
-  await within(timeoutMs, answer)
-  return Promise.race([answer, Promise.reject(new DatabaseFailure('timeout'))])
+/** What is wrong with a migration that was applied long ago is told, and stops nobody. */
+function sort(
+  status: MigrationStatus,
+  { migrations }: MigrationFolder,
+  { applyLate, singleTransaction }: { applyLate: boolean; singleTransaction: boolean }
+) {
+  const isPending = ({ migration }: MigrationFinding) => status.pending.includes(migration)
+  const isFine = ({ kind }: MigrationFinding) =>
+    kind === 'pending' || kind === 'interrupted' || (kind === 'late-merged' && applyLate)
+  const pending = migrations.filter(({ name }) => status.pending.includes(name))
+  const refused = [
+    ...status.findings.filter(finding => isPending(finding) && !isFine(finding)),
+    ...(singleTransaction ? pending.filter(({ directives }) => directives.noTransaction).map(cannotJoin) : [])
+  ]
+  if (refused.length > 0) throw new RefusedMigrations(refused)
+  return { pending, others: status.findings.filter(finding => !isPending(finding)) }
+}
+
+function cannotJoin({ name }: Migration): MigrationFinding {
+  return {
+    kind: 'misplaced',
+    migration: name,
+    message: 'it asks for no transaction, so it cannot be in one with the others',
+    mend: 'leave out --single-transaction'
+  }
+}
+
+async function applyAll(run: Run, pending: Migration[], singleTransaction: boolean): Promise<string[]> {
+  const [first, ...others] = pending
+  if (first === undefined) return []
+  if (singleTransaction) return applyTogether(run, [first, ...others])
+  const applied: string[] = []
+  for (const migration of pending) {
+    const isStepwise = migration.directives.noTransaction
+    applied.push(...(await (isStepwise ? applyStepwise(run, migration) : applyTogether(run, [migration]))))
+  }
+  return applied
+}
+
+function definedOf({ lockWaitMs, lockTimeoutMs, statementTimeoutMs }: MigrationOptions) {
+  return withoutUndefined({ lockWaitMs, lockTimeoutMs, statementTimeoutMs })
 }
 
 function ignore() {}
-
-/** Drizzle applies only what is newer than the newest applied one, and says nothing of the rest. */
-function refuseSkipped(skipped: { tag: string }[]) {
-  if (skipped.length > 0) throw new MigrationSkippedError(skipped.map(({ tag }) => tag).join(', '))
-}
-
-async function readJournal(folder: string): Promise<Journal> {
-  return JSON.parse(await readFile(join(folder, 'meta', '_journal.json'), 'utf8'))
-}
-
-function failToConnect(error: unknown): never {
-  throw toFailure(error, 'connect')
-}
-
-/** The ledger's `created_at`, which holds the journal's `when`. */
-async function appliedTimes(db: NeonDatabase): Promise<Set<number>> {
-  const {
-    rows: [ledger]
-  } = await db.execute<{ exists: boolean }>(
-    sql`select to_regclass('drizzle.__drizzle_migrations') is not null as exists`
-  )
-  if (!ledger?.exists) return new Set()
-  const { rows } = await db.execute<{ created_at: string }>(
-    sql`select created_at from drizzle.__drizzle_migrations`
-  )
-  return new Set(rows.map(row => Number(row.created_at)))
-}

@@ -11,6 +11,7 @@ import { type Directives, readDirectives } from './directives.ts'
 import type { MigrationFinding } from './findings.ts'
 import {
   canRunInTransaction,
+  isNamelessIndex,
   isTransactionControl,
   parseStatements,
   type Statement,
@@ -24,7 +25,8 @@ export interface JournalEntry {
   when: number
 }
 
-export interface Migration extends JournalEntry {
+/** A migration as it stands in the folder. */
+export interface MigrationFile extends JournalEntry {
   /** Of the folder and its name. */
   file: string
   text: string
@@ -32,6 +34,9 @@ export interface Migration extends JournalEntry {
   hash: string
   /** The same with the line ends of another system; they do not count. */
   hashes: ReadonlySet<string>
+}
+
+export interface Migration extends MigrationFile {
   directives: Directives
   /** Empty when the file is not SQL. */
   statements: Statement[]
@@ -80,15 +85,27 @@ function isJournal(value: unknown): value is Static<typeof Journal> {
   return Value.Check(Journal, value)
 }
 
+/** The files that the journal names, without those that are not there. */
+export async function readMigrationFiles(path: string): Promise<MigrationFile[]> {
+  const journal = await readJournal(path)
+  const files = await Promise.all(journal.map(entry => readMigrationFile(path, entry)))
+  return files.filter(file => file !== undefined)
+}
+
+async function readMigrationFile(path: string, entry: JournalEntry): Promise<MigrationFile | undefined> {
+  const file = join(path, `${entry.name}.sql`)
+  const text = await readFile(file, 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : { ...entry, file, text, ...hashesOf(text) }
+}
+
 /** `now` in ms since 1970: what is dated later is a finding. */
 export async function readMigrationFolder(path: string, now = Date.now()): Promise<MigrationFolder> {
   const journal = await readJournal(path)
   const findings = [...findInJournal(journal, now), ...(await findUnlisted(path, journal))]
   const migrations: Migration[] = []
   for (const entry of journal) {
-    const file = join(path, `${entry.name}.sql`)
-    const text = await readFile(file, 'utf8').catch(() => undefined)
-    if (text === undefined) {
+    const file = await readMigrationFile(path, entry)
+    if (file === undefined) {
       findings.push({
         kind: 'missing',
         migration: entry.name,
@@ -96,9 +113,9 @@ export async function readMigrationFolder(path: string, now = Date.now()): Promi
       })
       continue
     }
-    const read = await readStatements(entry.name, text)
+    const read = await readStatements(entry.name, file.text)
     findings.push(...read.findings)
-    migrations.push({ ...entry, file, text, ...hashesOf(text), ...read })
+    migrations.push({ ...file, directives: read.directives, statements: read.statements })
   }
   return { path, journal, migrations, findings }
 }
@@ -153,11 +170,14 @@ async function readStatements(migration: string, text: string) {
 
 function misplacement(statement: Statement, { noTransaction }: Directives): string | undefined {
   if (isTransactionControl(statement)) return 'a migration neither begins nor ends a transaction'
-  if (!noTransaction && !canRunInTransaction(statement)) return 'Postgres runs it outside a transaction only'
-  return undefined
+  if (canRunInTransaction(statement)) return undefined
+  if (!noTransaction) return 'Postgres runs it outside a transaction only'
+  return isNamelessIndex(statement)
+    ? 'an index that is built CONCURRENTLY needs a name, by which an interrupted run finds it'
+    : undefined
 }
 
-function hashesOf(text: string): Pick<Migration, 'hash' | 'hashes'> {
+function hashesOf(text: string): Pick<MigrationFile, 'hash' | 'hashes'> {
   const unix = text.replaceAll('\r\n', '\n')
   const hash = sha256(text)
   return { hash, hashes: new Set([hash, sha256(unix), sha256(unix.replaceAll('\n', '\r\n'))]) }

@@ -2,7 +2,7 @@
  * Takes the text of a migration apart into statements, by the parser of Postgres itself: with the line
  * of each, and whether it can stand in a transaction.
  */
-import type { Node } from 'libpg-query'
+import type { AlterTableCmd, Node, SqlErrorDetails } from 'libpg-query'
 
 export interface Statement {
   sql: string
@@ -25,7 +25,6 @@ export class StatementSyntaxError extends Error {
 
 // What drizzle-kit writes between statements, and splits at.
 const BREAKPOINT = '--> statement-breakpoint'
-const NOTHING_BUT_COMMENTS = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/|;)*$/
 const COMMENTS_BEFORE = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*/
 
 /** Throws StatementSyntaxError for what Postgres could not read either. Empty for a text of comments. */
@@ -33,10 +32,15 @@ export async function parseStatements(text: string): Promise<Statement[]> {
   const statements: Statement[] = []
   let line = 1
   for (const chunk of text.split(BREAKPOINT)) {
-    if (!NOTHING_BUT_COMMENTS.test(chunk)) statements.push(...(await parseChunk(chunk, line)))
+    if (chunk.trim() !== '') statements.push(...(await parseChunk(chunk, line)))
     line += linesIn(chunk)
   }
   return statements
+}
+
+/** As the parser gives it; its own types have each member optional. */
+interface Parsed {
+  stmts?: { stmt: Node; stmt_location?: number; stmt_len?: number }[]
 }
 
 async function parseChunk(chunk: string, firstLine: number): Promise<Statement[]> {
@@ -44,17 +48,16 @@ async function parseChunk(chunk: string, firstLine: number): Promise<Statement[]
   const { parse, SqlError } = await import('libpg-query')
   const bytes = Buffer.from(chunk)
   try {
-    const { stmts = [] } = await parse(chunk)
-    return stmts.flatMap(({ stmt, stmt_location: start = 0, stmt_len: length }) =>
-      stmt === undefined
-        ? []
-        : [statementAt(stmt, start, length === undefined ? bytes.length : start + length)]
+    const { stmts = [] } = (await parse(chunk)) as Parsed
+    return stmts.map(({ stmt, stmt_location: start = 0, stmt_len: length = bytes.length - start }) =>
+      statementAt(stmt, start, start + length)
     )
   } catch (error) {
     /* c8 ignore next -- the parser throws nothing else for a text that is not empty */
     if (!(error instanceof SqlError)) throw error
-    const position = error.sqlDetails?.cursorPosition ?? 0
-    throw new StatementSyntaxError(error.message, firstLine + linesIn(chunk.slice(0, position)))
+    const { sqlDetails } = error as { sqlDetails: SqlErrorDetails }
+    const before = chunk.slice(0, sqlDetails.cursorPosition)
+    throw new StatementSyntaxError(error.message, firstLine + linesIn(before))
   }
 
   /** The parser counts bytes, and a statement begins behind the last one, comments included. */
@@ -71,16 +74,24 @@ function linesIn(text: string): number {
 }
 
 /** Those that Postgres refuses inside BEGIN and COMMIT: PreventInTransactionBlock in its source. */
-export function canRunInTransaction({ node }: Statement): boolean {
-  if ('IndexStmt' in node) return node.IndexStmt.concurrent !== true
-  if ('DropStmt' in node) return node.DropStmt.concurrent !== true
+export function canRunInTransaction(statement: Statement): boolean {
+  const { node } = statement
+  if (isConcurrent(statement)) return false
   if ('VacuumStmt' in node) return node.VacuumStmt.is_vacuumcmd !== true
-  if ('ReindexStmt' in node) return !isReindexOfMany(node.ReindexStmt)
-  if ('AlterTableStmt' in node) return !(node.AlterTableStmt.cmds ?? []).some(isConcurrentDetach)
+  if ('ReindexStmt' in node) return REINDEX_OF_ONE.has(node.ReindexStmt.kind)
   if ('ClusterStmt' in node) return node.ClusterStmt.relation !== undefined
   return !KINDS_OUTSIDE.some(kind => kind in node)
 }
 
+/** Lets others read and write while it waits and works. */
+export function isConcurrent({ node }: Statement): boolean {
+  if ('IndexStmt' in node) return node.IndexStmt.concurrent === true
+  if ('DropStmt' in node) return node.DropStmt.concurrent === true
+  if ('ReindexStmt' in node) return node.ReindexStmt.params?.some(isConcurrently) === true
+  return 'AlterTableStmt' in node && node.AlterTableStmt.cmds?.some(isConcurrentDetach) === true
+}
+
+const REINDEX_OF_ONE = new Set<string | undefined>(['REINDEX_OBJECT_INDEX', 'REINDEX_OBJECT_TABLE'])
 const KINDS_OUTSIDE = [
   'AlterSystemStmt',
   'CreateSubscriptionStmt',
@@ -91,21 +102,22 @@ const KINDS_OUTSIDE = [
   'DropdbStmt'
 ]
 
-type Member<N, K extends string> = N extends Record<K, infer V> ? V : never
-
-function isReindexOfMany({ kind, params = [] }: Member<Node, 'ReindexStmt'>): boolean {
-  const isConcurrent = params.some(param => 'DefElem' in param && param.DefElem.defname === 'concurrently')
-  return isConcurrent || (kind !== 'REINDEX_OBJECT_INDEX' && kind !== 'REINDEX_OBJECT_TABLE')
+function isConcurrently(parameter: Node): boolean {
+  return 'DefElem' in parameter && parameter.DefElem.defname === 'concurrently'
 }
 
 function isConcurrentDetach(command: Node): boolean {
-  if (!('AlterTableCmd' in command)) return false
-  const { subtype, def } = command.AlterTableCmd
-  if (subtype === 'AT_DetachPartitionFinalize') return false
-  return def !== undefined && 'PartitionCmd' in def && def.PartitionCmd.concurrent === true
+  const { subtype, def } = (command as { AlterTableCmd: AlterTableCmd }).AlterTableCmd
+  // FINALIZE has a partition too.
+  if (subtype !== 'AT_DetachPartition' || def === undefined) return false
+  return 'PartitionCmd' in def && def.PartitionCmd.concurrent === true
 }
 
 /** BEGIN, COMMIT and the like: a migration has its transaction from whoever applies it. */
 export function isTransactionControl({ node }: Statement): boolean {
   return 'TransactionStmt' in node
+}
+
+export function isNamelessIndex({ node }: Statement): boolean {
+  return 'IndexStmt' in node && node.IndexStmt.idxname === undefined
 }

@@ -1,0 +1,140 @@
+/**
+ * What `npm run db:migrate` and `npm run db:status` are asked for: flags, and the connection string of
+ * the environment.
+ */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { errorsOf } from '../neon/connection-findings.ts'
+import { deriveDirectUrl } from '../neon/connection-host.ts'
+import { type ConnectionUrl, verifyConnectionUrl } from '../neon/connection-url.ts'
+import type { LedgerName, MigrationOptions, MigrationSource } from '../neon/migrations.ts'
+
+// The same place from src/cli and from dist/cli.
+const FOLDER = fileURLToPath(new URL('../../drizzle', import.meta.url))
+
+const TEXT = { type: 'string' } as const
+const SWITCH = { type: 'boolean', default: false } as const
+
+const SOURCE_FLAGS = { folder: { ...TEXT, default: FOLDER }, ledger: TEXT, json: SWITCH, help: SWITCH }
+
+const SOURCE_USAGE = `  --folder DIR                where drizzle-kit writes migrations. Default: drizzle
+  --ledger SCHEMA.TABLE       as the configuration of drizzle-kit names it. Default: drizzle.__drizzle_migrations
+  --json                      one JSON document in place of lines`
+
+const CONNECTION_USAGE =
+  'The direct connection string is DATABASE_URL_UNPOOLED, or derived from DATABASE_URL.'
+
+export const MIGRATE_USAGE = `npm run db:migrate -- [options]
+
+  --dry-run                   print the SQL that is pending, and change nothing
+  --single-transaction        all that are pending in one transaction, in place of one each
+  --apply-late                also those that are older than the newest applied one
+  --lock-wait-ms N            longest wait for another run. Default: 300000
+  --lock-timeout-ms N         longest wait of a statement for a lock on a table. Default: 10000
+  --statement-timeout-ms N    longest time of one statement; 0 is none. Default: 300000
+${SOURCE_USAGE}
+
+${CONNECTION_USAGE}`
+
+export const STATUS_USAGE = `npm run db:status -- [options]
+
+${SOURCE_USAGE}
+
+${CONNECTION_USAGE}`
+
+/** The command was asked wrongly. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+export interface MigrateCommand {
+  options: MigrationOptions
+  isDryRun: boolean
+  isJson: boolean
+}
+
+/** Undefined when only the usage is wanted. Throws UsageError. */
+export function readMigrateCommand(args: string[]): MigrateCommand | undefined {
+  const values = parse(args, {
+    ...SOURCE_FLAGS,
+    'dry-run': SWITCH,
+    'single-transaction': SWITCH,
+    'apply-late': SWITCH,
+    'lock-wait-ms': TEXT,
+    'lock-timeout-ms': TEXT,
+    'statement-timeout-ms': TEXT
+  })
+  if (values.help) return undefined
+  const limits = {
+    lockWaitMs: milliseconds('--lock-wait-ms', values['lock-wait-ms']),
+    lockTimeoutMs: milliseconds('--lock-timeout-ms', values['lock-timeout-ms']),
+    statementTimeoutMs: milliseconds('--statement-timeout-ms', values['statement-timeout-ms'])
+  }
+  return {
+    options: {
+      ...sourceOf(values),
+      ...limits,
+      singleTransaction: values['single-transaction'],
+      applyLate: values['apply-late']
+    },
+    isDryRun: values['dry-run'],
+    isJson: values.json
+  }
+}
+
+export interface StatusCommand {
+  source: MigrationSource
+  isJson: boolean
+}
+
+/** Undefined when only the usage is wanted. Throws UsageError. */
+export function readStatusCommand(args: string[]): StatusCommand | undefined {
+  const values = parse(args, SOURCE_FLAGS)
+  return values.help ? undefined : { source: sourceOf(values), isJson: values.json }
+}
+
+type Flags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>
+
+function parse<const F extends Flags>(args: string[], options: F) {
+  try {
+    return parseArgs({ args, options }).values
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : '')
+  }
+}
+
+function sourceOf({ folder, ledger }: { folder: string; ledger?: string | undefined }): MigrationSource {
+  return { url: directUrl(), folder, ...(ledger !== undefined && { ledger: ledgerNamed(ledger) }) }
+}
+
+function ledgerNamed(text: string): LedgerName {
+  const [schema = '', table = '', ...others] = text.split('.')
+  if (schema !== '' && table !== '' && others.length === 0) return { schema, table }
+  throw new UsageError(
+    `--ledger must be a schema and a table, such as drizzle.__drizzle_migrations, and not ${text}`
+  )
+}
+
+// The most that Postgres takes for a timeout.
+const MAX_MS = 2_147_483_647
+
+function milliseconds(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined || (/^\d+$/.test(text) && Number(text) <= MAX_MS))
+    return text === undefined ? text : Number(text)
+  throw new UsageError(`${flag} must be a whole number of milliseconds, and not ${text}`)
+}
+
+function directUrl(): ConnectionUrl {
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  const { DATABASE_URL, DATABASE_URL_UNPOOLED } = process.env
+  const variable = DATABASE_URL_UNPOOLED ? 'DATABASE_URL_UNPOOLED' : 'DATABASE_URL'
+  const value = DATABASE_URL_UNPOOLED ? DATABASE_URL_UNPOOLED : DATABASE_URL && deriveDirectUrl(DATABASE_URL)
+  const { connection, findings } = verifyConnectionUrl(value, { variable })
+  if (connection) return connection
+  throw new Error(
+    errorsOf(findings)
+      .map(({ message, mend }) => `${message}\n  ${mend}`)
+      .join('\n')
+  )
+}

@@ -1,0 +1,115 @@
+/**
+ * Applies a migration: in a transaction, together with its row in the ledger; or, when it asks for none,
+ * statement by statement, so that a run that is ended in the middle can be taken up.
+ */
+import type { Migration } from './folder.ts'
+import { isCarriedOut, stateOfIndex } from './indexes.ts'
+import { isInLedger, writeToLedger } from './ledger.ts'
+import { clearProgress, createProgress, readProgress, writeProgress } from './progress.ts'
+import { canRunInTransaction, isConcurrent, type Statement } from './statements.ts'
+import { execute, inTransaction, type Run, settle } from './transaction.ts'
+
+/** All of them, or none. Names of those that were applied: drizzle-kit may have been quicker with the rest. */
+export async function applyTogether(run: Run, migrations: [Migration, ...Migration[]]): Promise<string[]> {
+  const { session, ledger, report } = run
+  const durations = new Map<string, number>()
+  let [current] = migrations
+  await settle(run)
+  await inTransaction(run, { migration: () => current, remains: 'rolled-back' }, async () => {
+    for (const migration of migrations) {
+      const startedAt = performance.now()
+      current = migration
+      if (await isInLedger(session.query, ledger, migration)) continue
+      report({ type: 'started', migration: migration.name })
+      for (const statement of migration.statements)
+        await execute(run, { migration, statement, remains: 'rolled-back' })
+      await writeToLedger(session.query, ledger, migration)
+      durations.set(migration.name, performance.now() - startedAt)
+    }
+  })
+  for (const [migration, durationMs] of durations) report({ type: 'applied', migration, durationMs })
+  return [...durations.keys()]
+}
+
+/** One with `-- fastify-neon:no-transaction`. */
+export async function applyStepwise(run: Run, migration: Migration): Promise<string[]> {
+  const { session, ledger, report } = run
+  const { query } = session
+  const startedAt = performance.now()
+  await createProgress(query, ledger)
+  await settle(run)
+  const { done, isBegun } = await takeUp(run, migration)
+  for (const [index, statement] of migration.statements.entries()) {
+    if (index >= done) await step(run, { migration, statement, index, mayBeDone: isBegun && index === done })
+    // What was set went with the session that set it.
+    else if ('VariableSetStmt' in statement.node)
+      await execute(run, { migration, statement, remains: 'interrupted' })
+  }
+  await inTransaction(run, { migration: () => migration, remains: 'interrupted' }, async () => {
+    await writeToLedger(query, ledger, migration)
+    await clearProgress(query, ledger, migration)
+  })
+  report({ type: 'applied', migration: migration.name, durationMs: performance.now() - startedAt })
+  return [migration.name]
+}
+
+async function takeUp({ session, ledger, report }: Run, { name, when, statements }: Migration) {
+  const progress = (await readProgress(session.query, ledger)).find(({ createdAt }) => createdAt === when)
+  if (progress === undefined) {
+    report({ type: 'started', migration: name })
+    return { done: 0, isBegun: false }
+  }
+  const line = statements.slice(0, progress.done + 1).at(-1)?.line
+  report({ type: 'resumed', migration: name, line })
+  return progress
+}
+
+interface Step {
+  migration: Migration
+  statement: Statement
+  /** Of the statement, from 0. */
+  index: number
+  /** A run was ended while it was under way. */
+  mayBeDone: boolean
+}
+
+async function step(run: Run, { migration, statement, index, mayBeDone }: Step): Promise<void> {
+  const { query } = run.session
+  const note = (done: number, isBegun: boolean) =>
+    writeProgress(query, run.ledger, { ...migration, done, isBegun })
+  const work = () => execute(run, { migration, statement, remains: 'interrupted' })
+
+  if (canRunInTransaction(statement)) {
+    await inTransaction(run, { migration: () => migration, remains: 'interrupted' }, async () => {
+      await work()
+      await note(index + 1, false)
+    })
+    return
+  }
+  if (!mayBeDone || !(await isCarriedOut(query, statement))) {
+    await dropInvalidIndex(run, migration, statement)
+    await note(index, true)
+    await withoutLockTimeout(run, statement, work)
+  }
+  await note(index + 1, false)
+}
+
+/** IF NOT EXISTS would take it for one that is whole. */
+async function dropInvalidIndex({ session, report }: Run, { name }: Migration, statement: Statement) {
+  const index = await stateOfIndex(session.query, statement)
+  if (index === undefined || index.isValid) return
+  report({ type: 'invalid-index-dropped', migration: name, index: index.name })
+  await session.execute(`DROP INDEX CONCURRENTLY ${index.name}`, 0)
+}
+
+/** CONCURRENTLY waits for the transactions of others while it blocks none of them. */
+async function withoutLockTimeout(
+  { session, lockTimeoutMs }: Run,
+  statement: Statement,
+  work: () => Promise<void>
+) {
+  if (!isConcurrent(statement)) return work()
+  await session.execute('SET lock_timeout = 0', 0)
+  await work()
+  await session.execute(`SET lock_timeout = ${lockTimeoutMs}`, 0)
+}

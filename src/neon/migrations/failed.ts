@@ -1,0 +1,82 @@
+/**
+ * How a run of the migrations ends when it does not end well.
+ */
+import { DatabaseError } from '@neondatabase/serverless'
+import { MigrationFailedError, MigrationsRefusedError } from '../../errors.ts'
+import { toFailure } from '../failure.ts'
+import type { MigrationFinding } from './findings.ts'
+import type { Migration } from './folder.ts'
+import type { Statement } from './statements.ts'
+
+/** What has become of the migration that failed. */
+export type MigrationRemains =
+  /** Nothing of it is there. */
+  | 'rolled-back'
+  /** The statements before are done; the next run goes on with this one. */
+  | 'interrupted'
+  /** The link broke at COMMIT: the ledger tells, and the next run reads it. */
+  | 'unknown'
+
+export interface MigrationFailure {
+  migration: string
+  file: string
+  /** Of the place that the server names, or of the statement; undefined when it failed at COMMIT. */
+  line: number | undefined
+  sqlState: string | undefined
+  /** In the words of the server, without its DETAIL, which may have a row in it. */
+  message: string
+  hint: string | undefined
+  remains: MigrationRemains
+}
+
+/** FST_NEON_MIGRATION_FAILED. */
+export class FailedMigration extends MigrationFailedError {
+  readonly failure: MigrationFailure
+
+  constructor(failure: MigrationFailure) {
+    const { migration, message } = failure
+    super(`${migration}: ${message}`)
+    this.failure = failure
+  }
+}
+
+/** FST_NEON_MIGRATIONS_REFUSED: nothing was applied. */
+export class RefusedMigrations extends MigrationsRefusedError {
+  readonly findings: MigrationFinding[]
+
+  constructor(findings: MigrationFinding[]) {
+    super(findings.map(({ migration, message }) => `${migration}: ${message}`).join('; '))
+    this.findings = findings
+  }
+}
+
+export interface FailedAt {
+  migration: Migration
+  statement?: Statement
+  remains: MigrationRemains
+}
+
+/** One that already is a FailedMigration stays as it is. */
+export function toFailedMigration(
+  error: unknown,
+  { migration, statement, remains }: FailedAt
+): FailedMigration {
+  if (error instanceof FailedMigration) return error
+  const { name, file } = migration
+  const answer = error instanceof DatabaseError ? error : undefined
+  return new FailedMigration({
+    migration: name,
+    file,
+    line: statement && lineOf(statement, answer?.position),
+    sqlState: answer?.code,
+    message: answer?.message ?? toFailure(error, 'statement').message,
+    hint: answer?.hint,
+    remains
+  })
+}
+
+/** `position` counts characters from 1. */
+function lineOf({ sql, line }: Statement, position: string | undefined): number {
+  const characters = Array.from(sql).slice(0, Number(position ?? 1) - 1)
+  return line + characters.filter(character => character === '\n').length
+}

@@ -1,0 +1,73 @@
+/**
+ * The one connection of a run: each statement on it has a deadline, and the lock goes when it goes.
+ */
+import type { QueryResult } from '@neondatabase/serverless'
+import { clientConfig, NeonClient } from '../client.ts'
+import type { ConnectionUrl } from '../connection-url.ts'
+import { within } from '../deadline.ts'
+import { DatabaseFailure, toFailure } from '../failure.ts'
+import { closeSockets, createSocketRegister } from '../socket.ts'
+
+export interface SessionOptions {
+  url: ConnectionUrl
+  /** Longest wait for an answer to what is asked around the migrations, in ms. */
+  answerTimeoutMs: number
+  onNotice: (message: string) => void
+}
+
+export interface Session {
+  readonly query: Query
+  /** For what the server may work on for so long, in ms; what it throws is the driver's own error. */
+  execute(text: string, timeoutMs: number): Promise<void>
+  /** Resolves in bounded time. */
+  close(): Promise<void>
+}
+
+/** The rows of one statement; also what a pool can do. */
+export type Query = <R extends Record<string, unknown>>(text: string, values?: unknown[]) => Promise<R[]>
+
+// A wake included; the same as the pool's.
+const CONNECT_TIMEOUT_MS = 15_000
+const CLOSE_TIMEOUT_MS = 1000
+const SETTINGS = { application_name: 'fastify-neon-migrations', connectionTimeoutMillis: CONNECT_TIMEOUT_MS }
+
+/** Throws a DatabaseFailure when there is no connection. */
+export async function openSession({ url, answerTimeoutMs, onNotice }: SessionOptions): Promise<Session> {
+  const sockets = createSocketRegister({ handshakeTimeoutMs: CONNECT_TIMEOUT_MS, secure: url.secure })
+  const client = new NeonClient(clientConfig(url, SETTINGS), { url, sockets })
+  client.on('notice', ({ message = '' }) => onNotice(message))
+  try {
+    await client.connect()
+    // Of what is asked around the migrations; each of them begins with the defaults.
+    await query('SET client_min_messages = warning')
+  } catch (error) {
+    await close()
+    throw toFailure(error, 'connect')
+  }
+
+  return { query, execute, close }
+
+  async function query<R extends Record<string, unknown>>(text: string, values?: unknown[]): Promise<R[]> {
+    const { rows } = await answered<QueryResult<R>>(client.query<R>(text, values), answerTimeoutMs)
+    return rows
+  }
+
+  async function execute(text: string, timeoutMs: number) {
+    await answered(client.query(text), timeoutMs + answerTimeoutMs)
+  }
+
+  async function close() {
+    // Without a connection the driver would wait for ever.
+    await within(CLOSE_TIMEOUT_MS, client.end())
+    await closeSockets(sockets.open, CLOSE_TIMEOUT_MS)
+  }
+}
+
+async function answered<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+  // The loser of the race may still fail, when the client ends.
+  answer.catch(ignore)
+  await within(timeoutMs, answer)
+  return Promise.race([answer, Promise.reject(new DatabaseFailure('timeout'))])
+}
+
+function ignore() {}

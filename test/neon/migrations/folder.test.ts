@@ -1,0 +1,128 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readMigrationFiles as readAsDrizzleDoes } from 'drizzle-orm/migrator'
+import t from 'tap'
+import { readMigrationFiles, readMigrationFolder } from '../../../src/neon/migrations/folder.ts'
+import { makeFolder, timeOf, type Written } from './folders.ts'
+
+t.test('a folder of migrations', async t => {
+  t.test('has the hashes and times that drizzle has', async t => {
+    const folder = makeFolder(t, [
+      { name: '0000_a', sql: 'create table a ();\n--> statement-breakpoint\ncreate table b ()' },
+      { name: '0001_ü', sql: "select 'ü'\r\n" }
+    ])
+    const drizzles = readAsDrizzleDoes({ migrationsFolder: folder })
+
+    t.match(
+      await readMigrationFiles(folder),
+      drizzles.map(({ hash, folderMillis }) => ({ hash, when: folderMillis }))
+    )
+  })
+
+  t.test('takes line ends for what they are', async t => {
+    const unix = makeFolder(t, [{ name: '0000_a', sql: 'select\n1\n' }])
+    const [ofUnix] = await readMigrationFiles(unix)
+    writeFileSync(join(unix, '0000_a.sql'), 'select\r\n1\r\n')
+    const [ofWindows] = await readMigrationFiles(unix)
+
+    t.not(ofUnix?.hash, ofWindows?.hash)
+    t.ok(ofWindows?.hashes.has(`${ofUnix?.hash}`))
+    t.ok(ofUnix?.hashes.has(`${ofWindows?.hash}`))
+  })
+
+  t.test('is read without what the journal names and is not there', async t => {
+    const folder = makeFolder(t, [{ name: '0000_a' }, { name: '0001_b', sql: 'select 1' }])
+
+    t.match(await readMigrationFiles(folder), [{ name: '0001_b' }])
+  })
+
+  const rows: { title: string; migrations: Written[]; found: object[] }[] = [
+    { title: 'nothing', migrations: [{ name: '0000_a', sql: 'select 1' }], found: [] },
+    {
+      title: 'a file that is not there',
+      migrations: [{ name: '0000_a' }],
+      found: [{ kind: 'missing', migration: '0000_a', message: /no such file/ }]
+    },
+    {
+      title: 'a time that is that of the one before',
+      migrations: [
+        { name: '0000_a', sql: 'select 1' },
+        { name: '0001_b', sql: 'select 2', when: timeOf(0) }
+      ],
+      found: [{ kind: 'reordered', migration: '0001_b', message: /0000_a/ }]
+    },
+    {
+      title: 'a time that lies ahead',
+      migrations: [{ name: '0000_a', sql: 'select 1', when: timeOf(100) }],
+      found: [{ kind: 'future-dated', migration: '0000_a', message: /2026-01-01T01:40:00.000Z/ }]
+    },
+    {
+      title: 'a file without a statement',
+      migrations: [{ name: '0000_a', sql: '-- Custom SQL migration file\n' }],
+      found: [{ kind: 'half-written', migration: '0000_a', message: /no statement/ }]
+    },
+    {
+      title: 'a file that ends in the middle',
+      migrations: [{ name: '0000_a', sql: 'select 1;\ncreate table a (' }],
+      found: [{ kind: 'half-written', migration: '0000_a', line: 2, message: /syntax error/ }]
+    },
+    {
+      title: 'a statement that takes no transaction',
+      migrations: [{ name: '0000_a', sql: 'select 1;\ncreate index concurrently i on a (x)' }],
+      found: [{ kind: 'misplaced', migration: '0000_a', line: 2, message: /outside a transaction/ }]
+    },
+    {
+      title: 'nothing in a statement that takes no transaction, where there is none',
+      migrations: [
+        { name: '0000_a', sql: '-- fastify-neon:no-transaction\ncreate index concurrently i on a (x)' }
+      ],
+      found: []
+    },
+    {
+      title: 'an index without a name, which an interrupted run would not find',
+      migrations: [
+        { name: '0000_a', sql: '-- fastify-neon:no-transaction\ncreate index concurrently on a (x)' }
+      ],
+      found: [{ kind: 'misplaced', line: 2, message: /name/ }]
+    },
+    {
+      title: 'a COMMIT',
+      migrations: [{ name: '0000_a', sql: '-- fastify-neon:no-transaction\nCOMMIT' }],
+      found: [{ kind: 'misplaced', line: 2, message: /neither begins nor ends/ }]
+    }
+  ]
+  for (const { title, migrations, found } of rows) {
+    t.test(`is found to have ${title}`, async t => {
+      const { findings } = await readMigrationFolder(makeFolder(t, migrations), timeOf(90))
+
+      t.match(findings, found)
+      t.equal(findings.length, found.length)
+    })
+  }
+
+  t.test('is found to have a file that the journal does not name', async t => {
+    const folder = makeFolder(t, [{ name: '0000_a', sql: 'select 1' }])
+    writeFileSync(join(folder, '0001_b.sql'), 'select 2')
+
+    t.match((await readMigrationFolder(folder)).findings, [{ kind: 'missing', migration: '0001_b' }])
+  })
+
+  t.test('without a journal, or with one that is none, is refused', async t => {
+    const folder = makeFolder(t, [])
+    const journals = [
+      '{',
+      '[]',
+      '{"entries":[{"tag":"../x","when":1}]}',
+      '{"entries":[{"tag":"x","when":"1"}]}'
+    ]
+
+    await t.rejects(readMigrationFolder(join(folder, 'none')), {
+      code: 'FST_NEON_MIGRATIONS_INVALID',
+      message: /no journal/
+    })
+    for (const journal of journals) {
+      writeFileSync(join(folder, 'meta', '_journal.json'), journal)
+      await t.rejects(readMigrationFolder(folder), { code: 'FST_NEON_MIGRATIONS_INVALID' })
+    }
+  })
+})

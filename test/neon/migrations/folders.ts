@@ -1,0 +1,76 @@
+/**
+ * Folders of migrations as drizzle-kit writes them, and databases that they are applied to.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { verifyConnectionUrl } from '../../../src/neon/connection-url.ts'
+import {
+  applyMigrations,
+  type MigrationEvent,
+  type MigrationOptions,
+  readMigrationStatus
+} from '../../../src/neon/migrations.ts'
+import { administer } from '../../postgres.ts'
+
+export interface Written {
+  name: string
+  /** Undefined writes no file. */
+  sql?: string | undefined
+  /** @default a minute after the one before, from a time that is past */
+  when?: number
+}
+
+const START = Date.UTC(2026, 0, 1)
+const MINUTE_MS = 60_000
+
+export const timeOf = (index: number) => START + index * MINUTE_MS
+
+/** Writes journal and files; over those that are there. */
+export function writeFolder(folder: string, migrations: Written[]): string {
+  mkdirSync(join(folder, 'meta'), { recursive: true })
+  const entries = migrations.map(({ name, when }, idx) => ({
+    idx,
+    version: '7',
+    when: when ?? timeOf(idx),
+    tag: name,
+    breakpoints: true
+  }))
+  writeFileSync(
+    join(folder, 'meta', '_journal.json'),
+    JSON.stringify({ version: '7', dialect: 'postgresql', entries })
+  )
+  for (const { name, sql } of migrations)
+    if (sql !== undefined) writeFileSync(join(folder, `${name}.sql`), sql)
+  return folder
+}
+
+export const makeFolder = (t: Test, migrations: Written[]) => writeFolder(t.testdir({}), migrations)
+
+export function connectionOf(url: string) {
+  const { connection } = verifyConnectionUrl(url)
+  if (!connection) throw new Error('no valid URL')
+  return connection
+}
+
+export async function apply(url: string, folder: string, options: Partial<MigrationOptions> = {}) {
+  const events: MigrationEvent[] = []
+  const report = (event: MigrationEvent) => {
+    events.push(event)
+  }
+  const run = await applyMigrations({ url: connectionOf(url), folder, report, ...options })
+  return { ...run, events, types: events.map(({ type }) => type) }
+}
+
+export const statusOf = (url: string, folder: string) =>
+  readMigrationStatus({ url: connectionOf(url), folder })
+
+export const ledgerOf = async (url: string) =>
+  (await administer('select created_at, hash from drizzle.__drizzle_migrations order by id', url)).map(
+    ({ created_at, hash }) => ({ when: Number(created_at), hash: `${hash}` })
+  )
+
+export const tablesIn = async (url: string) =>
+  (await administer("select tablename from pg_tables where schemaname = 'public' order by 1", url)).map(
+    ({ tablename }) => tablename
+  )

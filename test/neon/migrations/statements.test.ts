@@ -1,0 +1,94 @@
+import t from 'tap'
+import {
+  canRunInTransaction,
+  isConcurrent,
+  parseStatements,
+  StatementSyntaxError
+} from '../../../src/neon/migrations/statements.ts'
+
+const BREAKPOINT = '--> statement-breakpoint'
+
+t.test('the statements of a migration', async t => {
+  t.test('are what Postgres takes for statements, each with the line of its first word', async t => {
+    const text = `-- Grüße
+create table a (x text default ';');
+${BREAKPOINT}
+
+/* more
+   of it */ create function f() returns int language sql as $$ select 1; $$;  -- behind
+select 'ü'; select
+  2
+${BREAKPOINT}
+-- and nothing
+`
+    const statements = await parseStatements(text)
+
+    t.strictSame(
+      statements.map(({ sql, line }) => [line, sql]),
+      [
+        [2, "create table a (x text default ';')"],
+        [6, 'create function f() returns int language sql as $$ select 1; $$'],
+        [7, "select 'ü'"],
+        [7, 'select\n  2']
+      ]
+    )
+    t.strictSame(
+      statements.map(({ node }) => Object.keys(node)),
+      [['CreateStmt'], ['CreateFunctionStmt'], ['SelectStmt'], ['SelectStmt']]
+    )
+  })
+
+  t.test('are none in a text of comments', async t => {
+    t.strictSame(await parseStatements('-- Custom SQL migration file, put your code below! --\n'), [])
+    t.strictSame(await parseStatements(''), [])
+    t.strictSame(await parseStatements(';\n;'), [])
+  })
+
+  t.test('that Postgres could not read are an error with the line', async t => {
+    const text = `select 1;\n${BREAKPOINT}\n-- Grüße\ncreate table a (\n  x int,\n`
+
+    await t.rejects(parseStatements(text), new StatementSyntaxError('syntax error at end of input', 6))
+  })
+})
+
+t.test('a transaction', async t => {
+  const rows: [sql: string, canRun: boolean, isConcurrent: boolean][] = [
+    ['create index a_idx on a (x)', true, false],
+    ['create index concurrently a_idx on a (x)', false, true],
+    ['drop index a_idx', true, false],
+    ['drop index concurrently a_idx', false, true],
+    ['drop table a', true, false],
+    ['reindex table a', true, false],
+    ['reindex index a_idx', true, false],
+    ['reindex schema public', false, false],
+    ['reindex (verbose) index a_idx', true, false],
+    ['reindex table concurrently a', false, true],
+    ['alter table a detach partition b', true, false],
+    ['alter table a detach partition b concurrently', false, true],
+    ['alter table a detach partition b finalize', true, false],
+    ['alter table a add column x int', true, false],
+    ['alter table a drop column x', true, false],
+    ['vacuum a', false, false],
+    ['analyze a', true, false],
+    ['cluster', false, false],
+    ['cluster a', true, false],
+    ['create database d', false, false],
+    ['drop database d', false, false],
+    ["alter system set work_mem = '1MB'", false, false],
+    ["create subscription s connection 'x' publication p", false, false],
+    ['drop subscription s', false, false],
+    ["create tablespace t location '/x'", false, false],
+    ['drop tablespace t', false, false],
+    ["alter type e add value 'x'", true, false],
+    ['insert into a values (1)', true, false]
+  ]
+  for (const [sql, canRun, concurrent] of rows) {
+    t.test(`${canRun ? 'takes' : 'does not take'} ${sql}`, async t => {
+      const [statement] = await parseStatements(sql)
+      if (!statement) throw new Error('no statement')
+
+      t.equal(canRunInTransaction(statement), canRun)
+      t.equal(isConcurrent(statement), concurrent)
+    })
+  }
+})

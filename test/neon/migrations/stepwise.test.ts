@@ -1,0 +1,197 @@
+import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { administer, createDatabase } from '../../postgres.ts'
+import { apply, ledgerOf, makeFolder, statusOf } from './folders.ts'
+
+const BREAKPOINT = '--> statement-breakpoint'
+
+const BUILD = `-- fastify-neon:no-transaction
+create table steps (n int);
+--> statement-breakpoint
+insert into steps values (1);
+--> statement-breakpoint
+create unique index concurrently steps_n_idx on steps (n);
+--> statement-breakpoint
+insert into steps values (2);`
+
+const open = (t: Test) => createDatabase(t, { migrated: false })
+
+const INDEXES = "select relname from pg_class where relname like 'steps_n%' and relkind = 'i' order by 1"
+const indexesIn = async (url: string) => (await administer(INDEXES, url)).map(({ relname }) => relname)
+const stepsIn = async (url: string) =>
+  (await administer('select n from steps order by n', url)).map(({ n }) => n)
+
+interface Interrupted {
+  sql?: string
+  /** Statements that are done. */
+  done: number
+  /** Whether the next one was under way. */
+  isBegun: boolean
+}
+
+/** A folder and what a run leaves in the database that is ended in the middle of its one migration. */
+async function interrupt(t: Test, url: string, { sql = BUILD, done, isBegun }: Interrupted): Promise<string> {
+  const parts = [...sql.split(BREAKPOINT).slice(0, done), 'select 1 / 0']
+  const folder = makeFolder(t, [{ name: '0000_build', sql: parts.join(BREAKPOINT) }])
+  await t.rejects(apply(url, folder), {
+    code: 'FST_NEON_MIGRATION_FAILED',
+    failure: { sqlState: '22012', remains: 'interrupted' }
+  })
+  writeFileSync(join(folder, '0000_build.sql'), sql)
+  const hash = createHash('sha256').update(sql).digest('hex')
+  await administer(`update drizzle.__fastify_neon_progress set hash = '${hash}', is_begun = ${isBegun}`, url)
+  return folder
+}
+
+t.test('a migration without a transaction', async t => {
+  t.test('is applied statement by statement, and leaves no trace but its row', async t => {
+    const url = await open(t)
+    const folder = makeFolder(t, [{ name: '0000_build', sql: BUILD }])
+
+    const { applied, types } = await apply(url, folder)
+
+    t.strictSame(applied, ['0000_build'])
+    t.strictSame(types, ['started', 'applied'])
+    t.strictSame(await indexesIn(url), ['steps_n_idx'])
+    t.strictSame(await administer('select * from drizzle.__fastify_neon_progress', url), [])
+    t.equal((await ledgerOf(url)).length, 1)
+  })
+
+  t.test('adds a value to an enum that the next statement uses', async t => {
+    const url = await open(t)
+    const sql = `-- fastify-neon:no-transaction
+create type mood as enum ('calm'); create table moods (mood mood);
+alter type mood add value 'glad';
+insert into moods values ('glad')`
+
+    t.match(await apply(url, makeFolder(t, [{ name: '0000_mood', sql }])), { applied: ['0000_mood'] })
+  })
+
+  for (const done of [1, 2, 3]) {
+    for (const isBegun of [false, true]) {
+      t.test(
+        `goes on after ${done} of its statements, ${isBegun ? 'the next one begun' : 'the next one not begun'}`,
+        async t => {
+          const url = await open(t)
+          const folder = await interrupt(t, url, { done, isBegun })
+
+          t.match(await statusOf(url, folder), { findings: [{ kind: 'pending' }, { kind: 'interrupted' }] })
+          const { types, events } = await apply(url, folder)
+
+          t.strictSame(types, ['resumed', 'applied'])
+          t.match(events, [{ line: [4, 6, 8][done - 1] }, {}])
+          t.strictSame(await stepsIn(url), [1, 2])
+          t.strictSame(await indexesIn(url), ['steps_n_idx'])
+        }
+      )
+    }
+  }
+
+  t.test('takes an index that is whole for built, when a run was ended behind it', async t => {
+    const url = await open(t)
+    const folder = await interrupt(t, url, { done: 2, isBegun: true })
+    await administer('create unique index steps_n_idx on steps (n)', url)
+
+    t.match(await apply(url, folder), { types: ['resumed', 'applied'] })
+    t.strictSame(await stepsIn(url), [1, 2])
+  })
+
+  t.test('does not take an index for its own that was there before', async t => {
+    const url = await open(t)
+    const folder = await interrupt(t, url, { done: 2, isBegun: false })
+    await administer('create unique index steps_n_idx on steps (n)', url)
+
+    await t.rejects(apply(url, folder), {
+      code: 'FST_NEON_MIGRATION_FAILED',
+      failure: { sqlState: '42P07', line: 6 }
+    })
+  })
+
+  t.test('names an index that it left invalid, and builds it anew', async t => {
+    const url = await open(t)
+    const folder = await interrupt(t, url, { done: 2, isBegun: false })
+    await administer('insert into steps values (1)', url)
+    await t.rejects(apply(url, folder), {
+      code: 'FST_NEON_MIGRATION_FAILED',
+      failure: { sqlState: '23505', remains: 'interrupted', line: 6 }
+    })
+    t.match(await statusOf(url, folder), { invalidIndexes: ['public.steps_n_idx'] })
+    await administer('delete from steps where ctid = (select max(ctid) from steps)', url)
+
+    const { events } = await apply(url, folder)
+
+    t.match(events, [
+      { type: 'resumed' },
+      { type: 'invalid-index-dropped', index: 'public.steps_n_idx' },
+      { type: 'applied' }
+    ])
+    t.match(await statusOf(url, folder), { invalidIndexes: [], findings: [] })
+  })
+
+  const DROP = `-- fastify-neon:no-transaction
+create table dropped (n int); create index "Dropped_n" on dropped (n);${BREAKPOINT}
+drop index concurrently public."Dropped_n"`
+
+  t.test('drops an index that is still there when it goes on', async t => {
+    const url = await open(t)
+    const folder = await interrupt(t, url, { sql: DROP, done: 1, isBegun: true })
+    await administer(`update drizzle.__fastify_neon_progress set done = 2`, url)
+
+    t.match(await apply(url, folder), { types: ['resumed', 'applied'] })
+    t.strictSame(await administer("select from pg_class where relname = 'Dropped_n'", url), [])
+  })
+
+  t.test('takes an index that is gone for dropped when it goes on', async t => {
+    const url = await open(t)
+    const folder = await interrupt(t, url, { sql: DROP, done: 1, isBegun: true })
+    await administer('update drizzle.__fastify_neon_progress set done = 2', url)
+    await administer('drop index "Dropped_n"', url)
+
+    t.match(await apply(url, folder), { types: ['resumed', 'applied'] })
+  })
+
+  t.test('runs anything else again that may have been carried out', async t => {
+    const url = await open(t)
+    const sql = `-- fastify-neon:no-transaction\nselect 1;${BREAKPOINT}\nvacuum pg_class`
+    const folder = await interrupt(t, url, { sql, done: 1, isBegun: true })
+
+    t.match(await apply(url, folder), { types: ['resumed', 'applied'] })
+  })
+
+  t.test('sets again what it had set when it goes on', async t => {
+    const url = await open(t)
+    const sql = `-- fastify-neon:no-transaction
+set search_path = other;${BREAKPOINT}
+create schema other;${BREAKPOINT}
+create table there ()`
+    const folder = await interrupt(t, url, { sql, done: 2, isBegun: false })
+
+    await apply(url, folder)
+
+    t.strictSame(await administer("select schemaname from pg_tables where tablename = 'there'", url), [
+      { schemaname: 'other' }
+    ])
+  })
+
+  t.test('that was ended behind its last statement is written down', async t => {
+    const url = await open(t)
+    const sql = `-- fastify-neon:no-transaction\ncreate table once ()`
+    const folder = await interrupt(t, url, { sql: `${sql};${BREAKPOINT}`, done: 1, isBegun: false })
+
+    t.match(await apply(url, folder), { events: [{ type: 'resumed', line: 2 }, { type: 'applied' }] })
+    t.match(await statusOf(url, folder), { findings: [] })
+  })
+
+  t.test('is refused when it was changed after a part of it was applied', async t => {
+    const url = await open(t)
+    const folder = await interrupt(t, url, { done: 1, isBegun: false })
+    writeFileSync(join(folder, '0000_build.sql'), `${BUILD}\n-- more`)
+
+    await t.rejects(apply(url, folder), {
+      code: 'FST_NEON_MIGRATIONS_REFUSED',
+      findings: [{ kind: 'edited', migration: '0000_build' }]
+    })
+  })
+})
