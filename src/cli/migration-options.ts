@@ -2,13 +2,13 @@
  * What `npm run db:migrate` and `npm run db:status` are asked for: flags, and the connection string of
  * the environment.
  */
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { errorsOf } from '../neon/connection-findings.ts'
 import { deriveDirectUrl } from '../neon/connection-host.ts'
 import { type ConnectionUrl, verifyConnectionUrl } from '../neon/connection-url.ts'
 import type { LedgerName, MigrationOptions, MigrationSource } from '../neon/migrations.ts'
+import { messageOf } from './migration-report.ts'
 
 // The same place from src/cli and from dist/cli.
 const FOLDER = fileURLToPath(new URL('../../drizzle', import.meta.url))
@@ -55,7 +55,7 @@ export interface MigrateCommand {
 }
 
 /** Undefined when only the usage is wanted. Throws UsageError. */
-export function readMigrateCommand(args: string[]): MigrateCommand | undefined {
+export function readMigrateCommand(args: string[], env: NodeJS.ProcessEnv): MigrateCommand | undefined {
   const values = parse(args, {
     ...SOURCE_FLAGS,
     'dry-run': SWITCH,
@@ -73,7 +73,7 @@ export function readMigrateCommand(args: string[]): MigrateCommand | undefined {
   }
   return {
     options: {
-      ...sourceOf(values),
+      ...sourceOf(values, env),
       ...limits,
       singleTransaction: values['single-transaction'],
       applyLate: values['apply-late']
@@ -89,9 +89,9 @@ export interface StatusCommand {
 }
 
 /** Undefined when only the usage is wanted. Throws UsageError. */
-export function readStatusCommand(args: string[]): StatusCommand | undefined {
+export function readStatusCommand(args: string[], env: NodeJS.ProcessEnv): StatusCommand | undefined {
   const values = parse(args, SOURCE_FLAGS)
-  return values.help ? undefined : { source: sourceOf(values), isJson: values.json }
+  return values.help ? undefined : { source: sourceOf(values, env), isJson: values.json }
 }
 
 type Flags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>
@@ -100,12 +100,15 @@ function parse<const F extends Flags>(args: string[], options: F) {
   try {
     return parseArgs({ args, options }).values
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : '')
+    throw new UsageError(messageOf(error))
   }
 }
 
-function sourceOf({ folder, ledger }: { folder: string; ledger?: string | undefined }): MigrationSource {
-  return { url: directUrl(), folder, ...(ledger !== undefined && { ledger: ledgerNamed(ledger) }) }
+function sourceOf(
+  { folder, ledger }: { folder: string; ledger?: string | undefined },
+  env: NodeJS.ProcessEnv
+): MigrationSource {
+  return { url: directUrl(env), folder, ...(ledger !== undefined && { ledger: ledgerNamed(ledger) }) }
 }
 
 function ledgerNamed(text: string): LedgerName {
@@ -125,9 +128,8 @@ function milliseconds(flag: string, text: string | undefined): number | undefine
   throw new UsageError(`${flag} must be a whole number of milliseconds, and not ${text}`)
 }
 
-function directUrl(): ConnectionUrl {
-  if (existsSync('.env')) process.loadEnvFile('.env')
-  const { DATABASE_URL, DATABASE_URL_UNPOOLED } = process.env
+function directUrl(env: NodeJS.ProcessEnv): ConnectionUrl {
+  const { DATABASE_URL, DATABASE_URL_UNPOOLED } = env
   const variable = DATABASE_URL_UNPOOLED ? 'DATABASE_URL_UNPOOLED' : 'DATABASE_URL'
   const value = DATABASE_URL_UNPOOLED ? DATABASE_URL_UNPOOLED : DATABASE_URL && deriveDirectUrl(DATABASE_URL)
   const { connection, findings } = verifyConnectionUrl(value, { variable })

@@ -54,7 +54,7 @@ export function statusLines({
   repeated,
   findings,
   invalidIndexes
-}: MigrationReport) {
+}: Omit<MigrationReport, 'plan'>): string[] {
   return [
     `${applied.length} of ${total} applied${pending.length === 0 ? '' : `, ${pending.length} pending`}`,
     ...findings.flatMap(findingLines),

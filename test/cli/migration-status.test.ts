@@ -1,0 +1,165 @@
+import { tmpdir } from 'node:os'
+import t from 'tap'
+import { showStatus } from '../../src/cli/status-command.ts'
+import { apply, makeFolder, timeOf, type Written } from '../neon/migrations/folders.ts'
+import { administer, createDatabase } from '../postgres.ts'
+import { runProgram } from '../processes.ts'
+
+async function status(env: Record<string, string>, ...args: string[]) {
+  let text = ''
+  const print = (line: string) => {
+    text += `${line}\n`
+  }
+  const code = await showStatus(args, { env, print, printError: print })
+  return { code, text }
+}
+
+interface Row {
+  title: string
+  /** What was applied before. */
+  applied?: Written[]
+  folder: Written[]
+  exitCode: number
+  text: RegExp
+}
+
+const A = { name: '0000_a', sql: 'select 1', when: timeOf(0) }
+const B = { name: '0001_b', sql: 'select 2', when: timeOf(1) }
+const C = { name: '0002_c', sql: 'select 3', when: timeOf(2) }
+
+const rows: Row[] = [
+  { title: 'that all are applied', applied: [A], folder: [A], exitCode: 0, text: /^1 of 1 applied\n$/ },
+  {
+    title: 'what is pending',
+    folder: [A],
+    exitCode: 21,
+    text: /^0 of 1 applied, 1 pending\npending +0000_a: .*\n +run npm/
+  },
+  {
+    title: 'what is late-merged',
+    applied: [A, C],
+    folder: [A, B, C],
+    exitCode: 15,
+    text: /late-merged +0001_b: /
+  },
+  {
+    title: 'what was edited',
+    applied: [A],
+    folder: [{ ...A, sql: 'select 4' }],
+    exitCode: 14,
+    text: /edited +0000_a: /
+  },
+  { title: 'what is missing', folder: [{ ...A, sql: undefined }], exitCode: 11, text: /missing +0000_a: / },
+  { title: 'what is reordered', folder: [B, A], exitCode: 12, text: /reordered +0000_a: / },
+  {
+    title: 'what was moved',
+    applied: [A],
+    folder: [{ ...A, when: timeOf(5) }],
+    exitCode: 12,
+    text: /reordered +0000_a: /
+  },
+  {
+    title: 'what is future-dated',
+    folder: [{ ...A, when: Date.now() + 86_400_000 }],
+    exitCode: 13,
+    text: /future-dated +0000_a: /
+  },
+  {
+    title: 'what is half-written',
+    folder: [{ ...A, sql: 'select 1;\nselect (' }],
+    exitCode: 10,
+    text: /half-written +0000_a, line 2: /
+  },
+  {
+    title: 'what is misplaced',
+    folder: [{ ...A, sql: 'vacuum' }],
+    exitCode: 17,
+    text: /misplaced +0000_a, line 1: /
+  },
+  {
+    title: 'that the database is ahead',
+    applied: [A, B],
+    folder: [A],
+    exitCode: 0,
+    text: /^1 of 1 applied\nthe ledger has 1 more/
+  }
+]
+
+t.test('db:status', async t => {
+  for (const { title, applied = [], folder, exitCode, text } of rows) {
+    t.test(`says ${title}`, async t => {
+      const url = await createDatabase(t, { migrated: false })
+      if (applied.length > 0) await apply(url, makeFolder(t, applied))
+      const given = makeFolder(t, folder)
+
+      t.match(await status({ DATABASE_URL: url }, '--folder', given), { code: exitCode, text })
+    })
+  }
+
+  t.test('names what a run that was ended has left', async t => {
+    const url = await createDatabase(t, { migrated: false })
+    const sql = `-- fastify-neon:no-transaction
+create table a (x int); insert into a values (1), (1);
+create unique index concurrently a_x_idx on a (x)`
+    const folder = makeFolder(t, [{ name: '0000_a', sql }])
+    await t.rejects(apply(url, folder))
+
+    const { code, text } = await status({ DATABASE_URL: url }, '--folder', folder)
+
+    t.equal(code, 16)
+    t.match(text, /interrupted +0000_a: .* after 2 of its statements\n +run npm run db:migrate/)
+    t.match(text, /the index public\.a_x_idx is invalid/)
+  })
+
+  t.test('names what two runs of drizzle-kit at once have done twice', async t => {
+    const url = await createDatabase(t, { migrated: false })
+    const folder = makeFolder(t, [A])
+    await apply(url, folder)
+    await administer(
+      'insert into drizzle.__drizzle_migrations (hash, created_at) select hash, created_at from drizzle.__drizzle_migrations',
+      url
+    )
+
+    t.match(await status({ DATABASE_URL: url }, '--folder', folder), {
+      code: 0,
+      text: /0000_a was applied more than once/
+    })
+  })
+
+  t.test('answers in JSON', async t => {
+    const url = await createDatabase(t, { migrated: false })
+    const folder = makeFolder(t, [A])
+
+    const { code, text } = await status({ DATABASE_URL: url }, '--json', '--folder', folder)
+
+    t.equal(code, 21)
+    t.strictSame(JSON.parse(text), {
+      applied: [],
+      pending: ['0000_a'],
+      unknown: 0,
+      repeated: [],
+      findings: [{ kind: 'pending', migration: '0000_a', message: 'not applied yet' }],
+      invalidIndexes: [],
+      total: 1,
+      exitCode: 21
+    })
+  })
+
+  t.test('that is asked wrongly, or has no database, says so', async t => {
+    const url = 'postgresql://me:s3cr3t@127.0.0.1:1/neondb'
+
+    t.match(await status({}, '--none'), { code: 2, text: /npm run db:status -- \[options]/ })
+    t.match(await status({}, '--help'), { code: 0, text: /^npm run db:status/ })
+    t.match(await status({ DATABASE_URL: url }), { code: 1, text: /^the database cannot be reached\n$/ })
+  })
+  t.test('is a command of its own, which changes nothing', async t => {
+    const DATABASE_URL = await createDatabase(t)
+    const { ended, output } = runProgram(t, 'src/cli/migration-status.ts', {
+      env: { DATABASE_URL },
+      cwd: tmpdir()
+    })
+
+    t.equal(await ended, 0)
+    t.match(output(), /^2 of 2 applied\n$/)
+  })
+})
