@@ -2,6 +2,7 @@
  * Builds the application: every plugin and route, in order.
  */
 import type { Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
@@ -30,6 +31,9 @@ export interface BuildOptions {
   logStream?: Writable
 }
 
+// The same place from src and from dist.
+const MIGRATIONS = fileURLToPath(new URL('../drizzle', import.meta.url))
+
 export async function buildApp({
   config,
   logStream = process.stdout
@@ -52,7 +56,7 @@ export async function buildApp({
   await app.register(errorHandlerPlugin)
   await app.register(connectionsPlugin, { stallTimeoutMs: SERVER_LIMITS.requestTimeout })
   await app.register(dbPlugin, { ...config.database, schema })
-  await app.register(healthPlugin, config.health)
+  await app.register(healthPlugin, { ...config.health, migrations: { folder: MIGRATIONS } })
   await app.register(metricsPlugin, { token: config.health.token })
   await app.register(authPlugin, config.auth)
   await app.register(idempotencyPlugin)

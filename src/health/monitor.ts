@@ -13,10 +13,18 @@ import {
   weigh
 } from './database.ts'
 import { flowOf, type PoolReading } from './flow.ts'
+import {
+  createMigrationGate,
+  type MigrationChange,
+  type MigrationReading,
+  type MigrationState,
+  NO_MIGRATIONS
+} from './migrations.ts'
 import { INITIAL_FACTS, nextFacts, type ProcessEvent, type ProcessState, processOf } from './process.ts'
 import { createQuestions, type QuestionCounts } from './questions.ts'
 import { recoveryPauseMs } from './recovery.ts'
 import { type CheckState, type DownPolicy, readDatabase, readinessOf, type Snapshot } from './snapshot.ts'
+import { openConditionsOf, type StartupCondition } from './startup.ts'
 
 /** `passive`: by the evidence of traffic. `interval`: asks besides, in a rhythm. `off`: the database is none of the probes' business. */
 export const MODES = ['passive', 'interval', 'off'] as const
@@ -25,6 +33,7 @@ export type Mode = (typeof MODES)[number]
 export type Transition =
   | { subject: 'process'; from: ProcessState; to: ProcessState; reason?: string }
   | { subject: 'database'; from: DatabaseState; to: DatabaseState; reason?: FailureReason }
+  | { subject: 'migrations'; from: MigrationState; to: MigrationState; pending: readonly string[] }
   | { subject: 'check'; name: string; from: CheckState; to: CheckState; error?: unknown }
 
 export interface MonitorOptions {
@@ -36,6 +45,8 @@ export interface MonitorOptions {
   idleAfterMs: number
   /** Asks the database; settles in bounded time with why there was no answer. Never rejects. */
   ask: () => Promise<FailureReason | undefined>
+  /** Whether the schema is the one that the code expects; never rejects. @default nobody expects one */
+  lookAtMigrations?: (() => Promise<MigrationReading>) | undefined
   /** Calls back once when the next statement of the application is answered. */
   onNextAnswer: (listener: () => void) => () => void
   /** Since the database last answered the application, in ms; undefined when it never has. */
@@ -82,6 +93,9 @@ export function createMonitor(options: MonitorOptions): Monitor {
     isDatabaseIdle: () => database.state === 'idle',
     onChange: changeCheck
   })
+  const migrations = options.lookAtMigrations
+    ? createMigrationGate({ look: options.lookAtMigrations, onChange: changeMigrations, clock })
+    : NO_MIGRATIONS
   let facts = INITIAL_FACTS
   let database: Database = UNKNOWN_DATABASE
   let wantedAtMs = clock.now()
@@ -108,6 +122,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     close() {
       questions.close()
       checks.close()
+      migrations.close()
       stopListening()
     }
   }
@@ -139,6 +154,8 @@ export function createMonitor(options: MonitorOptions): Monitor {
       readiness,
       process,
       hasStarted: facts.hasStarted,
+      ...(!facts.hasStarted && { waitingFor: openConditions() }),
+      migrations: { state: migrations.reading.state, pending: migrations.reading.pending.length },
       database: readDatabase(database, clock.now()),
       pool: { ...pool, flow },
       checks: results
@@ -212,9 +229,22 @@ export function createMonitor(options: MonitorOptions): Monitor {
 
   function passGate() {
     if (facts.hasStarted) return
-    const isReached = mode === 'off' || database.wasReached
-    const isChecked = Object.values(checks.read()).every(({ state, critical }) => state === 'ok' || !critical)
-    if (isReached && isChecked) change('started')
+    if (mode === 'off' || database.wasReached) migrations.open()
+    if (openConditions().length === 0) change('started')
+  }
+
+  /** Of the startup gate. */
+  function openConditions(): StartupCondition[] {
+    return openConditionsOf({
+      isReached: mode === 'off' || database.wasReached,
+      migrations: migrations.reading.state,
+      checks: checks.read()
+    })
+  }
+
+  function changeMigrations({ from, state: to, pending }: MigrationChange) {
+    onTransition({ subject: 'migrations', from, to, pending })
+    passGate()
   }
 
   function changeCheck({ name, from, to, error }: CheckChange) {

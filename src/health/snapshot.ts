@@ -3,7 +3,9 @@
  */
 import type { Database, DatabaseState, EvidenceSource, FailureReason } from './database.ts'
 import type { PoolFlow, PoolReading } from './flow.ts'
+import type { MigrationState } from './migrations.ts'
 import type { ProcessState } from './process.ts'
+import type { StartupCondition } from './startup.ts'
 
 /** `degraded` is ready: an outage is answered by the routes, request by request, not by taking every replica out. */
 export const READINESS = ['ok', 'degraded', 'unavailable'] as const
@@ -48,6 +50,9 @@ export interface Snapshot {
   process: ProcessState
   /** Whether the startup gate was passed. */
   hasStarted: boolean
+  /** Until it has: what it waits for. */
+  waitingFor?: StartupCondition[]
+  migrations: { state: MigrationState /** How many. */; pending: number }
   database: DatabaseReading
   pool: Omit<PoolReading, 'blockedForMs'> & { flow: PoolFlow }
   /** By name. */

@@ -32,11 +32,13 @@ export function readWish({ raw }: FastifyRequest): Wish | undefined {
 }
 
 export function describe(snapshot: Snapshot, exclude: ReadonlySet<string>): Detail {
-  const { process: state, database, pool, checks } = snapshot
+  const { process: state, waitingFor, migrations, database, pool, checks } = snapshot
   const names = [...OWN_CHECKS, ...Object.keys(checks)]
   return {
     process: state,
     uptimeMs: Math.round(process.uptime() * 1000),
+    ...(waitingFor && { waitingFor }),
+    migrations,
     database,
     pool,
     checks,

@@ -6,18 +6,27 @@ import type { Transition } from '../health/monitor.ts'
 
 /** A change that a healthy service goes through every few minutes. */
 const ROUTINE = new Set(['up', 'idle'])
-const GOOD = new Set(['up', 'idle', 'ready', 'ok'])
+const GOOD = new Set(['up', 'idle', 'ready', 'ok', 'complete'])
 
 export function logTransition(log: FastifyBaseLogger, transition: Transition): void {
   const { subject, from, to } = transition
   const facts = {
     from,
     to,
-    ...(subject === 'check'
-      ? { check: transition.name, err: transition.error }
-      : { reason: transition.reason })
+    ...factsOf(transition)
   }
-  log[levelOf(transition)](facts, `${subject} is ${to}`)
+  log[levelOf(transition)](facts, `${subject} ${subject === 'migrations' ? 'are' : 'is'} ${to}`)
+}
+
+function factsOf(transition: Transition) {
+  switch (transition.subject) {
+    case 'check':
+      return { check: transition.name, err: transition.error }
+    case 'migrations':
+      return { pending: transition.pending }
+    default:
+      return { reason: transition.reason }
+  }
 }
 
 function levelOf({ subject, from, to }: Transition) {

@@ -6,6 +6,7 @@ import { MODES, type Mode } from '../health/monitor.ts'
 import { DOWN_POLICIES, type DownPolicy } from '../health/snapshot.ts'
 import { checkLimit, withoutUndefined } from '../neon/pool-limits.ts'
 import { isPlainPath } from './early-route.ts'
+import type { ExpectedMigrations } from './health-migrations.ts'
 import { type AccessOptions, checkAccess } from './operator-access.ts'
 
 /** `token` or `authorize`: who may see details, exclude checks and ask the database. Without either, nobody. */
@@ -34,10 +35,12 @@ export interface HealthOptions extends AccessOptions {
   probeTimeoutMs?: number
   /** `/livez` is 503 when the pool has stood still for so long, in ms; 0 is never. @default 0 */
   restartWhenWedgedMs?: number
+  /** Those that must be applied before the process is ready. @default none: the schema is nobody's business here */
+  migrations?: ExpectedMigrations
 }
 
-type HealthDefaults = Required<Omit<HealthOptions, keyof AccessOptions>>
-export type ResolvedHealthOptions = HealthDefaults & AccessOptions
+type HealthDefaults = Required<Omit<HealthOptions, keyof AccessOptions | 'migrations'>>
+export type ResolvedHealthOptions = HealthDefaults & Pick<HealthOptions, keyof AccessOptions | 'migrations'>
 
 /** docs/health-api.md has them; a test compares the two. */
 export const HEALTH_DEFAULTS: HealthDefaults = {

@@ -4,8 +4,10 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { DATABASE_STATES, FAILURE_REASONS } from '../health/database.ts'
 import { POOL_FLOWS } from '../health/flow.ts'
+import { MIGRATION_STATES } from '../health/migrations.ts'
 import { PROCESS_STATES } from '../health/process.ts'
 import { CHECK_STATES } from '../health/snapshot.ts'
+import { STARTUP_CONDITIONS } from '../health/startup.ts'
 
 const oneOf = <const V extends readonly string[]>(values: V) =>
   Type.Unsafe<V[number]>(Type.Union(values.map(value => Type.Literal(value))))
@@ -19,6 +21,8 @@ const Count = Type.Integer({ minimum: 0 })
 export const Detail = closed({
   process: oneOf(PROCESS_STATES),
   uptimeMs: Count,
+  waitingFor: Type.Optional(Type.Array(oneOf(STARTUP_CONDITIONS))),
+  migrations: closed({ state: oneOf(MIGRATION_STATES), pending: Count }),
   database: closed({
     state: oneOf(DATABASE_STATES),
     reason: Type.Optional(oneOf(FAILURE_REASONS)),

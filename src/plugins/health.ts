@@ -14,6 +14,7 @@ import { SUSPEND_AFTER_MS } from '../neon/wakes.ts'
 import { healthCheck } from './health-checks.ts'
 import { evidenceOf, reasonOf } from './health-evidence.ts'
 import { logTransition } from './health-log.ts'
+import { createLook } from './health-migrations.ts'
 import { type HealthOptions, healthOptions } from './health-options.ts'
 import healthRoutes from './health-routes.ts'
 
@@ -54,6 +55,7 @@ async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
       const failure = await pool.ask(options.probeTimeoutMs)
       return failure && reasonOf(failure.kind)
     },
+    lookAtMigrations: options.migrations && (await createLook(options.migrations, pool, fastify.log)),
     onNextAnswer: pool.answers.next,
     answerAgeMs: () => pool.answers.ageMs,
     readPool: () => {

@@ -219,7 +219,7 @@ t.test('db:migrate', async t => {
   })
 
   t.test('says what is wrong with its settings, or that there is no database', async t => {
-    const missing = await run({})
+    const missing = await runProcess(t, {})
     const noTls = await run({
       DATABASE_URL: 'postgresql://me:s3cr3t-word@ep-x.us-east-2.aws.neon.tech/neondb'
     })

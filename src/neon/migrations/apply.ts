@@ -7,18 +7,18 @@ import { isCarriedOut, stateOfIndex } from './indexes.ts'
 import { isInLedger, writeToLedger } from './ledger.ts'
 import { clearProgress, createProgress, readProgress, writeProgress } from './progress.ts'
 import { canRunInTransaction, isConcurrent, type Statement } from './statements.ts'
-import { execute, inTransaction, type Run, settle } from './transaction.ts'
+import { type Attempt, execute, inTransaction, type Run, settle } from './transaction.ts'
 
 /** All of them, or none. Names of those that were applied: drizzle-kit may have been quicker with the rest. */
 export async function applyTogether(run: Run, migrations: [Migration, ...Migration[]]): Promise<string[]> {
   const { session, ledger, report } = run
   const durations = new Map<string, number>()
-  let [current] = migrations
+  const attempt: Attempt = { migration: migrations[0], remains: 'rolled-back' }
   await settle(run)
-  await inTransaction(run, { migration: () => current, remains: 'rolled-back' }, async () => {
+  await inTransaction(run, attempt, async () => {
     for (const migration of migrations) {
       const startedAt = performance.now()
-      current = migration
+      attempt.migration = migration
       if (await isInLedger(session.query, ledger, migration)) continue
       report({ type: 'started', migration: migration.name })
       for (const statement of migration.statements)
@@ -45,7 +45,7 @@ export async function applyStepwise(run: Run, migration: Migration): Promise<str
     else if ('VariableSetStmt' in statement.node)
       await execute(run, { migration, statement, remains: 'interrupted' })
   }
-  await inTransaction(run, { migration: () => migration, remains: 'interrupted' }, async () => {
+  await inTransaction(run, { migration, remains: 'interrupted' }, async () => {
     await writeToLedger(query, ledger, migration)
     await clearProgress(query, ledger, migration)
   })
@@ -80,7 +80,7 @@ async function step(run: Run, { migration, statement, index, mayBeDone }: Step):
   const work = () => execute(run, { migration, statement, remains: 'interrupted' })
 
   if (canRunInTransaction(statement)) {
-    await inTransaction(run, { migration: () => migration, remains: 'interrupted' }, async () => {
+    await inTransaction(run, { migration, remains: 'interrupted' }, async () => {
       await work()
       await note(index + 1, false)
     })

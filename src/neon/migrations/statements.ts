@@ -63,9 +63,9 @@ async function parseChunk(chunk: string, firstLine: number): Promise<Statement[]
   /** The parser counts bytes, and a statement begins behind the last one, comments included. */
   function statementAt(node: Node, start: number, end: number): Statement {
     const raw = bytes.subarray(start, end).toString()
-    const [comments = ''] = COMMENTS_BEFORE.exec(raw) ?? []
-    const line = firstLine + linesIn(bytes.subarray(0, start).toString()) + linesIn(comments)
-    return { sql: raw.slice(comments.length).trimEnd(), line, node }
+    const sql = raw.replace(COMMENTS_BEFORE, '')
+    const before = bytes.subarray(0, start).toString() + raw.slice(0, raw.length - sql.length)
+    return { sql: sql.trimEnd(), line: firstLine + linesIn(before), node }
   }
 }
 

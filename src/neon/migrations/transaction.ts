@@ -42,7 +42,7 @@ export async function settle({ session, lockTimeoutMs, statementTimeoutMs }: Run
 
 export interface Attempt {
   /** The one that is worked on when something fails. */
-  migration: () => Migration
+  migration: Migration
   /** What is left of it when its statement fails. */
   remains: 'rolled-back' | 'interrupted'
 }
@@ -50,7 +50,7 @@ export interface Attempt {
 /** With the ledger locked, since drizzle-kit takes no lock of ours and may write to it meanwhile. */
 export async function inTransaction(
   { session, ledger, lockTimeoutMs }: Run,
-  { migration, remains }: Attempt,
+  attempt: Attempt,
   work: () => Promise<void>
 ): Promise<void> {
   let isCommitting = false
@@ -65,7 +65,7 @@ export async function inTransaction(
   } catch (error) {
     await within(ROLLBACK_TIMEOUT_MS, session.query('ROLLBACK')).catch(ignore)
     const isUnknown = isCommitting && !isAnswerOfServer(error)
-    throw toFailedMigration(error, { migration: migration(), remains: isUnknown ? 'unknown' : remains })
+    throw toFailedMigration(error, isUnknown ? { ...attempt, remains: 'unknown' } : attempt)
   }
 }
 

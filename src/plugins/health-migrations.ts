@@ -1,0 +1,45 @@
+/**
+ * What health asks of the ledger: whether all migrations of the folder are in it.
+ */
+import type { FastifyBaseLogger } from 'fastify'
+import type { MigrationReading } from '../health/migrations.ts'
+import { describeFailure, toFailure } from '../neon/failure.ts'
+import { readMigrationFiles } from '../neon/migrations/folder.ts'
+import { DRIZZLE_LEDGER, type LedgerName, readLedger } from '../neon/migrations/ledger.ts'
+import { compareMigrations } from '../neon/migrations/status.ts'
+import type { NeonPool } from '../neon/pool.ts'
+
+export interface ExpectedMigrations {
+  /** Folder that drizzle-kit writes, with `meta/_journal.json`; it must be in the image. */
+  folder: string
+  /** @default drizzle.__drizzle_migrations, as drizzle-kit */
+  ledger?: LedgerName
+}
+
+/** Reads the folder once. Throws FST_NEON_MIGRATIONS_INVALID. */
+export async function createLook(
+  { folder, ledger = DRIZZLE_LEDGER }: ExpectedMigrations,
+  pool: NeonPool,
+  log: FastifyBaseLogger
+): Promise<() => Promise<MigrationReading>> {
+  const files = await readMigrationFiles(folder)
+  return () => look().catch(judge)
+
+  async function look(): Promise<MigrationReading> {
+    const rows = await readLedger(async (text, values) => (await pool.query(text, values)).rows, ledger)
+    const { pending, findings } = compareMigrations({ journal: files, files, rows, progress: [] })
+    if (pending.length > 0) return { state: 'pending', pending }
+    const changed = findings.map(({ migration }) => migration)
+    if (changed.length > 0)
+      log.warn({ migrations: changed }, 'migrations were changed after they were applied')
+    return { state: 'complete', pending }
+  }
+
+  /** What the server itself refuses is no matter of time. */
+  function judge(error: unknown): MigrationReading {
+    const failure = toFailure(error, 'statement')
+    if (failure.kind !== 'statement') return { state: 'unknown', pending: [] }
+    log.debug(describeFailure(failure), 'the ledger of migrations cannot be read')
+    return { state: 'unreadable', pending: [] }
+  }
+}
