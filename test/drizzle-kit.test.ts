@@ -1,0 +1,254 @@
+/**
+ * drizzle-kit itself, with drizzle.config.ts: a project that uses its commands beside ours, or instead of them, can.
+ */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { administer, createDatabase } from './postgres.ts'
+import { NODE_ARGS, ROOT } from './processes.ts'
+
+const MODULES = join(ROOT, 'node_modules')
+const KIT = join(MODULES, 'drizzle-kit/bin.cjs')
+
+const PROJECT = ['drizzle', 'drizzle.config.ts', 'package.json', 'src/db', 'src/neon', 'src/errors.ts']
+
+/** With nothing of the test's own in it: tap's coverage would have drizzle-kit's way with TypeScript in its sums. */
+const environment = (env: Record<string, string>) => ({
+  PATH: process.env.PATH,
+  HOME: process.env.HOME,
+  ...env
+})
+
+/** What drizzle-kit reads, in a folder of its own, which is inside this project, so that its packages are found. */
+function copyProject(t: Test, folder = t.testdir()): string {
+  for (const path of PROJECT) cpSync(join(ROOT, path), join(folder, path), { recursive: true })
+  return folder
+}
+
+interface Run {
+  code: number
+  text: string
+}
+
+function kit(cwd: string, args: string[], env: Record<string, string> = {}): Promise<Run> {
+  return run(process.execPath, [KIT, ...args], cwd, env)
+}
+
+function run(command: string, args: string[], cwd: string, env: Record<string, string>): Promise<Run> {
+  return new Promise(resolve => {
+    const child = execFile(command, args, { cwd, env: environment(env) }, (_error, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? 1, text: stdout + stderr })
+    })
+  })
+}
+
+/** As a developer would: a new column. */
+function addColumn(folder: string, name: string): void {
+  const file = join(folder, 'src/db/schema/tasks.ts')
+  const source = readFileSync(file, 'utf8')
+  writeFileSync(file, source.replace('    done: ', `    ${name}: text('${name}'),\n    done: `))
+}
+
+const columnsOf = async (url: string) =>
+  (
+    await administer("select column_name from information_schema.columns where table_name = 'tasks'", url)
+  ).map(({ column_name }) => column_name)
+
+const sqlIn = (folder: string) => readdirSync(join(folder, 'drizzle')).filter(name => name.endsWith('.sql'))
+
+/** What the next migration is numbered. */
+const NEXT = String(sqlIn(ROOT).length).padStart(4, '0')
+const AFTER_NEXT = String(sqlIn(ROOT).length + 1).padStart(4, '0')
+
+t.test('drizzle-kit', async t => {
+  t.test('generates nothing from the schema as it is', async t => {
+    const folder = copyProject(t)
+    const before = sqlIn(folder)
+
+    const { code, text } = await kit(folder, ['generate'])
+
+    t.equal(code, 0)
+    t.match(text, 'No schema changes, nothing to migrate')
+    t.strictSame(sqlIn(folder), before)
+  })
+
+  t.test('generates a migration from a change, finds it in order, and applies it', async t => {
+    const folder = copyProject(t)
+    const url = await createDatabase(t)
+    addColumn(folder, 'place')
+
+    const generated = await kit(folder, ['generate', '--name', 'place'])
+    const checked = await kit(folder, ['check'])
+    const migrated = await kit(folder, ['migrate'], { DATABASE_URL: url })
+
+    t.match(generated, { code: 0, text: `drizzle/${NEXT}_place.sql` })
+    t.equal(
+      readFileSync(join(folder, `drizzle/${NEXT}_place.sql`), 'utf8'),
+      'ALTER TABLE "tasks" ADD COLUMN "place" text;'
+    )
+    t.match(checked, { code: 0, text: "Everything's fine" })
+    t.match(migrated, { code: 0, text: 'migrations applied successfully' })
+    t.ok((await columnsOf(url)).includes('place'))
+  })
+
+  t.test('finds two migrations that were generated from the same one', async t => {
+    const folder = copyProject(t)
+    addColumn(folder, 'place')
+    await kit(folder, ['generate', '--name', 'place'])
+    // What a merge leaves that takes both sides of the journal.
+    const meta = join(folder, 'drizzle/meta')
+    const snapshot = JSON.parse(readFileSync(join(meta, `${NEXT}_snapshot.json`), 'utf8'))
+    writeFileSync(
+      join(meta, `${AFTER_NEXT}_snapshot.json`),
+      JSON.stringify({ ...snapshot, id: crypto.randomUUID() })
+    )
+
+    const { code, text } = await kit(folder, ['check'])
+
+    t.equal(code, 1)
+    t.match(text, new RegExp(`${NEXT}_snapshot.json.*${AFTER_NEXT}_snapshot.json.* which is a collision`))
+  })
+
+  t.test('goes to the direct host, given or derived', async t => {
+    const pooled = 'postgresql://me:word@ep-x-1-pooler.eu-central-1.aws.neon.tech/neondb?sslmode=require'
+    const direct = 'postgresql://me:word@ep-x-1.eu-central-1.aws.neon.tech/neondb?sslmode=require'
+    const other = 'postgresql://owner:word@ep-x-1.eu-central-1.aws.neon.tech/neondb?sslmode=require'
+
+    t.equal(await configuredUrl({ DATABASE_URL: pooled }), direct)
+    t.equal(await configuredUrl({ DATABASE_URL: direct }), direct)
+    t.equal(await configuredUrl({ DATABASE_URL: pooled, DATABASE_URL_UNPOOLED: other }), other)
+    t.equal(await configuredUrl({ DATABASE_URL: pooled, DATABASE_URL_UNPOOLED: '' }), direct)
+  })
+
+  t.test('migrates the database of DATABASE_URL_UNPOOLED, by pg, a development dependency here', async t => {
+    const folder = copyProject(t)
+    const url = await createDatabase(t, { migrated: false })
+
+    const { code, text } = await kit(folder, ['migrate'], {
+      DATABASE_URL: 'postgresql://nobody:x@127.0.0.1:1/none',
+      DATABASE_URL_UNPOOLED: url
+    })
+
+    t.equal(code, 0)
+    t.match(text, "Using 'pg' driver")
+    t.ok((await columnsOf(url)).includes('done'))
+  })
+
+  t.test('says that it has no database when neither is set', async t => {
+    const { code, text } = await kit(copyProject(t), ['migrate'])
+
+    t.equal(code, 1)
+    t.match(text, "url: ''")
+  })
+
+  t.test('takes the driver of Neon without pg, and fails without a word where there is no Neon', async t => {
+    // Elsewhere, and with a copy of drizzle-kit, which looks for drivers from where it lies.
+    const folder = copyProject(t, mkdtempSync(join(tmpdir(), 'fastify-neon-kit-')))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    cpSync(join(MODULES, 'drizzle-kit'), join(folder, 'node_modules/drizzle-kit'), { recursive: true })
+    for (const name of readdirSync(MODULES)) {
+      if (!['pg', 'drizzle-kit', '.bin', '.cache'].includes(name)) {
+        symlinkSync(join(MODULES, name), join(folder, 'node_modules', name))
+      }
+    }
+
+    const { code, text } = await run(
+      process.execPath,
+      ['node_modules/drizzle-kit/bin.cjs', 'migrate'],
+      folder,
+      { DATABASE_URL: await createDatabase(t) }
+    )
+
+    t.equal(code, 1)
+    t.match(text, "Using '@neondatabase/serverless' driver")
+    t.notMatch(text, /error/i)
+  })
+
+  t.test('has a studio on this machine alone, which is gone when it is ended', async t => {
+    const url = await createDatabase(t)
+    const port = await freePort()
+    const { end, said } = start(t, copyProject(t), ['studio', '--port', `${port}`], { DATABASE_URL: url })
+
+    const text = await said(/up and running on .*/)
+    const about = await ask(port, { type: 'init' })
+    const rows = await ask(port, {
+      type: 'proxy',
+      data: { sql: 'select current_database()', params: [], mode: 'array', method: 'all' }
+    })
+    const elsewhere = await refused(port, '127.0.0.2')
+    await end()
+
+    // The page is not served from here: it comes from the network, and asks this port.
+    t.match(text, `https://local.drizzle.studio?port=${port}`)
+    t.match(about, { dialect: 'postgresql', packageName: 'pg' })
+    t.strictSame(rows, [[new URL(url).pathname.slice(1)]])
+    t.ok(elsewhere)
+    t.ok(await refused(port, '127.0.0.1'))
+  })
+})
+
+/** What drizzle.config.ts says, in an environment, where no .env is. */
+async function configuredUrl(env: Record<string, string>): Promise<string> {
+  const code = `import config from '${ROOT}drizzle.config.ts'; console.log(config.dbCredentials.url)`
+  const args = [...NODE_ARGS, '--input-type=module', '--eval', code]
+  return (await run(process.execPath, args, tmpdir(), env)).text.trim()
+}
+
+/** A command that goes on until it is ended. */
+function start(t: Test, cwd: string, args: string[], env: Record<string, string>) {
+  const child = spawn(process.execPath, [KIT, ...args], { cwd, env: environment(env) })
+  const ended = once(child, 'close')
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', chunk => {
+      text += chunk
+    })
+  }
+  t.teardown(end)
+  return { end, said }
+
+  async function end() {
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  async function said(pattern: RegExp): Promise<string> {
+    while (!pattern.test(text)) {
+      if (child.exitCode !== null) throw new Error(`ended without saying ${pattern}:\n${text}`)
+      await Promise.race([once(child.stdout, 'data'), ended])
+    }
+    return text
+  }
+}
+
+/** One that was free a moment ago, since drizzle-kit does not say which it took when it is told 0. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+async function ask(port: number, body: unknown): Promise<unknown> {
+  const response = await fetch(`http://127.0.0.1:${port}/`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', connection: 'close' },
+    body: JSON.stringify(body)
+  })
+  return response.json()
+}
+
+/** At 127.0.0.2 some systems have nothing, and say nothing. */
+async function refused(port: number, host: string): Promise<boolean> {
+  return fetch(`http://${host}:${port}/`, { signal: AbortSignal.timeout(1000) }).then(
+    () => false,
+    () => true
+  )
+}
