@@ -55,19 +55,6 @@ t.test('db:migrate', async t => {
     t.equal((await administer('select * from drizzle.__drizzle_migrations', url)).length, 2)
   })
 
-  t.test('lets one of many at once do the work', async t => {
-    const url = await createDatabase(t, { migrated: false })
-
-    const runs = await Promise.all([1, 2, 3].map(() => runProcess(t, { DATABASE_URL: url })))
-
-    t.strictSame(
-      runs.map(({ code }) => code),
-      [0, 0, 0]
-    )
-    t.equal(runs.filter(({ text }) => text.includes('applied 0000_tasks in')).length, 1)
-    t.equal((await administer('select * from drizzle.__drizzle_migrations', url)).length, 2)
-  })
-
   t.test('reads the .env beside it', async t => {
     const url = await createDatabase(t)
     const cwd = t.testdir({ '.env': `DATABASE_URL=${url}\n` })

@@ -1,0 +1,114 @@
+import t from 'tap'
+import {
+  createMigrationGate,
+  type MigrationChange,
+  type MigrationReading
+} from '../../src/health/migrations.ts'
+import { createManualClock } from '../neon/manual-clock.ts'
+
+const PENDING: MigrationReading = { state: 'pending', pending: ['0001_b'] }
+const COMPLETE: MigrationReading = { state: 'complete', pending: [] }
+const UNKNOWN: MigrationReading = { state: 'unknown', pending: [] }
+const UNREADABLE: MigrationReading = { state: 'unreadable', pending: [] }
+
+const SECOND_MS = 1000
+const HOUR_MS = 3600 * SECOND_MS
+
+/** A gate on a clock that stands still; answers are taken one after the other, and the last again and again. */
+function openGate(...answers: MigrationReading[]) {
+  const clock = createManualClock()
+  const changes: MigrationChange[] = []
+  let looks = 0
+  const gate = createMigrationGate({
+    look: async () => {
+      const answer = answers[Math.min(looks, answers.length - 1)]
+      looks += 1
+      if (!answer) throw new Error('no answer')
+      return answer
+    },
+    onChange: change => changes.push(change),
+    clock
+  })
+  return { gate, changes, looks: () => looks, clock }
+}
+
+t.test('the gate of migrations', async t => {
+  t.test('looks once when they are complete, however often it is opened', async t => {
+    const { gate, changes, looks, clock } = openGate(COMPLETE)
+    t.strictSame(gate.reading, UNKNOWN)
+
+    gate.open()
+    gate.open()
+    await clock.pass(HOUR_MS * 10)
+
+    t.equal(looks(), 1)
+    t.strictSame(gate.reading, COMPLETE)
+    t.strictSame(changes, [{ ...COMPLETE, from: 'unknown' }])
+  })
+
+  t.test('looks twice a second while some are pending, and tells of each change once', async t => {
+    const { gate, changes, looks, clock } = openGate(PENDING, PENDING, PENDING, COMPLETE)
+    gate.open()
+    await clock.pass(0)
+    t.equal(looks(), 1)
+
+    await clock.pass(499)
+    t.equal(looks(), 1)
+    await clock.pass(1)
+    t.equal(looks(), 2)
+    await clock.pass(2500)
+
+    t.equal(looks(), 4)
+    t.strictSame(changes, [
+      { ...PENDING, from: 'unknown' },
+      { ...COMPLETE, from: 'pending' }
+    ])
+  })
+
+  t.test('takes no answer for no news', async t => {
+    const { gate, changes, clock } = openGate(UNREADABLE, UNKNOWN, PENDING)
+    gate.open()
+    await clock.pass(500)
+    t.strictSame(gate.reading, UNREADABLE)
+    await clock.pass(500)
+
+    t.strictSame(
+      changes.map(({ from, state }) => [from, state]),
+      [
+        ['unknown', 'unreadable'],
+        ['unreadable', 'pending']
+      ]
+    )
+  })
+
+  t.test('lets the database sleep when nobody has migrated it for ten minutes', async t => {
+    const { gate, looks, clock } = openGate(PENDING)
+    gate.open()
+    await clock.pass(600000)
+    const eager = looks()
+    await clock.pass(600000)
+
+    t.equal(eager, 1201)
+    t.ok(looks() - eager <= 2, `${looks() - eager} looks in ten minutes`)
+  })
+
+  t.test('looks no more when it is closed', async t => {
+    const { gate, looks, changes, clock } = openGate(PENDING)
+    gate.open()
+    gate.close()
+    await clock.pass(HOUR_MS * 3)
+
+    t.equal(looks(), 1)
+    t.strictSame(changes, [])
+  })
+
+  t.test('stops its timer when it is closed', async t => {
+    const { gate, looks, clock } = openGate(PENDING)
+    gate.open()
+    await clock.pass(0)
+    gate.close()
+    await clock.pass(HOUR_MS)
+
+    t.equal(looks(), 1)
+  })
+})
