@@ -1,7 +1,10 @@
+import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { build, CANARY, until } from './helper.ts'
-import { administer, holdTable, isWaiting } from './postgres.ts'
+import { apply } from './neon/migrations/folders.ts'
+import { administer, createDatabase, holdTable, isWaiting } from './postgres.ts'
+import { ROOT } from './processes.ts'
 
 t.test('the application', async t => {
   t.test('answers 200 requests of three users at once, each with their own rows', async t => {
@@ -35,6 +38,19 @@ t.test('the application', async t => {
       53,
       '50 writes, and the first three'
     )
+  })
+
+  t.test('is ready when its migrations are applied, and serves then without a restart', async t => {
+    const DATABASE_URL = await createDatabase(t, { migrated: false })
+    const { app, as } = await build(t, { DATABASE_URL })
+    const statusOf = async (path: string) => (await app.inject(path)).statusCode
+    await until(() => app.health.state().waitingFor?.includes('migrations-pending') === true)
+    t.strictSame(await Promise.all(['/livez', '/readyz', '/startupz'].map(statusOf)), [200, 503, 503])
+
+    await apply(DATABASE_URL, join(ROOT, 'drizzle'))
+    await until(async () => (await statusOf('/readyz')) === 200)
+
+    t.equal((await as('alice')('POST', '/tasks', { title: CANARY })).status, 201)
   })
 
   t.test('lives on when its connections are killed while idle, and the next request succeeds', async t => {

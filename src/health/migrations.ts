@@ -51,8 +51,10 @@ export function createMigrationGate({ look, onChange, clock }: MigrationGateOpti
   return {
     open() {
       if (openedAtMs !== undefined) return
-      openedAtMs = clock.now()
-      lookAgain(openedAtMs)
+      const sinceMs = clock.now()
+      openedAtMs = sinceMs
+      // When whoever made the first connection has given it back, so that it is not a second one.
+      stopTimer = clock.after(0, () => lookAgain(sinceMs))
     },
     get reading() {
       return reading
