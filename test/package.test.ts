@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { writeFolder } from './neon/migrations/folders.ts'
 import { createDatabase } from './postgres.ts'
 import { ROOT } from './processes.ts'
 
@@ -20,18 +21,22 @@ import { pgTable, text } from 'drizzle-orm/pg-core'
 import { sql } from 'drizzle-orm'
 import db from 'fastify-neon/db'
 import health from 'fastify-neon/health'
+import { applyMigrations } from 'fastify-neon/migrations'
 
 const tasks = pgTable('tasks', { title: text('title') })
+const { applied } = await applyMigrations({ url: process.env.DATABASE_URL, folder: 'drizzle' })
 const app = fastify()
 await app.register(db, { connectionString: process.env.DATABASE_URL, schema: { tasks } })
-await app.register(health)
+await app.register(health, { migrations: { folder: 'drizzle' } })
+await app.ready()
+while (app.health.state().process !== 'ready') await new Promise(setImmediate)
 const { rows } = await app.db.transaction(tx => tx.execute(sql\`select 1 as one\`))
 const livez = (await app.inject('/livez')).statusCode
 const readyz = (await app.inject('/readyz')).statusCode
 const count = await app.db.$count(tasks)
 const found = await app.db.query.tasks.findMany()
 await app.close()
-console.log(JSON.stringify({ livez, readyz, rows, count, found }))
+console.log(JSON.stringify({ applied, livez, readyz, rows, count, found }))
 `
 
 /** What another project's own test does. */
@@ -68,6 +73,7 @@ import fastify from 'fastify'
 import { pgTable, text } from 'drizzle-orm/pg-core'
 import db from 'fastify-neon/db'
 import health from 'fastify-neon/health'
+import { FailedMigration, type MigrationFinding, readMigrationStatus } from 'fastify-neon/migrations'
 import { type Fault, type LocalNeonOptions, scaledClock, startLocalNeon } from 'fastify-neon/local-neon'
 
 const tasks = pgTable('tasks', { title: text('title').notNull() })
@@ -82,6 +88,9 @@ export const title: string | undefined = task?.title
 // @ts-expect-error There is no such column.
 export const none = task?.none
 app.health.drain()
+const { findings } = await readMigrationStatus({ url: '', folder: '' })
+export const found: MigrationFinding[] = findings
+export const failed = FailedMigration
 const options: LocalNeonOptions = { suspendAfterMs: 0, clock: scaledClock(60) }
 const slow: Fault = { type: 'latency', toServerMs: 20, links: 'new' }
 const injection = (await startLocalNeon(options)).inject(slow)
@@ -130,13 +139,21 @@ t.test('the package', async t => {
 
   t.test('gives a plain Fastify application its plugins', async t => {
     await writeFile(join(folder, 'app.js'), APPLICATION)
+    writeFolder(join(folder, 'drizzle'), [{ name: '0000_tasks', sql: 'create table tasks (title text)' }])
 
     const { stdout } = await run(process.execPath, ['app.js'], {
       cwd: folder,
-      env: { PATH: process.env.PATH, DATABASE_URL: await createDatabase(t) }
+      env: { PATH: process.env.PATH, DATABASE_URL: await createDatabase(t, { migrated: false }) }
     })
 
-    t.strictSame(JSON.parse(stdout), { livez: 200, readyz: 200, rows: [{ one: 1 }], count: 0, found: [] })
+    t.strictSame(JSON.parse(stdout), {
+      applied: ['0000_tasks'],
+      livez: 200,
+      readyz: 200,
+      rows: [{ one: 1 }],
+      count: 0,
+      found: []
+    })
   })
 
   t.test('asks for the programs of Postgres, whose package it does not bring', async t => {

@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
+import { DatabaseError } from '@neondatabase/serverless'
 import {
   FailedMigration,
   type MigrationEvent,
@@ -87,7 +88,8 @@ export function errorLines(error: unknown): string[] {
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : `${error}`
+  const message = error instanceof Error ? error.message : `${error}`
+  return error instanceof DatabaseError ? `${message} (SQLSTATE ${error.code})` : message
 }
 
 const REMAINS = {

@@ -2,6 +2,7 @@
  * What a Postgres URL must be to be used here: verifies it, with every finding at once, and says where it
  * points. No finding quotes what may be a piece of a password.
  */
+import { UrlInvalidError } from '../errors.ts'
 import { createReport, errorsOf, type Finding, type Report } from './connection-findings.ts'
 import { describeNeon, namesPooledEndpoint, type Place, readPlace } from './connection-host.ts'
 import {
@@ -103,6 +104,17 @@ export function verifyConnectionUrl(
 
   if (place === undefined || errorsOf(findings).length > 0) return { findings }
   return { connection: createConnection({ login, place, port, parameters, href: value }), findings }
+}
+
+/** Throws FST_NEON_URL_INVALID with every finding that is an error; `variable` names the text in them. */
+export function verifiedUrl(text: string, variable: string): ConnectionUrl {
+  const { connection, findings } = verifyConnectionUrl(text, { variable })
+  if (connection) return connection
+  throw new UrlInvalidError(
+    errorsOf(findings)
+      .map(({ message, mend }) => `${message}: ${mend}`)
+      .join('; ')
+  )
 }
 
 function readPieces(value: string | undefined, report: Report): Pieces | undefined {

@@ -4,7 +4,7 @@
  */
 import { PooledHostError } from '../errors.ts'
 import { deriveDirectUrl } from './connection-host.ts'
-import type { ConnectionUrl } from './connection-url.ts'
+import { type ConnectionUrl, verifiedUrl } from './connection-url.ts'
 import { applyStepwise, applyTogether } from './migrations/apply.ts'
 import type { MigrationListener } from './migrations/events.ts'
 import { RefusedMigrations } from './migrations/failed.ts'
@@ -27,8 +27,8 @@ export type { LedgerName } from './migrations/ledger.ts'
 export type { MigrationStatus } from './migrations/status.ts'
 
 export interface MigrationSource {
-  /** The direct host: a session lock does not hold behind a transaction pooler. */
-  url: ConnectionUrl
+  /** Of the direct host: a session lock does not hold behind a transaction pooler. */
+  url: ConnectionUrl | string
   /** Folder of the generated migrations, with `meta/_journal.json`. */
   folder: string
   /** Where applied ones are written down. @default drizzle.__drizzle_migrations, as drizzle-kit */
@@ -73,7 +73,7 @@ const DEFAULT_ANSWER_TIMEOUT_MS = 10_000
 const LIMITS = { lockWaitMs: 300_000, lockTimeoutMs: 10_000, statementTimeoutMs: 300_000 }
 
 /**
- * Throws FST_NEON_POOLED_HOST; FST_NEON_MIGRATIONS_INVALID for a folder that is none; a DatabaseFailure
+ * Throws FST_NEON_URL_INVALID and FST_NEON_POOLED_HOST; FST_NEON_MIGRATIONS_INVALID for a folder that is none; a DatabaseFailure
  * when there is no connection; FST_NEON_MIGRATIONS_LOCKED; a RefusedMigrations, before anything is done, when
  * something is wrong with what is pending; and a FailedMigration. Those before the failed one stay applied.
  */
@@ -112,10 +112,11 @@ export async function readMigrationStatus(source: MigrationSource): Promise<Migr
 }
 
 async function withSession<T>(
-  { url, ledger = DRIZZLE_LEDGER, answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS }: MigrationSource,
+  { url: given, ledger = DRIZZLE_LEDGER, answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS }: MigrationSource,
   report: MigrationListener,
   work: (session: Session, ledger: LedgerName) => Promise<T>
 ): Promise<T> {
+  const url = typeof given === 'string' ? verifiedUrl(given, 'url') : given
   if (url.isPooled) throw new PooledHostError(redact(deriveDirectUrl(url.href)))
   const onNotice = (message: string) => report({ type: 'notice', message })
   const session = await openSession({ url, answerTimeoutMs, onNotice })

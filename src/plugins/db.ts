@@ -5,11 +5,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { AlreadyRegisteredError, UrlInvalidError } from '../errors.ts'
+import { AlreadyRegisteredError } from '../errors.ts'
 import { backoffMs } from '../neon/backoff.ts'
 import type { Password } from '../neon/client.ts'
-import { errorsOf } from '../neon/connection-findings.ts'
-import { verifyConnectionUrl } from '../neon/connection-url.ts'
+import { verifiedUrl } from '../neon/connection-url.ts'
 import { createDatabase, type Database, type Schema } from '../neon/database.ts'
 import { type DatabaseFailure, describeFailure, toFailure } from '../neon/failure.ts'
 import { NeonPool, type PoolEvent, type PoolLimits, poolLimits } from '../neon/pool.ts'
@@ -61,7 +60,7 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
   if (fastify.hasDecorator('db')) throw new AlreadyRegisteredError()
   const { connectionString, schema, applicationName = 'fastify-neon', password, ...limits } = options
   const pool = new NeonPool({
-    url: verifiedUrl(connectionString),
+    url: verifiedUrl(connectionString, 'connectionString'),
     applicationName,
     password,
     ...poolLimits(limits)
@@ -121,16 +120,6 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
     closing.abort()
     await pool.end()
   }
-}
-
-function verifiedUrl(connectionString: string) {
-  const { connection, findings } = verifyConnectionUrl(connectionString, { variable: 'connectionString' })
-  if (connection) return connection
-  throw new UrlInvalidError(
-    errorsOf(findings)
-      .map(({ message, mend }) => `${message}: ${mend}`)
-      .join('; ')
-  )
 }
 
 function retryDelayMs({ retryable }: DatabaseFailure, failures: number) {

@@ -4,7 +4,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { MigrationReading } from '../health/migrations.ts'
 import { describeFailure, toFailure } from '../neon/failure.ts'
-import { readMigrationFiles } from '../neon/migrations/folder.ts'
+import { readJournal, readMigrationFiles } from '../neon/migrations/folder.ts'
 import { DRIZZLE_LEDGER, type LedgerName, readLedger } from '../neon/migrations/ledger.ts'
 import { compareMigrations } from '../neon/migrations/status.ts'
 import type { NeonPool } from '../neon/pool.ts'
@@ -22,12 +22,13 @@ export async function createLook(
   pool: NeonPool,
   log: FastifyBaseLogger
 ): Promise<() => Promise<MigrationReading>> {
+  const journal = await readJournal(folder)
   const files = await readMigrationFiles(folder)
   return () => look().catch(judge)
 
   async function look(): Promise<MigrationReading> {
     const rows = await readLedger(async (text, values) => (await pool.query(text, values)).rows, ledger)
-    const { pending, findings } = compareMigrations({ journal: files, files, rows, progress: [] })
+    const { pending, findings } = compareMigrations({ journal, files, rows, progress: [] })
     if (pending.length > 0) return { state: 'pending', pending }
     const changed = findings.map(({ migration }) => migration)
     if (changed.length > 0)

@@ -178,6 +178,16 @@ t.test('db:migrate', async t => {
     })
   })
 
+  t.test('says in the words of the server why the ledger cannot be used', async t => {
+    const url = await createDatabase(t, { migrated: false })
+    await administer('create schema drizzle; create table drizzle.__drizzle_migrations ()', url)
+
+    t.strictSame(await run({ DATABASE_URL: url }), {
+      code: 1,
+      text: 'migrations not applied: column "hash" does not exist (SQLSTATE 42703)\n'
+    })
+  })
+
   t.test('takes limits, and another ledger', async t => {
     const url = await createDatabase(t, { migrated: false })
     const folder = makeFolder(t, [{ name: '0000_a', sql: 'select pg_sleep(60)' }])

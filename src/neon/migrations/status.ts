@@ -34,7 +34,8 @@ export function compareMigrations({ journal, files, rows, progress }: Compared):
 
   for (const { name, when } of journal) {
     const hashes = files.find(file => file.name === name)?.hashes
-    const own = rows.filter(({ createdAt }) => createdAt === when)
+    const isAlone = journal.filter(entry => entry.when === when).length === 1
+    const own = rows.filter(row => row.createdAt === when && (isAlone || hashes?.has(row.hash)))
     const elsewhere = unknown.find(row => !moved.has(row) && hashes?.has(row.hash))
     const [last] = own.slice(-1)
     if (last !== undefined) {

@@ -58,7 +58,7 @@ export async function apply(url: string, folder: string, options: Partial<Migrat
   const report = (event: MigrationEvent) => {
     events.push(event)
   }
-  const run = await applyMigrations({ url: connectionOf(url), folder, report, ...options })
+  const run = await applyMigrations({ url, folder, report, ...options })
   return { ...run, events, types: events.map(({ type }) => type) }
 }
 

@@ -22,6 +22,13 @@ t.test('a run whose link', async t => {
     })
   })
 
+  t.test('has no valid URL says what is wrong with it', async t => {
+    await t.rejects(apply('mysql://me:s3cr3t@localhost/d', makeFolder(t, [])), {
+      code: 'FST_NEON_URL_INVALID',
+      message: /^url must begin with postgresql/
+    })
+  })
+
   t.test('would go through a pooler is refused, with the direct host', async t => {
     const url = 'postgresql://me:s3cr3t@ep-x-pooler.us-east-2.aws.neon.tech/neondb?sslmode=require'
 

@@ -70,6 +70,21 @@ const rows: Row[] = [
     exitCode: 12
   },
   {
+    title: 'two of one time, of which one is applied',
+    files: [A, { ...B, when: 1 }],
+    rows: [row('a', 1)],
+    status: { applied: ['a'], pending: ['b'] },
+    exitCode: 15
+  },
+  {
+    title: 'two of one time, whose files are gone',
+    journal: [A, { ...B, when: 1 }],
+    files: [],
+    rows: [row('a', 1)],
+    status: { applied: [], pending: ['a', 'b'] },
+    exitCode: 15
+  },
+  {
     title: 'a database that is ahead',
     files: [A],
     rows: [row('a', 1), row('b', 2)],
