@@ -56,7 +56,7 @@ export function compare(folder: MigrationFolder, base: Branch | undefined): Comp
 
 /** How to generate a migration again that others have overtaken. */
 export function anew(ref: string): string {
-  return `take ${ref} into the branch with its drizzle/meta, delete this file, and run npm run db:generate`
+  return `take ${ref} into the branch with its journal and snapshots, delete this file, and run npm run db:generate`
 }
 
 function editedFinding(migration: string, ref: string): MigrationFinding {

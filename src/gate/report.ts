@@ -18,9 +18,8 @@ export function reportText({ findings, checked }: GateReport): string {
   const scope =
     base === null ? 'all as new, with no base branch' : `${fresh.length} of them new against ${base}`
   const schema = drift ? '' : '; the schema was not compared'
-  const count = findings.length === 1 ? '1 finding' : `${findings.length} findings`
-  const result = findings.length === 0 ? 'nothing found' : count
-  return [...places.flat(), `${result} in ${migrations} migrations, ${scope}${schema}`].join('\n')
+  const result = findings.length === 0 ? 'nothing found' : counted(findings.length, 'finding')
+  return [...places.flat(), `${result} in ${counted(migrations, 'migration')}, ${scope}${schema}`].join('\n')
 }
 
 /** One document, with every finding by its kind. */
@@ -31,6 +30,10 @@ export function reportJson({ findings, checked, failure }: GateReport): string {
     mend: mendOf(finding)
   }))
   return JSON.stringify({ findings: places, checked, ...(failure === undefined ? {} : { failure }) }, null, 2)
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 function placeOf(finding: GateFinding, folder: string): string {

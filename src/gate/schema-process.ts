@@ -33,12 +33,13 @@ async function driftOf({
   snapshot,
   casing
 }: Extract<SchemaTask, { kind: 'drift' }>): Promise<string[]> {
-  const { generateDrizzleJson, generateMigration } = await import('drizzle-kit/api')
   const exported = new Set<unknown>()
   for (const file of schemaFiles(schema, process.cwd())) {
     const module: Record<string, unknown> = await import(pathToFileURL(file).href)
     for (const value of Object.values(module)) exported.add(value)
   }
+  // After the schema, which fails sooner than this loads.
+  const { generateDrizzleJson, generateMigration } = await import('drizzle-kit/api')
   // Each once, since a file may pass on what another one has.
   const imports = Object.fromEntries([...exported].map((value, index) => [`${index}`, value]))
   const before = snapshot === null ? generateDrizzleJson({}) : JSON.parse(await readFile(snapshot, 'utf8'))

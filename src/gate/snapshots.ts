@@ -100,7 +100,7 @@ async function findUnlisted(folder: string, journal: readonly JournalEntry[]): P
         file.replace('.json', ''),
         'it is of no migration in the journal, and drizzle-kit would go on from it'
       ),
-      mend: `delete drizzle/meta/${file}, or restore its migration`
+      mend: `delete meta/${file}, or restore its migration`
     }))
 }
 

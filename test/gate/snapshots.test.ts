@@ -88,12 +88,16 @@ t.test('snapshots of the base branch', async t => {
     )
   })
 
-  t.test('do not when the branch has them, or they cannot be read', async t => {
+  t.test('do not when the branch has them, when both have landed, or when they cannot be read', async t => {
     t.strictSame(
       await against(t, [ONE, TWO, { name: '0002_own', snapshot: snapshot('x', 'b') }], [ONE, TWO]),
       []
     )
     t.strictSame(await against(t, [ONE, TWO], [ONE, TWO, THREE]), [])
+    t.strictSame(
+      await against(t, [ONE, TWO], [ONE, TWO, { name: '0002_twin', snapshot: snapshot('c', 'a') }]),
+      []
+    )
     t.strictSame(
       await against(
         t,
