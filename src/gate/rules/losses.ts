@@ -14,9 +14,9 @@ export const LOSSES = {
     isIn: ({ node }) => isDropOf(node, 'OBJECT_TABLE', 'OBJECT_FOREIGN_TABLE')
   },
   'drop-column': {
-    effect: 'its values are gone, and the version that still runs names it in every SELECT',
+    effect: 'its values are gone, and the version that still runs names it in every SELECT and INSERT',
     saferWay:
-      'take it out of the schema in src/db without a migration of it, deploy, and drop it in a later migration',
+      'take it out of the schema, write ALTER COLUMN … DROP NOT NULL in place of this in the generated file, deploy, and drop it in a later migration',
     page: 'sql-altertable',
     isIn: ({ node }) => 'AlterTableCmd' in node && node.AlterTableCmd.subtype === 'AT_DropColumn'
   },
