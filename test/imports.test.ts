@@ -22,8 +22,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   db: [],
   neon: ['errors.ts'],
   health: [],
+  gate: ['errors.ts', 'neon'],
   local: ['config.ts', 'neon'],
-  cli: ['config.ts', 'local', 'neon']
+  cli: ['config.ts', 'gate', 'local', 'neon']
 }
 
 /** Libraries that a room must not know. */
@@ -31,6 +32,7 @@ const MAY_NOT_KNOW: Record<string, RegExp> = {
   neon: /^fastify/,
   health: /^(?:fastify|@neondatabase|drizzle|ws$)/,
   db: /^fastify/,
+  gate: /^fastify/,
   local: /^fastify/
 }
 

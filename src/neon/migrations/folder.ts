@@ -177,7 +177,8 @@ function misplacement(statement: Statement, { noTransaction }: Directives): stri
     : undefined
 }
 
-function hashesOf(text: string): Pick<MigrationFile, 'hash' | 'hashes'> {
+/** What tells one text from another; line ends do not count. */
+export function hashesOf(text: string): Pick<MigrationFile, 'hash' | 'hashes'> {
   const unix = text.replaceAll('\r\n', '\n')
   const hash = sha256(text)
   return { hash, hashes: new Set([hash, sha256(unix), sha256(unix.replaceAll('\n', '\r\n'))]) }

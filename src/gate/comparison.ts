@@ -1,0 +1,84 @@
+/**
+ * What the branch has done to migrations that are on the base branch, and which of its own come too late.
+ */
+import type { MigrationFinding } from '../neon/migrations/findings.ts'
+import {
+  hashesOf,
+  type JournalEntry,
+  type Migration,
+  type MigrationFolder
+} from '../neon/migrations/folder.ts'
+import type { Branch, FolderAtCommit } from './branch.ts'
+
+export interface Comparison {
+  findings: MigrationFinding[]
+  /** Neither on the base branch nor ever taken from it. */
+  isNew(migration: Pick<JournalEntry, 'name'>): boolean
+}
+
+/** Without a base all are new, and there is nothing to find. */
+export function compare(folder: MigrationFolder, base: Branch | undefined): Comparison {
+  if (base === undefined) return { findings: [], isNew: () => true }
+  const { ref, tip, fork } = base
+  const isNew: Comparison['isNew'] = ({ name }) => !has(tip, name) && !has(fork, name)
+  const newest = tip.journal.toSorted((one, other) => other.when - one.when)[0]
+  const findings = [
+    ...folder.migrations
+      .filter(migration => isEdited(migration, base))
+      .map(({ name }) => editedFinding(name, ref)),
+    ...tip.journal.filter(entry => has(fork, entry.name) && !has(folder, entry.name)).map(gone),
+    ...folder.journal.filter(isMoved).map(moved),
+    ...folder.journal.filter(isNew).flatMap(late)
+  ]
+  return { findings, isNew }
+
+  function gone({ name }: JournalEntry): MigrationFinding {
+    const message = `the journal of ${ref} has it, and the one here has not`
+    return { kind: 'missing', migration: name, message, mend: `restore it from ${ref}` }
+  }
+
+  function isMoved({ name, when }: JournalEntry): boolean {
+    const there = entryOf(tip, name)
+    return there !== undefined && there.when !== when && entryOf(fork, name)?.when !== when
+  }
+
+  function moved({ name }: JournalEntry): MigrationFinding {
+    const message = `its time in the journal is another than on ${ref}`
+    return { kind: 'reordered', migration: name, message, mend: `restore the journal from ${ref}` }
+  }
+
+  function late({ name, when }: JournalEntry): MigrationFinding[] {
+    if (newest === undefined || when > newest.when) return []
+    const message = `it is older than ${newest.name} on ${ref}, so drizzle-kit would leave it out wherever that was applied`
+    return [{ kind: 'late-merged', migration: name, message, mend: anew(ref) }]
+  }
+}
+
+/** How to generate a migration again that others have overtaken. */
+export function anew(ref: string): string {
+  return `take ${ref} into the branch with its journal and snapshots, delete this file, and run npm run db:generate`
+}
+
+function editedFinding(migration: string, ref: string): MigrationFinding {
+  return { kind: 'edited', migration, message: `the file is another than on ${ref}` }
+}
+
+/** Here, and not on the base branch since. */
+function isEdited({ name, hashes }: Migration, { tip, fork }: Branch): boolean {
+  const there = tip.files.get(`${name}.sql`)
+  if (there === undefined || !has(tip, name) || isSame(hashes, there)) return false
+  const before = fork.files.get(`${name}.sql`)
+  return before === undefined || !isSame(hashes, before)
+}
+
+function isSame(hashes: ReadonlySet<string>, text: string): boolean {
+  return [...hashesOf(text).hashes].some(hash => hashes.has(hash))
+}
+
+function has(folder: Pick<FolderAtCommit, 'journal'>, name: string): boolean {
+  return entryOf(folder, name) !== undefined
+}
+
+function entryOf({ journal }: Pick<FolderAtCommit, 'journal'>, name: string): JournalEntry | undefined {
+  return journal.find(entry => entry.name === name)
+}
