@@ -86,20 +86,27 @@ async function step(run: Run, { migration, statement, index, mayBeDone }: Step):
     })
     return
   }
-  if (!mayBeDone || !(await isCarriedOut(query, statement))) {
-    await dropInvalidIndex(run, migration, statement)
-    await note(index, true)
-    await withoutLockTimeout(run, statement, work)
-  }
+  if (!mayBeDone || !(await isCarriedOut(query, statement)))
+    await withoutLockTimeout(run, statement, async () => {
+      await dropInvalidIndex(run, migration, statement)
+      await note(index, true)
+      // What failed is not done; where the link is gone nobody knows, and the note stays.
+      await work().catch(error =>
+        note(index, false)
+          .catch(ignore)
+          .then(() => Promise.reject(error))
+      )
+    })
   await note(index + 1, false)
 }
 
 /** IF NOT EXISTS would take it for one that is whole. */
-async function dropInvalidIndex({ session, report }: Run, { name }: Migration, statement: Statement) {
-  const index = await stateOfIndex(session.query, statement)
+async function dropInvalidIndex(run: Run, migration: Migration, statement: Statement) {
+  const index = await stateOfIndex(run.session.query, statement)
   if (index === undefined || index.isValid) return
-  report({ type: 'invalid-index-dropped', migration: name, index: index.name })
-  await session.execute(`DROP INDEX CONCURRENTLY ${index.name}`, 0)
+  run.report({ type: 'invalid-index-dropped', migration: migration.name, index: index.name })
+  const drop = { ...statement, sql: `DROP INDEX CONCURRENTLY ${index.name}` }
+  await execute(run, { migration, statement: drop, remains: 'interrupted' })
 }
 
 /** CONCURRENTLY waits for the transactions of others while it blocks none of them. */
@@ -113,3 +120,5 @@ async function withoutLockTimeout(
   await work()
   await session.execute(`SET lock_timeout = ${lockTimeoutMs}`, 0)
 }
+
+function ignore() {}

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import pg from 'pg'
 import t from 'tap'
 import { until } from '../../helper.ts'
 import { start } from '../../local/fixtures/sandbox.ts'
@@ -55,6 +56,31 @@ t.test('a run whose link', async t => {
     t.strictSame(await tablesIn(url), [])
   })
 
+  t.test('breaks in the middle of an index is known not to know, and taken up', async t => {
+    const url = await createDatabase()
+    const sql = '-- fastify-neon:no-transaction\ncreate index concurrently a_x_idx on a (x)'
+    const folder = makeFolder(t, [{ name: '0000_a', sql }])
+    await administer('create table a (x int)', url)
+    const other = new pg.Client({ connectionString: url })
+    await other.connect()
+    t.teardown(() => other.end())
+    await other.query('begin; insert into a values (1)')
+    const run = apply(url, folder)
+    run.catch(() => {})
+    await until(async () => (await administer(BUILDING, url)).length === 1)
+
+    neon.inject({ type: 'reset', where: MIGRATIONS })
+
+    await t.rejects(run, {
+      code: 'FST_NEON_MIGRATION_FAILED',
+      failure: { line: 2, sqlState: undefined, remains: 'interrupted' }
+    })
+    // The server notices, and gives up.
+    await until(async () => (await administer(BUILDING, url)).length === 0)
+    await other.query('rollback')
+    t.match(await apply(url, folder), { types: ['resumed', 'invalid-index-dropped', 'applied'] })
+  })
+
   t.test('is ended by the server has its reason', async t => {
     const url = await createDatabase()
     const folder = makeFolder(t, [{ name: '0000_a', sql: 'select pg_terminate_backend(pg_backend_pid())' }])
@@ -90,6 +116,9 @@ t.test('a run whose link', async t => {
     })
   })
 })
+
+const BUILDING =
+  "select from pg_stat_activity where query like 'create index%' and wait_event_type = 'Lock' and datname = current_database()"
 
 const SLEEPING =
   "select 1 from pg_stat_activity where query like '%pg_sleep(60)' and datname = current_database() and state = 'active'"

@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import pg from 'pg'
 import t, { type Test } from 'tap'
+import { until } from '../../helper.ts'
 import { administer, createDatabase } from '../../postgres.ts'
+import { untilIdleFor } from '../pools.ts'
 import { apply, ledgerOf, makeFolder, statusOf } from './folders.ts'
 
 const BREAKPOINT = '--> statement-breakpoint'
@@ -103,10 +106,12 @@ insert into moods values ('glad')`
     const folder = await interrupt(t, url, { done: 2, isBegun: false })
     await administer('create unique index steps_n_idx on steps (n)', url)
 
-    await t.rejects(apply(url, folder), {
-      code: 'FST_NEON_MIGRATION_FAILED',
-      failure: { sqlState: '42P07', line: 6 }
-    })
+    // Also not by the run after the one that met it.
+    for (const _run of ['first', 'second'])
+      await t.rejects(apply(url, folder), {
+        code: 'FST_NEON_MIGRATION_FAILED',
+        failure: { sqlState: '42P07', line: 6 }
+      })
   })
 
   t.test('names an index that it left invalid, and builds it anew', async t => {
@@ -133,6 +138,33 @@ insert into moods values ('glad')`
   const DROP = `-- fastify-neon:no-transaction
 create table dropped (n int); create index "Dropped_n" on dropped (n);${BREAKPOINT}
 drop index concurrently public."Dropped_n"`
+
+  t.test(
+    'waits for the transactions of others for longer than for a lock, since it blocks nobody',
+    async t => {
+      const url = await open(t)
+      const folder = await interrupt(t, url, { done: 2, isBegun: false })
+      await administer('insert into steps values (1)', url)
+      await t.rejects(apply(url, folder), {
+        code: 'FST_NEON_MIGRATION_FAILED',
+        failure: { sqlState: '23505' }
+      })
+      await administer('delete from steps where ctid = (select max(ctid) from steps)', url)
+      const other = new pg.Client({ connectionString: url })
+      await other.connect()
+      await other.query('begin; select from steps')
+
+      const run = apply(url, folder, { lockTimeoutMs: 1 })
+      run.catch(() => {})
+      const waiting =
+        "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+      await until(async () => (await administer(waiting, url)).length === 1)
+      await untilIdleFor(50)
+      await other.end()
+
+      t.match(await run, { types: ['resumed', 'invalid-index-dropped', 'applied'] })
+    }
+  )
 
   t.test('drops an index that is still there when it goes on', async t => {
     const url = await open(t)
