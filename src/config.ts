@@ -84,7 +84,8 @@ function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
     auth: {
       issuer: settings.AUTH_ISSUER,
       audience: settings.AUTH_AUDIENCE,
-      jwksUrl: new URL(settings.AUTH_JWKS_URL)
+      jwksUrl: new URL(settings.AUTH_JWKS_URL),
+      tokenType: settings.AUTH_TOKEN_TYPE
     },
     /** What is worth a line in the log at start, such as parameters without effect. */
     notices: findings.filter(({ severity }) => severity !== 'error')

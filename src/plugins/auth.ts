@@ -3,10 +3,20 @@
  * user. A route that was not guarded has no user, and says so loudly.
  */
 import { readFile } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import {
+  createLocalJWKSet,
+  errors,
+  type JWTHeaderParameters,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify
+} from 'jose'
 import { KeysUnavailableError, UnauthenticatedError } from '../errors.ts'
+import { BACKGROUND_CLOCK } from '../neon/clock.ts'
+import { createRemoteKeys } from './auth-keys.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -31,6 +41,8 @@ export interface AuthOptions {
   audience: string
   /** Where the public keys are: `https:`, or `file:` for keys on this machine. */
   jwksUrl: URL
+  /** The `typ` that the header of tokens must have, such as `at+jwt`. @default none, JWT or at+jwt */
+  tokenType?: string | undefined
 }
 
 // Asymmetric only: with a shared-secret algorithm in the list, a public key
@@ -42,12 +54,22 @@ const CLOCK_TOLERANCE_S = 30
 const SUBJECT = /^[\x20-\x7e]{1,255}$/
 // RFC 6750, section 2.1.
 const BEARER = /^bearer ([\w\-.~+/]+=*)$/i
-const JWKS_TIMEOUT_MS = 5000
-const JWKS_COOLDOWN_MS = 30_000
-const JWKS_MAX_AGE_MS = 10 * 60_000
+const AUTHORIZATION = /^authorization$/i
+// RFC 9068 for access tokens; many issuers write JWT, or nothing.
+const TYPES = new Set(['jwt', 'at+jwt'])
+// 31 December 9999: what is later is a number by mistake.
+const END_OF_TIME_S = 253_402_300_799
 
-async function authPlugin(fastify: FastifyInstance, { issuer, audience, jwksUrl }: AuthOptions) {
-  const keys = await loadKeys(jwksUrl)
+async function authPlugin(fastify: FastifyInstance, options: AuthOptions) {
+  const { issuer, audience, jwksUrl, tokenType } = options
+  const keys =
+    jwksUrl.protocol === 'file:'
+      ? await readKeys(jwksUrl)
+      : createRemoteKeys({
+          url: jwksUrl,
+          clock: BACKGROUND_CLOCK,
+          onFailure: err => fastify.log.warn({ err }, 'the keys of the issuer cannot be loaded')
+        })
   const users = new WeakMap<FastifyRequest, User>()
 
   fastify.decorate('authenticate', authenticate)
@@ -61,35 +83,31 @@ async function authPlugin(fastify: FastifyInstance, { issuer, audience, jwksUrl 
 
   async function authenticate(request: FastifyRequest) {
     const [, token] = BEARER.exec(request.headers.authorization ?? '') ?? []
-    if (token === undefined) throw new UnauthenticatedError()
+    if (token === undefined || isGivenTwice(request.raw)) throw new UnauthenticatedError()
     users.set(request, { id: await subjectOf(token) })
   }
 
   async function subjectOf(token: string): Promise<string> {
-    try {
-      const { payload } = await jwtVerify(token, keys, {
-        algorithms: ALGORITHMS,
-        issuer,
-        audience,
-        clockTolerance: CLOCK_TOLERANCE_S,
-        requiredClaims: ['sub', 'exp']
-      })
-      if (typeof payload.sub === 'string' && SUBJECT.test(payload.sub)) return payload.sub
-    } catch (error) {
-      // What the caller cannot mend is not the caller's fault: 503, not 401.
-      if (isKeysFault(error)) throw new KeysUnavailableError({ cause: error })
-    }
-    throw new UnauthenticatedError()
+    const { payload, protectedHeader } = await jwtVerify(token, keys, {
+      algorithms: ALGORITHMS,
+      issuer,
+      audience,
+      clockTolerance: CLOCK_TOLERANCE_S,
+      requiredClaims: ['sub', 'exp'],
+      ...(tokenType !== undefined && { typ: tokenType })
+    }).catch(refuse)
+    const { sub } = payload
+    if (!isOfType(protectedHeader, tokenType) || !isIssuedInTime(payload)) throw new UnauthenticatedError()
+    if (typeof sub !== 'string' || !SUBJECT.test(sub)) throw new UnauthenticatedError()
+    return sub
   }
 }
 
-async function loadKeys(url: URL): Promise<JWTVerifyGetKey> {
-  if (url.protocol === 'file:') return readKeys(url)
-  return createRemoteJWKSet(url, {
-    timeoutDuration: JWKS_TIMEOUT_MS,
-    cooldownDuration: JWKS_COOLDOWN_MS,
-    cacheMaxAge: JWKS_MAX_AGE_MS
-  })
+/** What the caller cannot mend is not the caller's fault: 503, not 401. */
+function refuse(error: unknown): never {
+  if (error instanceof KeysUnavailableError) throw error
+  if (error instanceof errors.JOSEError) throw new UnauthenticatedError()
+  throw new KeysUnavailableError({ cause: error })
 }
 
 async function readKeys(url: URL): Promise<JWTVerifyGetKey> {
@@ -100,10 +118,21 @@ async function readKeys(url: URL): Promise<JWTVerifyGetKey> {
   }
 }
 
-/** jose throws its generic error for a wrong answer of the key server and passes on what fetch throws. */
-function isKeysFault(error: unknown): boolean {
-  if (!(error instanceof errors.JOSEError)) return true
-  return ['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID'].includes(error.code)
+/** Of a JWT for this service: an ID token or a proof of possession is signed by the same issuer. */
+function isOfType({ typ }: JWTHeaderParameters, wanted: string | undefined): boolean {
+  // jose has checked it.
+  if (wanted !== undefined || typ === undefined) return true
+  return TYPES.has(typ.toLowerCase().replace(/^application\//, ''))
+}
+
+/** jose checks that they are numbers, and those that bound the time of the token. */
+function isIssuedInTime({ iat = 0, exp = 0 }: JWTPayload): boolean {
+  return iat <= Date.now() / 1000 + CLOCK_TOLERANCE_S && exp <= END_OF_TIME_S
+}
+
+/** Node.js keeps the first of two, and whatever is in front of this server may have looked at the other. */
+function isGivenTwice({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.filter((text, index) => index % 2 === 0 && AUTHORIZATION.test(text)).length > 1
 }
 
 export default fp(authPlugin, { name: 'auth', fastify: '5.x' })
