@@ -124,19 +124,19 @@ t.test('docs/local-neon.md', async t => {
   })
 })
 
-t.test('docs/reliability.md names tests that are there', async t => {
-  const cells = [...read('docs/reliability.md').matchAll(/^\| [A-D]\d+ .*\| (.+) \|$/gm)].map(
-    ([, tests = '']) => tests
-  )
-  t.ok(cells.length > 0)
+for (const document of ['docs/reliability.md', 'docs/security.md']) {
+  t.test(`${document} names tests that are there`, async t => {
+    const cells = [...read(document).matchAll(/^\| [A-H]\d+ .*\| (.+) \|$/gm)].map(([, tests = '']) => tests)
+    t.ok(cells.length > 0)
 
-  for (const cell of cells) {
-    for (const [, path = '', titles = ''] of cell.matchAll(/\[[^\]]+\]\(([^)]+)\): ((?:(?!, \[).)+)/g)) {
-      const source = read(join('docs', path))
-      for (const title of titles.split('; ')) t.ok(source.includes(title), `${path}: ${title}`)
+    for (const cell of cells) {
+      for (const [, path = '', titles = ''] of cell.matchAll(/\[[^\]]+\]\(([^)]+)\): ((?:(?!, \[).)+)/g)) {
+        const source = read(join('docs', path))
+        for (const title of titles.split('; ')) t.ok(source.includes(title), `${path}: ${title}`)
+      }
     }
-  }
-})
+  })
+}
 
 t.test('docs/configuration.md has every variable of the local Neon', async t => {
   const inDocs = [...read('docs/configuration.md').matchAll(/^\| (LOCAL_NEON_\w+) /gm)].map(
