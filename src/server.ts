@@ -22,7 +22,8 @@ closeWithGrace({ delay: config.shutdownTimeoutMs, logger: app.log }, async ({ si
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
 
 const url = await app.listen({ host: config.host, port: config.port })
-process.send?.({ url })
+// A parent that has just gone cannot be told, and the end of the channel ends this process.
+process.send?.({ url }, undefined, undefined, () => {})
 for (const { severity, message } of config.notices) app.log[severity === 'info' ? 'info' : 'warn'](message)
 
 function loadConfigOrExit(): Config {

@@ -159,14 +159,14 @@ t.test('the process does not start', async t => {
 t.test('the process that `npm run dev` started ends with it', async t => {
   t.test('when its channel closes', async t => {
     const settings = await settingsFor(t, await createDatabase(t))
-    const { child, said } = runProgram(t, 'src/server.ts', { env: settings, channel: true })
+    const { child, said, output } = runProgram(t, 'src/server.ts', { env: settings, channel: true })
     await said(/Server listening/)
     // Not its close, which Node.js never emits when the channel was closed from here.
     const exited = once(child, 'exit')
 
     child.disconnect()
 
-    t.strictSame(await exited, [0, null])
+    t.strictSame(await exited, [0, null], output())
   })
 })
 

@@ -39,7 +39,8 @@ export function scenario(
     await atBoot?.(url)
     const service = await openService({ databaseUrl: databaseUrl(url), ...(limits && { limits }) })
     t.teardown(service.close)
-    if (!atBoot) await until(() => service.stats().idle === 1)
+    if (!atBoot)
+      await until(() => service.app.health.state().process === 'ready' && service.stats().idle === 1)
 
     await body(t, service)
 
