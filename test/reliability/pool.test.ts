@@ -88,11 +88,15 @@ scenario(
   { neon, limits: { holdWarningMs: 100 } },
   async (t, service) => {
     const client = await service.app.db.$client.connect()
-    const said = () => service.logs.filter(({ msg }) => msg === 'database client not given back')
+    // A statement of the service itself may take as long on a busy machine.
+    const said = () =>
+      service.logs.filter(
+        ({ msg, place }) => msg === 'database client not given back' && `${place}`.includes('pool.test.ts')
+      )
 
     await until(() => said().length === 1)
 
-    t.match(said(), [{ level: 40, place: /pool\.test\.ts/ }])
+    t.match(said(), [{ level: 40 }])
     client.release()
   }
 )
