@@ -127,7 +127,9 @@ function isOfType({ typ }: JWTHeaderParameters, wanted: string | undefined): boo
 
 /** jose checks that they are numbers, and those that bound the time of the token. */
 function isIssuedInTime({ iat = 0, exp = 0 }: JWTPayload): boolean {
-  return iat <= Date.now() / 1000 + CLOCK_TOLERANCE_S && exp <= END_OF_TIME_S
+  // By the same clock as jose, so that one token is not judged by two.
+  const now = Number(new Date()) / 1000
+  return iat <= now + CLOCK_TOLERANCE_S && exp <= END_OF_TIME_S
 }
 
 /** Node.js keeps the first of two, and whatever is in front of this server may have looked at the other. */
