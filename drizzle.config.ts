@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { defineConfig } from 'drizzle-kit'
 import { deriveDirectUrl } from './src/neon/connection-host.ts'
 
+/* c8 ignore next -- no .env is where the tests run */
 if (existsSync('.env')) process.loadEnvFile('.env')
 
 const { DATABASE_URL = '', DATABASE_URL_UNPOOLED } = process.env

@@ -137,6 +137,16 @@ insert into a values (1, 2)`
     })
   })
 
+  t.test('name an index that somebody else left invalid, and leave it alone', async t => {
+    const url = await emptyDatabase(t)
+    await administer('create table other (n int); insert into other values (1), (1)', url)
+    await t.rejects(administer('create unique index concurrently other_n_idx on other (n)', url))
+
+    const { events } = await apply(url, makeFolder(t, [{ name: '0000_a', sql: 'select 1' }]))
+
+    t.match(events.at(-1), { type: 'invalid-index-found', index: 'public.other_n_idx' })
+  })
+
   t.test('pass on what they RAISE', async t => {
     const url = await emptyDatabase(t)
     const folder = makeFolder(t, [{ name: '0000_a', sql: "do $$ begin raise notice 'moved %', 3; end $$" }])
