@@ -8,7 +8,6 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startLocalNeon } from '../src/local/neon.ts'
 import { isAlive } from '../src/local/postgres/staging.ts'
-import { verifyConnectionUrl } from '../src/neon/connection-url.ts'
 import { applyMigrations } from '../src/neon/migrations.ts'
 
 const [runPid, addressFile] = process.argv.slice(2)
@@ -28,10 +27,8 @@ const neon = await startLocalNeon({
 setInterval(() => isAlive(Number(runPid)) || stop(), POLL_MS)
 process.on('SIGTERM', stop)
 
-const { connection } = verifyConnectionUrl(neon.url)
-if (!connection || addressFile === undefined)
-  throw new Error('usage: postgres-server <pid of the run> <file>')
-await applyMigrations({ url: connection, folder: MIGRATIONS })
+if (addressFile === undefined) throw new Error('usage: postgres-server <pid of the run> <file>')
+await applyMigrations({ url: neon.url, folder: MIGRATIONS })
 // tap makes its folder only when the first test ends.
 await mkdir(dirname(addressFile), { recursive: true })
 await writeFile(addressFile, JSON.stringify({ pid: process.pid, url: neon.url }), { mode: 0o600 })

@@ -9,7 +9,6 @@ import { openIssuer } from '../local/issuer.ts'
 import { type LocalNeon, startLocalNeon } from '../local/neon.ts'
 import { runService, type Service } from '../local/service.ts'
 import { type LocalSettings, localSettings } from '../local/settings.ts'
-import { verifyConnectionUrl } from '../neon/connection-url.ts'
 import { applyMigrations } from '../neon/migrations.ts'
 import { redact } from '../neon/redact.ts'
 import { onStopSignal } from './stop-signals.ts'
@@ -60,10 +59,7 @@ async function startDatabase(settings: LocalSettings): Promise<string> {
 }
 
 async function migrate(databaseUrl: string) {
-  const { connection } = verifyConnectionUrl(databaseUrl)
-  /* c8 ignore next -- it was made here; the check is for the type */
-  if (!connection) throw new TypeError('the local database has no valid URL')
-  const { applied } = await applyMigrations({ url: connection, folder: MIGRATIONS })
+  const { applied } = await applyMigrations({ url: databaseUrl, folder: MIGRATIONS })
   for (const name of applied) say(`applied    ${name}`)
 }
 

@@ -1,6 +1,8 @@
 /**
  * What `npm run db:migrate` does, but for the process around it.
  */
+
+import { UsageError } from '../gate/usage-error.ts'
 import {
   applyMigrations,
   exitCodeOf,
@@ -10,15 +12,9 @@ import {
   readMigrationStatus
 } from '../neon/migrations.ts'
 import { redact } from '../neon/redact.ts'
-import { MIGRATE_USAGE, type MigrateCommand, readMigrateCommand, UsageError } from './migration-options.ts'
+import { MIGRATE_USAGE, type MigrateCommand, readMigrateCommand } from './migration-options.ts'
 import { errorLines, findingLines, lineOfEvent, messageOf, runLine } from './migration-report.ts'
-
-/** Where a command reads its settings, and writes. */
-export interface Terminal {
-  env: NodeJS.ProcessEnv
-  print: (text: string) => void
-  printError: (text: string) => void
-}
+import { type Terminal, toJson } from './terminal.ts'
 
 /**
  * Resolves with the exit code: 0; 1 when a migration failed or there is no database; 2 when it was asked
@@ -99,8 +95,4 @@ function jsonOf(error: unknown) {
   if (error instanceof FailedMigration) return { error: message, failure: error.failure }
   if (error instanceof RefusedMigrations) return { error: message, findings: error.findings }
   return { error: message }
-}
-
-export function toJson(document: object): string {
-  return JSON.stringify(document, null, 2)
 }

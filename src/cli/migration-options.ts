@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { UsageError } from '../gate/usage-error.ts'
 import { errorsOf } from '../neon/connection-findings.ts'
 import { deriveDirectUrl } from '../neon/connection-host.ts'
 import { type ConnectionUrl, verifyConnectionUrl } from '../neon/connection-url.ts'
@@ -42,11 +43,6 @@ export const STATUS_USAGE = `npm run db:status -- [options]
 ${SOURCE_USAGE}
 
 ${CONNECTION_USAGE}`
-
-/** The command was asked wrongly. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
 
 export interface MigrateCommand {
   options: MigrationOptions

@@ -1,11 +1,13 @@
 /**
  * What `npm run db:status` does, but for the process around it.
  */
+
+import { UsageError } from '../gate/usage-error.ts'
 import { exitCodeOf, readMigrationStatus } from '../neon/migrations.ts'
 import { redact } from '../neon/redact.ts'
-import { type Terminal, toJson } from './migrate-command.ts'
-import { readStatusCommand, STATUS_USAGE, UsageError } from './migration-options.ts'
+import { readStatusCommand, STATUS_USAGE } from './migration-options.ts'
 import { messageOf, statusLines } from './migration-report.ts'
+import { type Terminal, toJson } from './terminal.ts'
 
 /**
  * Resolves with the exit code: 0 when the database has what the folder has; 1 when there is no database; 2

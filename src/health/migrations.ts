@@ -44,15 +44,15 @@ const QUIET_PAUSE_MS = 600_000
 
 export function createMigrationGate({ look, onChange, clock }: MigrationGateOptions): MigrationGate {
   let reading: MigrationReading = { state: 'unknown', pending: [] }
-  let openedAtMs: number | undefined
+  let isOpen = false
   let isClosed = false
   let stopTimer = ignore
 
   return {
     open() {
-      if (openedAtMs !== undefined) return
+      if (isOpen) return
+      isOpen = true
       const sinceMs = clock.now()
-      openedAtMs = sinceMs
       // When whoever made the first connection has given it back, so that it is not a second one.
       stopTimer = clock.after(0, () => lookAgain(sinceMs))
     },

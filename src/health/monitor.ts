@@ -229,17 +229,21 @@ export function createMonitor(options: MonitorOptions): Monitor {
 
   function passGate() {
     if (facts.hasStarted) return
-    if (mode === 'off' || database.wasReached) migrations.open()
+    if (isReached()) migrations.open()
     if (openConditions().length === 0) change('started')
   }
 
   /** Of the startup gate. */
   function openConditions(): StartupCondition[] {
     return openConditionsOf({
-      isReached: mode === 'off' || database.wasReached,
+      isReached: isReached(),
       migrations: migrations.reading.state,
       checks: checks.read()
     })
+  }
+
+  function isReached() {
+    return mode === 'off' || database.wasReached
   }
 
   function changeMigrations({ from, state: to, pending }: MigrationChange) {

@@ -23,7 +23,7 @@ export async function createLook(
   log: FastifyBaseLogger
 ): Promise<() => Promise<MigrationReading>> {
   const journal = await readJournal(folder)
-  const files = await readMigrationFiles(folder)
+  const files = await readMigrationFiles(folder, journal)
   return () => look().catch(judge)
 
   async function look(): Promise<MigrationReading> {

@@ -12,7 +12,6 @@ import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { openIssuer } from '../../src/local/issuer.ts'
 import type { LocalNeon } from '../../src/local/neon.ts'
-import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
 import { applyMigrations } from '../../src/neon/migrations.ts'
 import type { PoolLimits, PoolStats } from '../../src/neon/pool.ts'
 import { CANARY, captureLog, refuseSecrets, until } from '../helper.ts'
@@ -87,9 +86,7 @@ export async function createServiceDatabase(neon: LocalNeon): Promise<string> {
   const name = `service_${randomUUID().slice(0, 8)}`
   await administer(`CREATE DATABASE ${name}`, neon.url)
   const url = Object.assign(new URL(neon.url), { pathname: `/${name}` }).href
-  const { connection } = verifyConnectionUrl(url)
-  if (!connection) throw new Error('no valid URL')
-  await applyMigrations({ url: connection, folder: MIGRATIONS })
+  await applyMigrations({ url, folder: MIGRATIONS })
   return url
 }
 

@@ -86,38 +86,40 @@ function isJournal(value: unknown): value is Static<typeof Journal> {
 }
 
 /** The files that the journal names, without those that are not there. */
-export async function readMigrationFiles(path: string): Promise<MigrationFile[]> {
-  const journal = await readJournal(path)
-  const files = await Promise.all(journal.map(entry => readMigrationFile(path, entry)))
+export async function readMigrationFiles(path: string, journal: JournalEntry[]): Promise<MigrationFile[]> {
+  const files = await Promise.all(
+    journal.map(async (entry): Promise<MigrationFile | undefined> => {
+      const file = join(path, `${entry.name}.sql`)
+      const text = await readFile(file, 'utf8').catch(() => undefined)
+      return text === undefined ? undefined : { ...entry, file, text, ...hashesOf(text) }
+    })
+  )
   return files.filter(file => file !== undefined)
-}
-
-async function readMigrationFile(path: string, entry: JournalEntry): Promise<MigrationFile | undefined> {
-  const file = join(path, `${entry.name}.sql`)
-  const text = await readFile(file, 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : { ...entry, file, text, ...hashesOf(text) }
 }
 
 /** `now` in ms since 1970: what is dated later is a finding. */
 export async function readMigrationFolder(path: string, now = Date.now()): Promise<MigrationFolder> {
   const journal = await readJournal(path)
-  const findings = [...findInJournal(journal, now), ...(await findUnlisted(path, journal))]
-  const migrations: Migration[] = []
-  for (const entry of journal) {
-    const file = await readMigrationFile(path, entry)
-    if (file === undefined) {
-      findings.push({
-        kind: 'missing',
-        migration: entry.name,
-        message: 'there is no such file in the folder'
-      })
-      continue
-    }
-    const read = await readStatements(entry.name, file.text)
-    findings.push(...read.findings)
-    migrations.push({ ...file, directives: read.directives, statements: read.statements })
-  }
-  return { path, journal, migrations, findings }
+  const files = await readMigrationFiles(path, journal)
+  const read = await Promise.all(files.map(readStatements))
+  const findings = [
+    ...findInJournal(journal, now),
+    ...(await findUnlisted(path, journal)),
+    ...findMissing(journal, files),
+    ...read.flatMap(({ found }) => found)
+  ]
+  return { path, journal, migrations: read.map(({ migration }) => migration), findings }
+}
+
+function findMissing(journal: JournalEntry[], files: MigrationFile[]): MigrationFinding[] {
+  const there = new Set(files.map(({ name }) => name))
+  return journal
+    .filter(({ name }) => !there.has(name))
+    .map(({ name }) => ({
+      kind: 'missing',
+      migration: name,
+      message: 'there is no such file in the folder'
+    }))
 }
 
 function findInJournal(journal: JournalEntry[], now: number): MigrationFinding[] {
@@ -150,22 +152,25 @@ async function findUnlisted(path: string, journal: JournalEntry[]): Promise<Migr
   }))
 }
 
-async function readStatements(migration: string, text: string) {
+async function readStatements(
+  file: MigrationFile
+): Promise<{ migration: Migration; found: MigrationFinding[] }> {
+  const { name: migration, text } = file
   const directives = readDirectives(text)
-  const findings: MigrationFinding[] = []
+  const found: MigrationFinding[] = []
   const statements = await parseStatements(text).catch((error: unknown) => {
     /* c8 ignore next -- anything else is a mistake in the parser */
     if (!(error instanceof StatementSyntaxError)) throw error
-    findings.push({ kind: 'half-written', migration, line: error.line, message: error.message })
+    found.push({ kind: 'half-written', migration, line: error.line, message: error.message })
     return []
   })
-  if (statements.length === 0 && findings.length === 0)
-    findings.push({ kind: 'half-written', migration, message: 'the file has no statement' })
+  if (statements.length === 0 && found.length === 0)
+    found.push({ kind: 'half-written', migration, message: 'the file has no statement' })
   for (const statement of statements) {
     const message = misplacement(statement, directives)
-    if (message) findings.push({ kind: 'misplaced', migration, line: statement.line, message })
+    if (message) found.push({ kind: 'misplaced', migration, line: statement.line, message })
   }
-  return { directives, statements, findings }
+  return { migration: { ...file, directives, statements }, found }
 }
 
 function misplacement(statement: Statement, { noTransaction }: Directives): string | undefined {

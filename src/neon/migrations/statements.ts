@@ -106,7 +106,7 @@ function isConcurrently(parameter: Node): boolean {
   return 'DefElem' in parameter && parameter.DefElem.defname === 'concurrently'
 }
 
-function isConcurrentDetach(command: Node): boolean {
+export function isConcurrentDetach(command: Node): boolean {
   const { subtype, def } = (command as { AlterTableCmd: AlterTableCmd }).AlterTableCmd
   // FINALIZE has a partition too.
   if (subtype !== 'AT_DetachPartition' || def === undefined) return false

@@ -29,9 +29,9 @@ const A_DAY_MS = 86_400_000
 
 /** Whatever a migration before may have set is gone. */
 export async function settle({ session, lockTimeoutMs, statementTimeoutMs }: Run): Promise<void> {
-  await session.execute('RESET ALL; RESET ROLE', 0)
   await session.execute(
-    `SET lock_timeout = ${lockTimeoutMs}; SET statement_timeout = ${statementTimeoutMs};
+    `RESET ALL; RESET ROLE;
+     SET lock_timeout = ${lockTimeoutMs}; SET statement_timeout = ${statementTimeoutMs};
      SET idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
     0
   )

@@ -2,8 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readMigrationFiles as readAsDrizzleDoes } from 'drizzle-orm/migrator'
 import t from 'tap'
-import { readMigrationFiles, readMigrationFolder } from '../../../src/neon/migrations/folder.ts'
+import { readJournal, readMigrationFiles, readMigrationFolder } from '../../../src/neon/migrations/folder.ts'
 import { makeFolder, timeOf, type Written } from './folders.ts'
+
+const filesIn = async (folder: string) => readMigrationFiles(folder, await readJournal(folder))
 
 t.test('a folder of migrations', async t => {
   t.test('has the hashes and times that drizzle has', async t => {
@@ -14,16 +16,16 @@ t.test('a folder of migrations', async t => {
     const drizzles = readAsDrizzleDoes({ migrationsFolder: folder })
 
     t.match(
-      await readMigrationFiles(folder),
+      await filesIn(folder),
       drizzles.map(({ hash, folderMillis }) => ({ hash, when: folderMillis }))
     )
   })
 
   t.test('takes line ends for what they are', async t => {
     const unix = makeFolder(t, [{ name: '0000_a', sql: 'select\n1\n' }])
-    const [ofUnix] = await readMigrationFiles(unix)
+    const [ofUnix] = await filesIn(unix)
     writeFileSync(join(unix, '0000_a.sql'), 'select\r\n1\r\n')
-    const [ofWindows] = await readMigrationFiles(unix)
+    const [ofWindows] = await filesIn(unix)
 
     t.not(ofUnix?.hash, ofWindows?.hash)
     t.ok(ofWindows?.hashes.has(`${ofUnix?.hash}`))
@@ -33,7 +35,7 @@ t.test('a folder of migrations', async t => {
   t.test('is read without what the journal names and is not there', async t => {
     const folder = makeFolder(t, [{ name: '0000_a' }, { name: '0001_b', sql: 'select 1' }])
 
-    t.match(await readMigrationFiles(folder), [{ name: '0001_b' }])
+    t.match(await filesIn(folder), [{ name: '0001_b' }])
   })
 
   const rows: { title: string; migrations: Written[]; found: object[] }[] = [

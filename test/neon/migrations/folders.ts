@@ -4,7 +4,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { verifyConnectionUrl } from '../../../src/neon/connection-url.ts'
 import {
   applyMigrations,
   type MigrationEvent,
@@ -47,12 +46,6 @@ export function writeFolder(folder: string, migrations: Written[]): string {
 
 export const makeFolder = (t: Test, migrations: Written[]) => writeFolder(t.testdir({}), migrations)
 
-export function connectionOf(url: string) {
-  const { connection } = verifyConnectionUrl(url)
-  if (!connection) throw new Error('no valid URL')
-  return connection
-}
-
 export async function apply(url: string, folder: string, options: Partial<MigrationOptions> = {}) {
   const events: MigrationEvent[] = []
   const report = (event: MigrationEvent) => {
@@ -62,8 +55,7 @@ export async function apply(url: string, folder: string, options: Partial<Migrat
   return { ...run, events, types: events.map(({ type }) => type) }
 }
 
-export const statusOf = (url: string, folder: string) =>
-  readMigrationStatus({ url: connectionOf(url), folder })
+export const statusOf = (url: string, folder: string) => readMigrationStatus({ url, folder })
 
 export const ledgerOf = async (url: string) =>
   (await administer('select created_at, hash from drizzle.__drizzle_migrations order by id', url)).map(
