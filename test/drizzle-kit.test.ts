@@ -10,11 +10,10 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { administer, createDatabase } from './postgres.ts'
 import { NODE_ARGS, ROOT } from './processes.ts'
+import { copyProject } from './project-copy.ts'
 
 const MODULES = join(ROOT, 'node_modules')
 const KIT = join(MODULES, 'drizzle-kit/bin.cjs')
-
-const PROJECT = ['drizzle', 'drizzle.config.ts', 'package.json', 'src/db', 'src/neon', 'src/errors.ts']
 
 /** With nothing of the test's own in it: tap's coverage would have drizzle-kit's way with TypeScript in its sums. */
 const environment = (env: Record<string, string>) => ({
@@ -22,12 +21,6 @@ const environment = (env: Record<string, string>) => ({
   HOME: process.env.HOME,
   ...env
 })
-
-/** What drizzle-kit reads, in a folder of its own, which is inside this project, so that its packages are found. */
-function copyProject(t: Test, folder = t.testdir()): string {
-  for (const path of PROJECT) cpSync(join(ROOT, path), join(folder, path), { recursive: true })
-  return folder
-}
 
 interface Run {
   code: number

@@ -3,7 +3,7 @@
  * and its commands get a branch out of a conflict.
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getTableColumns, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
@@ -12,6 +12,7 @@ import pg from 'pg'
 import t, { type Test } from 'tap'
 import { administer, createDatabase } from './postgres.ts'
 import { ROOT } from './processes.ts'
+import { copyProject } from './project-copy.ts'
 
 const page = readFileSync(join(ROOT, 'docs/schema-changes.md'), 'utf8')
 const [expand = '', batch = '', missed = '', tooEarly = '', leave = '', contract = ''] = blocks('sql')
@@ -171,15 +172,6 @@ async function batches(url: string): Promise<(number | null)[]> {
 
 function table(name: string): string {
   return `import { pgTable, text } from 'drizzle-orm/pg-core'\n\nexport const ${name} = pgTable('${name}', { title: text('title') })\n`
-}
-
-/** In this project, so that its packages are found, and a git repository of its own where it is made one. */
-function copyProject(t: Test): string {
-  const folder = t.testdir()
-  mkdirSync(join(folder, 'src'))
-  for (const path of ['drizzle', 'drizzle.config.ts', 'package.json', 'src/db', 'src/neon', 'src/errors.ts'])
-    cpSync(join(ROOT, path), join(folder, path), { recursive: true })
-  return folder
 }
 
 /** The SQL of the migration that it made. */

@@ -52,7 +52,8 @@ export interface Snapshot {
   hasStarted: boolean
   /** Until it has: what it waits for. */
   waitingFor?: StartupCondition[]
-  migrations: { state: MigrationState /** How many. */; pending: number }
+  /** `pending`: how many. */
+  migrations: { state: MigrationState; pending: number }
   database: DatabaseReading
   pool: Omit<PoolReading, 'blockedForMs'> & { flow: PoolFlow }
   /** By name. */

@@ -6,16 +6,9 @@ import { migrate } from '../../src/cli/migrate-command.ts'
 import { makeFolder, tablesIn, writeFolder } from '../neon/migrations/folders.ts'
 import { administer, createDatabase } from '../postgres.ts'
 import { ROOT, runProgram } from '../processes.ts'
+import { captured } from './captured.ts'
 
-/** In this process; stderr stands behind what came before it on stdout. */
-async function run(env: Record<string, string>, ...args: string[]) {
-  let text = ''
-  const print = (line: string) => {
-    text += `${line}\n`
-  }
-  const code = await migrate(args, { env, print, printError: print })
-  return { code, text }
-}
+const run = captured(migrate)
 
 async function runProcess(t: Test, env: Record<string, string>) {
   // Elsewhere, so that no .env of the project is read.

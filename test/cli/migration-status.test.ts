@@ -4,15 +4,9 @@ import { showStatus } from '../../src/cli/status-command.ts'
 import { apply, makeFolder, timeOf, type Written } from '../neon/migrations/folders.ts'
 import { administer, createDatabase } from '../postgres.ts'
 import { runProgram } from '../processes.ts'
+import { captured } from './captured.ts'
 
-async function status(env: Record<string, string>, ...args: string[]) {
-  let text = ''
-  const print = (line: string) => {
-    text += `${line}\n`
-  }
-  const code = await showStatus(args, { env, print, printError: print })
-  return { code, text }
-}
+const status = captured(showStatus)
 
 interface Row {
   title: string

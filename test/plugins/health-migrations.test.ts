@@ -1,44 +1,31 @@
-import { Writable } from 'node:stream'
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
-import { NeonPool, POOL_DEFAULTS } from '../../src/neon/pool.ts'
 import dbPlugin from '../../src/plugins/db.ts'
 import healthPlugin from '../../src/plugins/health.ts'
 import { createLook } from '../../src/plugins/health-migrations.ts'
 import { until } from '../helper.ts'
 import { apply, makeFolder, timeOf, type Written } from '../neon/migrations/folders.ts'
+import { openPool } from '../neon/pools.ts'
 import { administer, createDatabase } from '../postgres.ts'
+import { backend } from './backend.ts'
 
 const TOKEN = 'a-token-of-operators'
 const A = { name: '0000_a', sql: 'create table a ()', when: timeOf(0) }
 const B = { name: '0001_b', sql: 'create table b ()', when: timeOf(1) }
 
 /** A backend that expects `expected` of a database in which `applied` was applied. */
-async function backend(t: Test, { applied = [], expected }: { applied?: Written[]; expected: Written[] }) {
-  const lines: Record<string, unknown>[] = []
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      lines.push(JSON.parse(chunk.toString()))
-      done()
-    }
-  })
-  const databaseUrl = await createDatabase(t, { migrated: false })
-  if (applied.length > 0) await apply(databaseUrl, makeFolder(t, applied))
+async function expecting(t: Test, { applied = [], expected }: { applied?: Written[]; expected: Written[] }) {
+  const connectionString = await createDatabase(t, { migrated: false })
+  if (applied.length > 0) await apply(connectionString, makeFolder(t, applied))
   const folder = makeFolder(t, expected)
-  const app = fastify({ logger: { level: 'debug', stream } })
-  t.teardown(() => app.close())
-  await app.register(dbPlugin, { connectionString: databaseUrl, schema: {} } as never)
-  await app.register(healthPlugin, { token: TOKEN, migrations: { folder } })
+  const built = await backend(t, { token: TOKEN, migrations: { folder } }, { connectionString })
+  const { app } = built
   await app.ready()
   const statusOf = async (path: string) => (await app.inject(path)).statusCode
   return {
-    app,
-    lines,
-    databaseUrl,
+    ...built,
     folder,
     statusOf,
-    said: (text: string) => lines.filter(({ msg }) => msg === text),
     detail: async () =>
       (await app.inject({ url: '/readyz?verbose', headers: { authorization: `Bearer ${TOKEN}` } })).json()
         .detail,
@@ -50,7 +37,7 @@ t.test('health with migrations', async t => {
   t.test(
     'is alive and not ready while some are pending, says why to operators, and is ready soon after',
     async t => {
-      const { databaseUrl, folder, statusOf, said, detail, untilReady } = await backend(t, {
+      const { databaseUrl, folder, statusOf, said, detail, untilReady } = await expecting(t, {
         expected: [A, B]
       })
       await until(() => said('migrations are pending').length > 0)
@@ -76,7 +63,7 @@ t.test('health with migrations', async t => {
   )
 
   t.test('asks no more once all are applied', async t => {
-    const { app, databaseUrl, untilReady } = await backend(t, { applied: [A], expected: [A] })
+    const { app, databaseUrl, untilReady } = await expecting(t, { applied: [A], expected: [A] })
     await untilReady()
     const { checkouts } = app.db.$client.stats()
 
@@ -87,13 +74,13 @@ t.test('health with migrations', async t => {
   })
 
   t.test('is ready when the database is ahead, as while a release is taken back', async t => {
-    const { untilReady } = await backend(t, { applied: [A, B], expected: [A] })
+    const { untilReady } = await expecting(t, { applied: [A, B], expected: [A] })
 
     await untilReady()
   })
 
   t.test('waits for one that drizzle-kit would leave out for ever', async t => {
-    const { said, statusOf } = await backend(t, { applied: [B], expected: [A, B] })
+    const { said, statusOf } = await expecting(t, { applied: [B], expected: [A, B] })
     await until(() => said('migrations are pending').length > 0)
 
     t.equal(await statusOf('/readyz'), 503)
@@ -101,14 +88,14 @@ t.test('health with migrations', async t => {
   })
 
   t.test('is ready with one that was edited, and says so in the log', async t => {
-    const { said, untilReady } = await backend(t, { applied: [A], expected: [{ ...A, sql: 'select 1' }] })
+    const { said, untilReady } = await expecting(t, { applied: [A], expected: [{ ...A, sql: 'select 1' }] })
     await untilReady()
 
     t.match(said('migrations were changed after they were applied'), [{ level: 40, migrations: ['0000_a'] }])
   })
 
   t.test('says that it may not read the ledger, and reads it when it may', async t => {
-    const { said, detail, untilReady, databaseUrl } = await backend(t, { expected: [A] })
+    const { said, detail, untilReady, databaseUrl } = await expecting(t, { expected: [A] })
     await until(() => said('migrations are pending').length > 0)
     // A ledger of another shape stands for one that may not be read: the owner may read all.
     await administer(
@@ -125,9 +112,7 @@ t.test('health with migrations', async t => {
   })
 
   t.test('knows no more than before when the database does not answer', async t => {
-    const { connection } = verifyConnectionUrl(await createDatabase(t))
-    if (!connection) throw new Error('no valid URL')
-    const pool = new NeonPool({ ...POOL_DEFAULTS, applicationName: 'look', url: connection })
+    const { pool } = await openPool(t)
     await pool.end()
     const look = await createLook({ folder: makeFolder(t, [A]) }, pool, fastify().log)
 

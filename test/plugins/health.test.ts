@@ -1,35 +1,17 @@
-import { Writable } from 'node:stream'
 import rateLimit from '@fastify/rate-limit'
 import { Value } from '@sinclair/typebox/value'
 import fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
-import dbPlugin, { type DbOptions } from '../../src/plugins/db.ts'
-import healthPlugin, { type HealthOptions, type Transition } from '../../src/plugins/health.ts'
+import dbPlugin from '../../src/plugins/db.ts'
+import healthPlugin, { type Transition } from '../../src/plugins/health.ts'
 import { HEALTH_RESPONSES } from '../../src/plugins/health-schemas.ts'
 import { build, until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
+import { backend } from './backend.ts'
 
 const TOKEN = 'a-token-of-operators'
 const OPERATOR = { authorization: `Bearer ${TOKEN}` }
 const PATHS = ['/livez', '/readyz', '/startupz']
-
-/** The two plugins alone, as in somebody's backend. */
-async function backend(t: Test, health: HealthOptions = {}, db: Partial<DbOptions> = {}) {
-  const lines: Record<string, unknown>[] = []
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      lines.push(JSON.parse(chunk.toString()))
-      done()
-    }
-  })
-  const app = fastify({ logger: { level: 'debug', stream } })
-  t.teardown(() => app.close())
-  const connectionString = db.connectionString ?? (await createDatabase(t))
-  await app.register(dbPlugin, { schema: {}, ...db, connectionString } as never)
-  await app.register(healthPlugin, health)
-  const databaseUrl = connectionString
-  return { app, lines, databaseUrl, said: (text: string) => lines.filter(({ msg }) => msg === text) }
-}
 
 const untilReady = (app: FastifyInstance, path = '/readyz') =>
   until(async () => (await app.inject(path)).statusCode === 200)

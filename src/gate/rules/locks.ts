@@ -2,6 +2,7 @@
  * Statements that keep others from a table for as long as they work through it.
  */
 import type { Node } from 'libpg-query'
+import { hasOption, isConcurrentDetach } from '../../neon/migrations/statements.ts'
 import { isDropOf } from './losses.ts'
 import type { HazardRule } from './rule.ts'
 
@@ -47,7 +48,7 @@ export const LOCKS = {
     isIn: ({ node }) =>
       'AlterTableCmd' in node &&
       node.AlterTableCmd.subtype === 'AT_DetachPartition' &&
-      !isConcurrentPartition(node.AlterTableCmd.def)
+      !isConcurrentDetach(node)
   },
   'lock-table': {
     effect: 'others wait until the transaction ends',
@@ -87,25 +88,4 @@ function isLongWork(node: Node): boolean {
 /** And no list of VALUES. */
 function isQuery(source: Node | undefined): boolean {
   return source !== undefined && 'SelectStmt' in source && source.SelectStmt.valuesLists === undefined
-}
-
-/** `full`, `(full)` and `(full true)`, but not `(full false)`. */
-function hasOption(options: Node[] | undefined, name: string): boolean {
-  return (
-    options?.some(
-      option => 'DefElem' in option && option.DefElem.defname === name && !isOff(option.DefElem.arg)
-    ) === true
-  )
-}
-
-function isOff(value: Node | undefined): boolean {
-  if (value === undefined) return false
-  if ('String' in value) return ['false', 'off'].includes(String(value.String.sval))
-  return 'Integer' in value && value.Integer.ival === undefined
-}
-
-function isConcurrentPartition(definition: Node | undefined): boolean {
-  return (
-    definition !== undefined && 'PartitionCmd' in definition && definition.PartitionCmd.concurrent === true
-  )
 }

@@ -87,7 +87,7 @@ export function canRunInTransaction(statement: Statement): boolean {
 export function isConcurrent({ node }: Statement): boolean {
   if ('IndexStmt' in node) return node.IndexStmt.concurrent === true
   if ('DropStmt' in node) return node.DropStmt.concurrent === true
-  if ('ReindexStmt' in node) return node.ReindexStmt.params?.some(isConcurrently) === true
+  if ('ReindexStmt' in node) return hasOption(node.ReindexStmt.params, 'concurrently')
   return 'AlterTableStmt' in node && node.AlterTableStmt.cmds?.some(isConcurrentDetach) === true
 }
 
@@ -102,8 +102,19 @@ const KINDS_OUTSIDE = [
   'DropdbStmt'
 ]
 
-function isConcurrently(parameter: Node): boolean {
-  return 'DefElem' in parameter && parameter.DefElem.defname === 'concurrently'
+/** Of VACUUM (full) and REINDEX (concurrently true), but not of (full false). */
+export function hasOption(options: Node[] | undefined, name: string): boolean {
+  return (
+    options?.some(
+      option => 'DefElem' in option && option.DefElem.defname === name && !isOff(option.DefElem.arg)
+    ) === true
+  )
+}
+
+function isOff(value: Node | undefined): boolean {
+  if (value === undefined) return false
+  if ('String' in value) return ['false', 'off'].includes(String(value.String.sval))
+  return 'Integer' in value && value.Integer.ival === undefined
 }
 
 export function isConcurrentDetach(command: Node): boolean {

@@ -16,6 +16,15 @@ async function createDatabase(): Promise<string> {
   return Object.assign(new URL(neon.url), { pathname: `/${name}` }).href
 }
 
+/** A run whose link is reset while its statement is under way. */
+async function breakAt(underWay: string, url: string, folder: string) {
+  const run = apply(url, folder)
+  run.catch(() => {})
+  await until(async () => (await administer(underWay, url)).length === 1)
+  neon.inject({ type: 'reset', where: MIGRATIONS })
+  return run
+}
+
 t.test('a run whose link', async t => {
   t.test('cannot be made says why', async t => {
     await t.rejects(apply('postgresql://me:local@127.0.0.1:1/neondb', makeFolder(t, [])), {
@@ -43,13 +52,7 @@ t.test('a run whose link', async t => {
     const url = await createDatabase()
     const sql = 'create table a ();\nselect pg_sleep(60)'
     const folder = makeFolder(t, [{ name: '0000_a', sql }])
-    const run = apply(url, folder)
-    run.catch(() => {})
-    await until(async () => (await administer(SLEEPING, url)).length === 1)
-
-    neon.inject({ type: 'reset', where: MIGRATIONS })
-
-    await t.rejects(run, {
+    await t.rejects(breakAt(SLEEPING, url, folder), {
       code: 'FST_NEON_MIGRATION_FAILED',
       failure: { line: 2, sqlState: undefined, remains: 'rolled-back', message: /connection .* lost/ }
     })
@@ -65,13 +68,7 @@ t.test('a run whose link', async t => {
     await other.connect()
     t.teardown(() => other.end())
     await other.query('begin; insert into a values (1)')
-    const run = apply(url, folder)
-    run.catch(() => {})
-    await until(async () => (await administer(BUILDING, url)).length === 1)
-
-    neon.inject({ type: 'reset', where: MIGRATIONS })
-
-    await t.rejects(run, {
+    await t.rejects(breakAt(BUILDING, url, folder), {
       code: 'FST_NEON_MIGRATION_FAILED',
       failure: { line: 2, sqlState: undefined, remains: 'interrupted' }
     })
