@@ -2,7 +2,19 @@
  * The table of answers that were given under an Idempotency-Key, so that a repeated request
  * gets the same one and is not carried out again.
  */
-import { index, jsonb, pgTable, primaryKey, smallint, text, timestamp, varchar } from 'drizzle-orm/pg-core'
+import { sql } from 'drizzle-orm'
+import {
+  index,
+  jsonb,
+  pgPolicy,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  varchar
+} from 'drizzle-orm/pg-core'
+import { appJanitor, ownerPolicies } from './owner.ts'
 
 /** The only headers that are kept: none of them is a secret. */
 export interface KeptHeaders {
@@ -26,6 +38,13 @@ export const idempotencyKeys = pgTable(
   },
   table => [
     primaryKey({ columns: [table.owner, table.key] }),
-    index('idempotency_keys_expires_at_idx').on(table.expiresAt)
+    index('idempotency_keys_expires_at_idx').on(table.expiresAt),
+    ...ownerPolicies('idempotency_keys', table.owner),
+    // Of users who never come back too.
+    pgPolicy('idempotency_keys_expired', {
+      for: 'all',
+      to: appJanitor,
+      using: sql`${table.expiresAt} <= now()`
+    })
   ]
 )
