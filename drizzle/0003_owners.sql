@@ -1,9 +1,12 @@
 ALTER TABLE "idempotency_keys" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE "tasks" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE "tasks" DROP CONSTRAINT "tasks_pkey";--> statement-breakpoint
+-- fastify-neon:allow primary-key: before the first release, so the table is small
 ALTER TABLE "tasks" ADD CONSTRAINT "tasks_owner_id_pk" PRIMARY KEY("owner","id");--> statement-breakpoint
 ALTER TABLE "tasks" ADD COLUMN "version" integer DEFAULT 1 NOT NULL;--> statement-breakpoint
+-- fastify-neon:allow create-index: before the first release, so the table is small
 CREATE INDEX "tasks_owner_updated_at_id_idx" ON "tasks" USING btree ("owner","updated_at","id");--> statement-breakpoint
+-- fastify-neon:allow create-index: before the first release, so the table is small
 CREATE INDEX "tasks_owner_title_id_idx" ON "tasks" USING btree ("owner","title","id");--> statement-breakpoint
 CREATE POLICY "idempotency_keys_owner_select" ON "idempotency_keys" AS PERMISSIVE FOR SELECT TO "app_user" USING ("idempotency_keys"."owner" = (select app.user_id()));--> statement-breakpoint
 CREATE POLICY "idempotency_keys_owner_insert" ON "idempotency_keys" AS PERMISSIVE FOR INSERT TO "app_user" WITH CHECK ("idempotency_keys"."owner" = (select app.user_id()));--> statement-breakpoint
