@@ -71,6 +71,7 @@ function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
     shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS,
     database: {
       connectionString: settings.DATABASE_URL,
+      role: settings.DATABASE_ROLE === 'none' ? undefined : settings.DATABASE_ROLE,
       max: settings.DATABASE_POOL_MAX,
       checkoutTimeoutMs: settings.DATABASE_CHECKOUT_TIMEOUT_MS,
       connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,

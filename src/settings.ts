@@ -41,6 +41,12 @@ export const Settings = Type.Object({
   DATABASE_URL_UNPOOLED: Type.Optional(
     text('Direct connection string, for migrations; derived from DATABASE_URL when missing')
   ),
+  DATABASE_ROLE: Type.String({
+    default: 'app_user',
+    minLength: 1,
+    description:
+      'Role that each transaction switches to, for the policies of the tables; none keeps that of the login'
+  }),
   DATABASE_POOL_MAX: Type.Integer({
     default: POOL_DEFAULTS.max,
     minimum: 1,

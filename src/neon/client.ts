@@ -104,6 +104,11 @@ export class NeonClient extends Client {
     return this.activeQuery != null || this.queryQueue.length > 0
   }
 
+  /** True from the answer to BEGIN to that to its end. */
+  get isInTransaction(): boolean {
+    return this.#transactionStatus !== 'idle'
+  }
+
   /** False as soon as it is known that the link is broken. */
   get isLinked(): boolean {
     return !this.#isGone && this.#socket?.readyState === WebSocket.OPEN

@@ -1,7 +1,8 @@
 /**
- * The Drizzle client on a pool, with `transaction` replaced by the safe one, since the
- * driver's own leaks clients and hides errors, and with failures that show no parameter.
+ * The Drizzle client on a pool, with `transaction` replaced by the safe one, since the driver's own leaks
+ * clients and hides errors, with failures that show no parameter, and with a client for each user.
  */
+import type { QueryConfig } from '@neondatabase/serverless'
 import {
   createTableRelationsHelpers,
   type ExtractTablesWithRelations,
@@ -11,6 +12,7 @@ import {
 } from 'drizzle-orm'
 import { NeonDatabase, NeonTransaction } from 'drizzle-orm/neon-serverless'
 import { PgDialect } from 'drizzle-orm/pg-core'
+import { type Claims, checkClaims, type Identity } from './identity.ts'
 import type { NeonPool } from './pool.ts'
 import { printAs } from './printed.ts'
 import { runNested } from './savepoint.ts'
@@ -19,11 +21,12 @@ import { FailureSession } from './session.ts'
 import { runTransaction } from './transaction.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
+export type { Claims } from './identity.ts'
+
 export type Schema = Record<string, unknown>
 
-export type Database<TSchema extends Schema = Record<string, never>> = NeonDatabase<TSchema> & {
-  /** The pool under the client. */
-  readonly $client: NeonPool
+/** A Drizzle client of which each statement is a transaction of its own, with role and claims. */
+export type ClaimedDatabase<TSchema extends Schema = Record<string, never>> = NeonDatabase<TSchema> & {
   /** As Drizzle's, with limits: see TransactionOptions. */
   transaction<T>(
     work: (tx: NeonTransaction<TSchema, ExtractTablesWithRelations<TSchema>>) => Promise<T>,
@@ -31,14 +34,47 @@ export type Database<TSchema extends Schema = Record<string, never>> = NeonDatab
   ): Promise<T>
 }
 
+export interface ClaimedOptions {
+  /** Every transaction is READ ONLY, whatever it asks for. @default false */
+  readOnly?: boolean
+}
+
+export type Database<TSchema extends Schema = Record<string, never>> = ClaimedDatabase<TSchema> & {
+  /** The pool under the client. Its statements have no role but that of the login. */
+  readonly $client: NeonPool
+  /**
+   * The same client with these claims, for a user: `db.$as({ 'app.user_id': 'alice' })`. Cheap, so made for
+   * each request. Throws FST_NEON_OPTION_INVALID for what is no claim.
+   */
+  $as(claims: Claims, options?: ClaimedOptions): ClaimedDatabase<TSchema>
+}
+
+export interface DatabaseOptions<TSchema extends Schema> {
+  /** The tables and relations, as Drizzle takes them. */
+  schema?: TSchema | undefined
+  /** What each transaction switches to, and each statement, which then is a transaction. @default that of the login */
+  role?: string | undefined
+}
+
 /** Made as `drizzle({ client: pool, schema })` makes it, but for the session. */
-export function createDatabase<TSchema extends Schema>(pool: NeonPool, schema?: TSchema): Database<TSchema> {
+export function createDatabase<TSchema extends Schema>(
+  pool: NeonPool,
+  { schema, role }: DatabaseOptions<TSchema> = {}
+): Database<TSchema> {
   const dialect = new PgDialect()
   const relational = schema && relationalConfig(schema)
-  const session = new PoolSession(pool, dialect, relational)
-  const database = new NeonDatabase<TSchema>(dialect, session, relational)
-  printAs(database, () => ({ type: 'NeonDatabase', pool }))
-  return Object.assign(database, { $client: pool })
+  return Object.assign(open(role === undefined ? {} : { identity: { role } }), { $client: pool, $as: openAs })
+
+  function openAs(claims: Claims, { readOnly = false }: ClaimedOptions = {}) {
+    return open({ identity: { role, claims: checkClaims(claims) }, readOnly })
+  }
+
+  function open(manner: Manner): ClaimedDatabase<TSchema> {
+    const session = new PoolSession(pool, manner, dialect, relational)
+    const database = new NeonDatabase<TSchema>(dialect, session, relational)
+    printAs(database, () => ({ type: 'NeonDatabase', pool }))
+    return database
+  }
 }
 
 function relationalConfig<TSchema extends Schema>(schema: TSchema) {
@@ -49,16 +85,33 @@ function relationalConfig<TSchema extends Schema>(schema: TSchema) {
   return { fullSchema: schema, schema: tables, tableNamesMap }
 }
 
+/** How the transactions of a client are run. */
+interface Manner {
+  identity?: Identity
+  readOnly?: boolean
+}
+
+// The work is the statement and nothing else, so it may be repeated: a link that is lost is lost once, and
+// the second one may have been as old.
+const STATEMENT_RETRY = 2
+
 class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig> extends FailureSession<
   TSchema,
   TTables
 > {
   readonly #pool: NeonPool
+  readonly #manner: Manner
   readonly #relational: RelationalSchemaConfig<TTables> | undefined
 
-  constructor(pool: NeonPool, dialect: PgDialect, relational?: RelationalSchemaConfig<TTables>) {
-    super(pool, dialect, relational)
+  constructor(
+    pool: NeonPool,
+    manner: Manner,
+    dialect: PgDialect,
+    relational?: RelationalSchemaConfig<TTables>
+  ) {
+    super(manner.identity ? oneByOne(pool, manner) : pool, dialect, relational)
     this.#pool = pool
+    this.#manner = manner
     this.#relational = relational
   }
 
@@ -66,10 +119,23 @@ class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig
     work: (tx: NeonTransaction<TSchema, TTables>) => Promise<T>,
     options: TransactionOptions = {}
   ): Promise<T> {
-    return runTransaction(this.#pool, options, scope =>
+    return runTransaction(this.#pool, inManner(this.#manner, options), scope =>
       work(new ScopedTransaction(this.dialect, scope, this.#relational))
     )
   }
+}
+
+/** The pool with nothing but `query`, each in a transaction, since role and claims last as long as one. */
+function oneByOne(pool: NeonPool, manner: Manner): NeonPool {
+  const query = (statement: QueryConfig, values: unknown[]) =>
+    runTransaction(pool, inManner(manner, { retry: STATEMENT_RETRY }), ({ client }) =>
+      client.query(statement, values)
+    )
+  return new Proxy(pool, { get: (_pool, name) => (name === 'query' ? query : undefined) })
+}
+
+function inManner({ identity, readOnly }: Manner, options: TransactionOptions) {
+  return { ...options, identity, ...(readOnly && { accessMode: 'read only' as const }) }
 }
 
 /** Drizzle's own nested one hides the error of the work behind that of a rollback. */

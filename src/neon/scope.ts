@@ -3,6 +3,7 @@
  * transaction nested in it is open. A statement at another time would run outside of it, or inside another.
  */
 import type { PoolClient } from '@neondatabase/serverless'
+import type { NeonClient } from './client.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
 
 export interface Scope {
@@ -26,7 +27,10 @@ interface Whole {
   doomed: DatabaseFailure | undefined
 }
 
-export function createScope(client: PoolClient): Scope {
+/** A client with a transaction open. */
+type ClientInTransaction = PoolClient & Pick<NeonClient, 'isInTransaction'>
+
+export function createScope(client: ClientInTransaction): Scope {
   const whole: Whole = { isOver: false, doomed: undefined }
   return scopeOf(client, whole, {
     onClose: () => {
@@ -40,10 +44,14 @@ interface Turns {
   onEnd?: () => void
 }
 
-function scopeOf(target: PoolClient, whole: Whole, { onClose = ignore, onEnd = ignore }: Turns): Scope {
+function scopeOf(
+  target: ClientInTransaction,
+  whole: Whole,
+  { onClose = ignore, onEnd = ignore }: Turns
+): Scope {
   let isOver = false
   let isCovered = false
-  const handler: ProxyHandler<PoolClient> = {
+  const handler: ProxyHandler<ClientInTransaction> = {
     get(client, name) {
       if (name === 'query') {
         const refusal = refusalNow()
@@ -94,7 +102,8 @@ function scopeOf(target: PoolClient, whole: Whole, { onClose = ignore, onEnd = i
   }
 
   function refusalOf(isAfterEnd: boolean): DatabaseFailure | undefined {
-    if (isAfterEnd) return new DatabaseFailure('transactionOver')
+    // The work itself may have sent a COMMIT or ROLLBACK.
+    if (isAfterEnd || !target.isInTransaction) return new DatabaseFailure('transactionOver')
     if (isCovered) return new DatabaseFailure('transactionCovered')
     return whole.doomed
   }

@@ -2,6 +2,7 @@
  * What a transaction can be told: Drizzle's modes and our limits, checked before a client is taken.
  */
 import type { PgTransactionConfig } from 'drizzle-orm/pg-core'
+import { type Identity, identityStatement } from './identity.ts'
 import { checkLimit } from './pool-limits.ts'
 
 export interface TransactionOptions extends PgTransactionConfig {
@@ -28,19 +29,27 @@ const ISOLATION_LEVELS = ['read uncommitted', 'read committed', 'repeatable read
 const ACCESS_MODES = ['read only', 'read write']
 
 export interface TransactionPlan {
+  /** One message, so that no statement comes between BEGIN and the identity. */
   begin: string
+  isReadOnly: boolean
   timeoutMs: number
   retry: number
 }
 
 /** Throws TypeError for a mode that Postgres does not have and FST_NEON_OPTION_INVALID for a limit out of range. */
-export function planTransaction(options: TransactionOptions, defaultTimeoutMs: number): TransactionPlan {
+export function planTransaction(
+  options: TransactionOptions,
+  { defaultTimeoutMs, identity = {} }: { defaultTimeoutMs: number; identity?: Identity | undefined }
+): TransactionPlan {
   const { timeoutMs = defaultTimeoutMs, retry = 0, trackOutcome = false, accessMode } = options
   checkLimit('timeoutMs', timeoutMs)
   checkLimit('retry', retry, { minimum: 0, maximum: MAX_RETRY })
-  const isTracked = trackOutcome && accessMode !== 'read only'
-  const begin = beginStatement(options)
-  return { begin: isTracked ? `${begin}; ${NAME_TRANSACTION}` : begin, timeoutMs, retry }
+  const isReadOnly = accessMode === 'read only'
+  const statements = [beginStatement(options), identityStatement(identity)]
+  // Last, since the answer to it is read.
+  if (trackOutcome && !isReadOnly) statements.push(NAME_TRANSACTION)
+  const begin = statements.filter(statement => statement !== undefined).join('; ')
+  return { begin, isReadOnly, timeoutMs, retry }
 }
 
 const NAME_TRANSACTION = 'SELECT pg_current_xact_id()::text AS xid'

@@ -10,6 +10,7 @@ import type { NeonClient } from './client.ts'
 import { within } from './deadline.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
 import { isHung } from './hang.ts'
+import type { Identity } from './identity.ts'
 import { CommitOutcomeUnknown } from './outcome.ts'
 import type { HeldClient, NeonPool } from './pool.ts'
 import { type FailedRun, isRepeatable } from './retry.ts'
@@ -36,7 +37,8 @@ const MAX_BEGINS = 3
 const ROLLBACK_TIMEOUT_MS = 1000
 
 /**
- * Runs `work` between BEGIN and COMMIT on one client of the pool, and again as often as `retry` says.
+ * Runs `work` between BEGIN and COMMIT on one client of the pool, as `identity`, and again as often as
+ * `retry` says.
  *
  * Throws what `work` throws, after a rollback. Throws a DatabaseFailure when no client or no BEGIN could be
  * had, or when it was given up or took too long; CommitOutcomeUnknown when the link broke after COMMIT was
@@ -44,10 +46,10 @@ const ROLLBACK_TIMEOUT_MS = 1000
  */
 export async function runTransaction<T>(
   pool: NeonPool,
-  options: TransactionOptions,
+  { identity, ...options }: TransactionOptions & { identity?: Identity | undefined },
   work: Work<T>
 ): Promise<T> {
-  const plan = planTransaction(options, pool.transactionTimeoutMs)
+  const plan = planTransaction(options, { defaultTimeoutMs: pool.transactionTimeoutMs, identity })
   const startedAt = performance.now()
   const limit = createLimit({
     signal: options.signal,
@@ -95,16 +97,16 @@ async function runOnce<T>(run: Run, work: Work<T>): Promise<{ result: T } | Fail
       return { result }
     },
     (error: unknown) => {
-      const wasLinkLost = !client.isLinked && !isCommitSent(client)
+      const wasLinkLost = !client.isLinked && (run.plan.isReadOnly || !isCommitSent(client))
       client.release(error instanceof CommitOutcomeUnknown)
       return { error, wasLinkLost }
     }
   )
 }
 
-async function workAndCommit<T>(run: Run, { client, xid }: Begun, work: Work<T>): Promise<T> {
-  const result = await workOrRollBack(client, run.signal, work)
-  await commit(client, run.pool, xid)
+async function workAndCommit<T>(run: Run, begun: Begun, work: Work<T>): Promise<T> {
+  const result = await workOrRollBack(begun.client, run.signal, work)
+  await commit(run, begun)
   return result
 }
 
@@ -159,14 +161,15 @@ async function rollBack(client: NeonClient, error: unknown) {
 }
 
 /** From here on no signal has an effect: the outcome is the server's. */
-async function commit(client: NeonClient, pool: NeonPool, xid: string | undefined) {
+async function commit({ pool, plan }: Run, { client, xid }: Begun) {
   const cause: unknown = await client.query('COMMIT').then(ignore, (error: unknown) => error)
   const isSent = isCommitSent(client)
   // Whatever comes behind the tag, such as the loss of the link, does not change it.
   if (isSent && client.lastTag === 'COMMIT') return
   // A transaction that already failed answers COMMIT with success and this tag.
   if (isSent && client.lastTag === 'ROLLBACK') throw new TransactionRolledBackError()
-  const failure = toFailure(cause, isSent ? 'commit' : 'statement')
+  // Of what has changed nothing the outcome is known.
+  const failure = toFailure(cause, isSent && !plan.isReadOnly ? 'commit' : 'statement')
   // Also for a tag out of broken bytes.
   throw failure.kind === 'commitOutcomeUnknown' ? new CommitOutcomeUnknown({ pool, xid, cause }) : failure
 }

@@ -13,6 +13,7 @@ import { createDatabase, type Database, type Schema } from '../neon/database.ts'
 import { type DatabaseFailure, describeFailure, toFailure } from '../neon/failure.ts'
 import { NeonPool, type PoolEvent, type PoolLimits, poolLimits } from '../neon/pool.ts'
 
+export type { ClaimedDatabase, ClaimedOptions, Claims } from '../neon/database.ts'
 export { readAgain } from '../neon/read-again.ts'
 export { hangUpSignal } from './hang-up.ts'
 
@@ -44,6 +45,11 @@ export type DbOptions = Partial<PoolLimits> &
     /** Shown in `pg_stat_activity`. @default 'fastify-neon' */
     applicationName?: string
     /**
+     * Role that each statement and transaction of `fastify.db` switches to, so that the policies of the tables
+     * hold although the login bypasses them. @default that of the login
+     */
+    role?: string | undefined
+    /**
      * In place of the password in the connection string: a text, or a function that each new
      * connection asks, so that a rotated password needs no restart.
      */
@@ -58,7 +64,7 @@ const REFUSED_RETRY_MS = 30_000
 
 async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
   if (fastify.hasDecorator('db')) throw new AlreadyRegisteredError()
-  const { connectionString, schema, applicationName = 'fastify-neon', password, ...limits } = options
+  const { connectionString, schema, role, applicationName = 'fastify-neon', password, ...limits } = options
   const pool = new NeonPool({
     url: verifiedUrl(connectionString, 'connectionString'),
     applicationName,
@@ -70,7 +76,7 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
   let reach: string | undefined
 
   pool.observe(logEvent)
-  fastify.decorate('db', createDatabase<RegisteredSchema>(pool, schema))
+  fastify.decorate('db', createDatabase<RegisteredSchema>(pool, { schema, role }))
   fastify.addHook('onClose', endPool)
   connectInBackground()
 

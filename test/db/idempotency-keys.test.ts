@@ -17,7 +17,7 @@ async function open(t: Test) {
   t.teardown(() => pool.end())
   const expire = () => administer("update idempotency_keys set expires_at = now() - interval '1 second'", url)
   const count = async () => (await administer('select 1 from idempotency_keys', url)).length
-  return { db: createDrizzle(pool, schema), url, expire, count }
+  return { db: createDrizzle(pool, { schema }), url, expire, count }
 }
 
 t.test('an answer under a key', async t => {

@@ -16,7 +16,7 @@ export async function openNotes(t: Test, limits: Partial<PoolLimits> = {}) {
   const { pool } = await openPool(t, { max: 1, ...limits }, url)
   const stored = async () =>
     (await administer('select body from notes order by body', url)).map(({ body }) => body)
-  return { db: createDrizzle(pool, { notes }), pool, stored, url }
+  return { db: createDrizzle(pool, { schema: { notes } }), pool, stored, url }
 }
 
 /** Ends every connection of the pool. */

@@ -19,7 +19,7 @@ async function open(t: Test, change: Partial<URL> = {}, max = 4, limits: Partial
   await administer('insert into counts values (1, 0), (2, 0)', url)
   const address = Object.assign(new URL(url), change).href
   const { pool } = await openPool(t, { ...limits, max, applicationName: 'errors-test' }, address)
-  return { db: createDrizzle(pool, { counts }), pool, url }
+  return { db: createDrizzle(pool, { schema: { counts } }), pool, url }
 }
 
 type Drizzle = Awaited<ReturnType<typeof open>>['db']

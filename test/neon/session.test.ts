@@ -25,7 +25,7 @@ async function open(t: Test) {
   if (!connection) throw new Error('no valid URL')
   const pool = new NeonPool({ ...POOL_DEFAULTS, max: 1, url: connection, applicationName: 'session-test' })
   t.teardown(() => pool.end())
-  return { db: createDrizzle(pool, { notes, missing }), pool, url }
+  return { db: createDrizzle(pool, { schema: { notes, missing } }), pool, url }
 }
 
 type Drizzle = Awaited<ReturnType<typeof open>>['db']

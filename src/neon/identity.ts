@@ -1,0 +1,41 @@
+/**
+ * Whom a transaction runs as: a role and claims that hold for that transaction alone, so that nothing of
+ * them is left on the connection. Policies read the claims with `current_setting`.
+ */
+import { OptionInvalidError } from '../errors.ts'
+
+/** Settings of the transaction, such as `{ 'app.user_id': 'alice' }`. */
+export type Claims = Readonly<Record<string, string>>
+
+export interface Identity {
+  /** Switched to; without one the role of the login stays. */
+  role?: string | undefined
+  claims?: Claims | undefined
+}
+
+// A setting of the server, such as `role` or `row_security`, has no dot in its name.
+const CLAIM = /^[a-z_][a-z\d_]*(?:\.[a-z_][a-z\d_]*)+$/i
+
+/** The statement that takes the identity on, or undefined for nobody in particular. */
+export function identityStatement({ role, claims = {} }: Identity): string | undefined {
+  const settings = Object.entries(claims)
+  if (role !== undefined) settings.push(['role', role])
+  if (settings.length === 0) return undefined
+  return `SELECT ${settings.map(([name, value]) => `set_config('${name}', ${literal(value)}, true)`).join(', ')}`
+}
+
+/** Throws FST_NEON_OPTION_INVALID for what is no claim; a value without a character would count as none. */
+export function checkClaims(claims: Claims): Claims {
+  for (const [name, value] of Object.entries(claims)) {
+    if (!CLAIM.test(name))
+      throw new OptionInvalidError('the name of a claim must be words joined by dots, such as app.user_id')
+    if (typeof value !== 'string' || value === '' || value.includes('\0'))
+      throw new OptionInvalidError(`the claim ${name} must be a text that is not empty`)
+  }
+  return Object.freeze({ ...claims })
+}
+
+/** In hexadecimal digits, so that no character of the value is read as SQL, whatever the settings of the session. */
+function literal(value: string) {
+  return `convert_from(decode('${Buffer.from(value).toString('hex')}', 'hex'), 'UTF8')`
+}
