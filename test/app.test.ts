@@ -82,7 +82,7 @@ t.test('the application', async t => {
   t.test('answers 503 when the connection is lost in a statement', async t => {
     const { app, as, databaseUrl } = await build(t)
     await administer(
-      `create function die() returns trigger language plpgsql as
+      `create function die() returns trigger language plpgsql security definer as
          $$ begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$;
        create trigger die before insert on tasks for each row execute function die()`,
       databaseUrl

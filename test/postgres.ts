@@ -72,10 +72,10 @@ export async function countWaiting(databaseUrl: string): Promise<number> {
   return (await administer(waiting, databaseUrl)).length
 }
 
-/** What happens inside the server at the COMMIT of each transaction that inserted into the table, by the trigger `late`. */
+/** What happens inside the server at the COMMIT of each transaction that inserted into the table, by the trigger `late`, with the rights of the owner. */
 export async function atCommit(databaseUrl: string, table: string, statement: string): Promise<void> {
   await administer(
-    `create function late() returns trigger language plpgsql as $$ begin ${statement}; return null; end $$;
+    `create function late() returns trigger language plpgsql security definer as $$ begin ${statement}; return null; end $$;
      create constraint trigger late after insert on ${table}
        deferrable initially deferred for each row execute function late()`,
     databaseUrl

@@ -54,7 +54,7 @@ const TASK = JSON.stringify({ title: CANARY, notes: ROW })
 const RAISE = `
   create table fault (code text);
   insert into fault values ('XX000');
-  create function fail() returns trigger language plpgsql as $$
+  create function fail() returns trigger language plpgsql security definer as $$
   begin
     raise exception using errcode = (select code from fault), message = new.title || new.notes,
       detail = new.title, hint = new.notes, constraint = 'a_constraint', table = 'tasks';

@@ -68,13 +68,7 @@ export async function storeAnswer(
   return stored.length > 0
 }
 
-/** Passes over what another transaction is deleting. */
+/** Of all owners, which nobody but this function of the database may. Passes over what another transaction holds. */
 function deleteExpired(tx: Executor) {
-  return tx.execute(sql`
-    with expired as (
-      select owner, key from idempotency_keys where expires_at <= now()
-      order by expires_at limit ${MAX_EXPIRED} for update skip locked
-    )
-    delete from idempotency_keys kept using expired
-    where kept.owner = expired.owner and kept.key = expired.key`)
+  return tx.execute(sql`select app.delete_expired_keys(${MAX_EXPIRED})`)
 }

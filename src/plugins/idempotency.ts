@@ -2,7 +2,7 @@
  * Owns the Idempotency-Key: a request that is repeated under the same key, as after a COMMIT
  * of unknown outcome, is carried out once and answered the same each time.
  */
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Executor } from '../db/executor.ts'
 import { claimKey, type StoredAnswer, storeAnswer } from '../db/idempotency-keys.ts'
@@ -22,14 +22,14 @@ declare module 'fastify' {
   }
   interface FastifyReply {
     /**
-     * Runs the work in a transaction of `db` and sends its answer. With a key the answer is
+     * Runs the work in a transaction of `db`, such as `request.db`, and sends its answer. With a key the answer is
      * stored in that transaction, and a repeated request gets it without the work. When the link
      * is lost before COMMIT, or the transaction met another one, the work is run again: it may have
      * no effect but on the database. What the
      * work throws is stored nowhere, since it is rolled back: the key stays free. A client that
      * hangs up ends it, until COMMIT is sent.
      */
-    sendOnce(db: FastifyInstance['db'], work: (tx: Executor) => Promise<Answer>): Promise<FastifyReply>
+    sendOnce(db: FastifyRequest['db'], work: (tx: Executor) => Promise<Answer>): Promise<FastifyReply>
   }
 }
 
@@ -63,7 +63,7 @@ async function idempotencyPlugin(fastify: FastifyInstance) {
 
 async function sendOnce(
   this: FastifyReply,
-  db: FastifyInstance['db'],
+  db: FastifyRequest['db'],
   work: (tx: Executor) => Promise<Answer>
 ): Promise<FastifyReply> {
   const { idempotencyKey: key } = this.request
@@ -105,4 +105,4 @@ async function answerOnce(
   return { ...answer, isReplayed: false }
 }
 
-export default fp(idempotencyPlugin, { name: 'idempotency', fastify: '5.x', dependencies: ['auth'] })
+export default fp(idempotencyPlugin, { name: 'idempotency', fastify: '5.x', dependencies: ['request-db'] })

@@ -5,7 +5,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { createTask, deleteTask, findTask, listTasks, updateTask } from '../db/tasks.ts'
 import { TaskNotFoundError } from '../errors.ts'
-import { readAgain } from '../plugins/db.ts'
 import { decodeCursor, encodeCursor } from './task-cursor.ts'
 import {
   CreateTaskBody,
@@ -18,18 +17,17 @@ import {
 } from './task-schemas.ts'
 
 const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { db } = fastify
   const config = { idempotent: true }
   fastify.addHook('onRequest', fastify.authenticate)
 
   fastify.get(
     '/',
     { schema: { querystring: ListQuery, response: { 200: TaskPage, ...PROBLEM_RESPONSES } } },
-    async ({ user, query }) => {
+    async ({ db, user, query }) => {
       const limit = Number(query.limit)
       const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
       // One row more than the page tells whether there is a next one.
-      const rows = await readAgain(() => listTasks(db, user.id, limit + 1, after))
+      const rows = await listTasks(db, user.id, limit + 1, after)
       const items = rows.slice(0, limit)
       const last = items.at(-1)
       return { items, nextCursor: rows.length > limit && last ? encodeCursor(last) : null }
@@ -39,7 +37,7 @@ const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.post(
     '/',
     { config, schema: { body: CreateTaskBody, response: { 201: TaskBody, ...PROBLEM_RESPONSES } } },
-    async ({ user, body }, reply) =>
+    async ({ db, user, body }, reply) =>
       reply.sendOnce(db, async tx => {
         const task = await createTask(tx, { ...body, owner: user.id })
         return { status: 201, headers: { location: `${fastify.prefix}/${task.id}` }, body: task }
@@ -49,8 +47,7 @@ const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get(
     '/:id',
     { schema: { params: TaskParams, response: { 200: TaskBody, ...PROBLEM_RESPONSES } } },
-    async ({ user, params }) =>
-      orNotFound(await readAgain(() => findTask(db, { owner: user.id, id: params.id })))
+    async ({ db, user, params }) => orNotFound(await findTask(db, { owner: user.id, id: params.id }))
   )
 
   fastify.patch(
@@ -59,7 +56,7 @@ const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
       config,
       schema: { params: TaskParams, body: UpdateTaskBody, response: { 200: TaskBody, ...PROBLEM_RESPONSES } }
     },
-    async ({ user, params, body }, reply) =>
+    async ({ db, user, params, body }, reply) =>
       reply.sendOnce(db, async tx => {
         const task = orNotFound(await updateTask(tx, { owner: user.id, id: params.id }, body))
         return { status: 200, body: task }
@@ -69,7 +66,7 @@ const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.delete(
     '/:id',
     { config, schema: { params: TaskParams, response: { 204: Type.Null(), ...PROBLEM_RESPONSES } } },
-    async ({ user, params }, reply) =>
+    async ({ db, user, params }, reply) =>
       reply.sendOnce(db, async tx => {
         orNotFound(await deleteTask(tx, { owner: user.id, id: params.id }))
         return { status: 204, body: null }

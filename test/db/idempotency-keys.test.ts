@@ -17,7 +17,12 @@ async function open(t: Test) {
   t.teardown(() => pool.end())
   const expire = () => administer("update idempotency_keys set expires_at = now() - interval '1 second'", url)
   const count = async () => (await administer('select 1 from idempotency_keys', url)).length
-  return { db: createDrizzle(pool, { schema }), url, expire, count }
+  return {
+    db: createDrizzle(pool, { schema, role: 'app_user' }).$as({ 'app.user_id': NAME.owner }),
+    url,
+    expire,
+    count
+  }
 }
 
 t.test('an answer under a key', async t => {

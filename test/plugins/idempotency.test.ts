@@ -150,7 +150,7 @@ t.test('a request that is repeated under its key', async t => {
   t.test('is carried out when the first lost its connection each time it was run', async t => {
     const { send, stored, databaseUrl } = await build(t)
     await administer(
-      `create function die() returns trigger language plpgsql as
+      `create function die() returns trigger language plpgsql security definer as
          $$ begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$;
        create trigger die before insert on tasks for each row execute function die()`,
       databaseUrl

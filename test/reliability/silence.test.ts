@@ -4,6 +4,7 @@ import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
 import { holdStatements } from './held.ts'
 import { scenario } from './scenario.ts'
+import type { Service } from './service.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 
@@ -20,49 +21,33 @@ const NEVER_MS = 60_000
 const LONG_BEFORE_TCP_MS = 15_000
 
 for (const direction of ['both', 'to-client'] as const) {
-  scenario(
-    t,
-    `a link that falls silent under a read, ${direction}`,
-    {
-      neon,
-      limits: { max: 1, statementTimeoutMs: 1000, checkoutTimeoutMs: 10_000, heartbeatIntervalMs: NEVER_MS }
-    },
-    async (t, service) => {
-      neon.inject({ ...SILENCE, direction })
+  for (const [what, isDone, send] of [
+    ['reads', 200, (service: Service, user: string) => service.read(user)],
+    ['writes', 201, (service: Service, user: string) => service.write(user)]
+  ] as const) {
+    scenario(
+      t,
+      `a link that falls silent before ${what}, ${direction}`,
+      {
+        neon,
+        limits: { max: 1, statementTimeoutMs: 1000, checkoutTimeoutMs: 10_000, heartbeatIntervalMs: NEVER_MS }
+      },
+      async (t, service) => {
+        neon.inject({ ...SILENCE, direction })
 
-      const startedAt = performance.now()
-      const answers = await Promise.all(['alice', 'bob', 'carol'].map(user => service.read(user)))
+        const startedAt = performance.now()
+        const answers = await Promise.all(['alice', 'bob', 'carol'].map(user => send(service, user)))
 
-      const [first, ...others] = answers.filter(({ status }) => status !== 200)
-      t.match(first, { status: 503, code: 'FST_NEON_STATEMENT_TIMEOUT' }, 'ends at its deadline')
-      t.equal(first?.headers.get('retry-after'), null, 'for it may be a slow statement')
-      t.strictSame(others, [], 'who waits for the one client gets another')
-      t.ok(performance.now() - startedAt < LONG_BEFORE_TCP_MS)
-      t.match(service.stats(), { connects: 2, statementsCancelled: 1 })
-    }
-  )
-}
-
-scenario(
-  t,
-  'a link that falls silent before a write',
-  {
-    neon,
-    limits: { max: 1, statementTimeoutMs: 1000, checkoutTimeoutMs: 10_000, heartbeatIntervalMs: NEVER_MS }
-  },
-  async (t, service) => {
-    neon.inject(SILENCE)
-
-    const startedAt = performance.now()
-    const answers = await Promise.all([service.write('alice'), service.write('bob')])
-
-    const [first, ...others] = answers.filter(({ status }) => status !== 201)
-    t.match(first, { status: 503, code: 'FST_NEON_UNREACHABLE' }, 'ends at the deadline of BEGIN')
-    t.equal(first?.headers?.get('retry-after'), '1', 'nothing was done')
-    t.strictSame(others, [], 'who waits for the one client gets another')
-    t.ok(performance.now() - startedAt < LONG_BEFORE_TCP_MS)
+        const [first, ...others] = answers.filter(({ status }) => status !== isDone)
+        t.match(first, { status: 503, code: 'FST_NEON_UNREACHABLE' }, 'ends at the deadline of BEGIN')
+        t.equal(first?.headers?.get('retry-after'), '1', 'nothing was done')
+        t.strictSame(others, [], 'who waits for the one client gets another')
+        t.ok(performance.now() - startedAt < LONG_BEFORE_TCP_MS)
+        t.equal(service.stats().connects, 2)
+      }
+    )
   }
-)
+}
 
 scenario(
   t,

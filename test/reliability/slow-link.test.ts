@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
+import { createDatabase } from '../../src/neon/database.ts'
 import { start } from '../local/fixtures/sandbox.ts'
 import { administer } from '../postgres.ts'
 import { scenario } from './scenario.ts'
@@ -10,6 +11,8 @@ const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 const front = await openFront(t, neon)
 
 const NEVER_MS = 60_000
+// PostgreSQL, "Message Formats", ReadyForQuery: no transaction is open.
+const IDLE = 'I'.charCodeAt(0)
 const KIB = 1024
 
 scenario(
@@ -106,14 +109,14 @@ scenario(
   async (t, service) => {
     const undo = front.tamper({
       toClient(message, link) {
-        if (message[0] === READY_FOR_QUERY) link.pause()
+        if (message[0] === READY_FOR_QUERY && message[5] === IDLE) link.pause()
         return message
       }
     })
     t.equal((await service.read('alice')).status, 200, 'the last that is read')
 
     const megabytes = 'x'.repeat(16 * KIB * KIB)
-    const stuck = service.app.db.execute(sql`select length(${megabytes})`)
+    const stuck = createDatabase(service.app.db.$client).execute(sql`select length(${megabytes})`)
     await t.rejects(stuck, { code: 'FST_NEON_STATEMENT_TIMEOUT' })
     undo()
 

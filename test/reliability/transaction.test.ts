@@ -105,12 +105,11 @@ scenario(t, 'a client that hangs up when COMMIT was sent', { neon }, async (t, s
 
 scenario(t, 'what one transaction sets, when it fails', { neon, limits: { max: 1 } }, async (t, service) => {
   const { db } = service.app
-  const claims = (text: string) => sql`select set_config('app.user', ${text}, true)`
+  const alice = db.$as({ 'app.user_id': 'alice' })
   const failing = ['throw', 'error', 'timeout', 'loss'] as const
   for (const how of failing) {
     await t.rejects(
-      db.transaction(async tx => {
-        await tx.execute(claims('alice'))
+      alice.transaction(async tx => {
         await tx.insert(schema.tasks).values({ owner: 'alice', title: how })
         if (how === 'error') await tx.execute(sql`select 1/0`)
         if (how === 'timeout') await tx.execute(sql`select pg_sleep(60)`)
@@ -119,15 +118,15 @@ scenario(t, 'what one transaction sets, when it fails', { neon, limits: { max: 1
       })
     )
 
-    const { rows } = await db.execute(sql`select current_setting('app.user', true) as claim`)
+    const { rows } = await db.execute(sql`select current_setting('app.user_id', true) as claim`)
 
     t.ok([null, ''].includes(rows[0]?.claim as string | null), how)
   }
-  t.strictSame(await db.select().from(schema.tasks), [])
+  t.strictSame(await alice.select().from(schema.tasks), [])
 })
 
 scenario(t, 'statements side by side in one transaction', { neon }, async (t, service) => {
-  const { db } = service.app
+  const db = service.app.db.$as({ 'app.user_id': 'alice' })
 
   await t.rejects(
     db.transaction(tx =>
