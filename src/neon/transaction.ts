@@ -145,6 +145,8 @@ async function workOrRollBack<T>(client: HeldClient, signal: AbortSignal, work: 
     const result = await unlessAborted(signal, Promise.resolve(scope).then(work)).finally(scope.close)
     if (signal.aborted) throw failureOfAbort(signal)
     if (scope.doomed) throw scope.doomed
+    // The work itself has ended it, and COMMIT would be answered as if there were something to commit.
+    if (!client.isInTransaction) throw new DatabaseFailure('transactionOver')
     return result
   } catch (error) {
     // The first error is what the caller must see, whatever becomes of the rollback.

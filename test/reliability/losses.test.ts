@@ -71,7 +71,7 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
     let isRead = false
     client.connection.query = text => {
       send(text)
-      if (text.startsWith('BEGIN')) isRead = text.startsWith('BEGIN READ ONLY')
+      if (text.startsWith('BEGIN')) isRead = text.startsWith('BEGIN read only')
       if (text !== 'COMMIT' || commitsToLose === 0) return
       commitsToLose -= 1
       losses.all += 1
@@ -94,7 +94,7 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
 
   t.comment(JSON.stringify({ answers, losses }))
   t.ok(losses.all > 50, `${losses.all} links were lost`)
-  t.ok(losses.ofSentCommits > 10)
+  t.ok(losses.ofSentCommits > 4)
   const { 200: _read, 201: _written, ...failed } = answers
   t.strictSame(
     failed,

@@ -1,0 +1,59 @@
+/**
+ * Twenty users at once on a few connections: each is shown their own tasks, on sessions that others had.
+ */
+import t from 'tap'
+import { start } from '../local/fixtures/sandbox.ts'
+import type { Wire } from '../neon/wire.ts'
+import { createServiceDatabase, openService } from '../reliability/service.ts'
+
+// `npm run isolation` takes thirty.
+const SECONDS = Number(process.env.ISOLATION_SECONDS ?? 3)
+const REQUESTS_AT_ONCE = 200
+const USERS = 20
+const MAX = 4
+
+const CLAIM = /set_config\('app\.user_id', convert_from\(decode\('([\da-f]+)'/
+
+t.test(`H14 ${REQUESTS_AT_ONCE} requests at once of ${USERS} users for ${SECONDS} s`, async t => {
+  const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
+  const service = await openService({
+    databaseUrl: await createServiceDatabase(neon),
+    limits: { max: MAX, checkoutTimeoutMs: 60_000, connectTimeoutMs: 60_000, statementTimeoutMs: 60_000 }
+  })
+  t.teardown(service.close)
+  const usersOfSession = new Map<number, Set<string>>()
+  service.app.db.$client.on('connect', (client: Wire & { processID: number }) => {
+    const { connection } = client
+    const send = connection.query.bind(connection)
+    connection.query = text => {
+      const [, claim] = CLAIM.exec(text) ?? []
+      if (claim) {
+        const users = usersOfSession.get(client.processID) ?? new Set()
+        usersOfSession.set(client.processID, users.add(claim))
+      }
+      send(text)
+    }
+  })
+  const endsAt = performance.now() + SECONDS * 1000
+  const answers: Record<number, number> = {}
+
+  await Promise.all(
+    Array.from({ length: REQUESTS_AT_ONCE }, async (_, index) => {
+      const user = `user-${index % USERS}`
+      while (performance.now() < endsAt) {
+        const { status = 0 } = index % 2 === 0 ? await service.write(user) : await service.read(user)
+        answers[status] = (answers[status] ?? 0) + 1
+      }
+    })
+  )
+
+  const shared = [...usersOfSession.values()].map(users => users.size)
+  t.comment(JSON.stringify({ answers, usersOfSessions: shared }))
+  t.strictSame(Object.keys(answers), ['200', '201'])
+  t.match(await service.verdict(), { foreign: 0, lost: 0, phantom: 0, failed: 0, unknown: 0 })
+  t.ok(shared.length <= MAX)
+  t.ok(
+    shared.every(users => users === USERS),
+    'each session served all of them'
+  )
+})
