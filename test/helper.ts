@@ -22,7 +22,8 @@ export interface TestApp {
   databaseUrl: string
   /** A request as this user. */
   as(user: string): (method: Method, url: string, body?: unknown) => Promise<TestResponse>
-  token(user: string): Promise<string>
+  /** @default a lifetime of an hour */
+  token(user: string, lifetime?: string): Promise<string>
 }
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE'
@@ -49,8 +50,8 @@ export async function build(t: Test, env: Environment = {}): Promise<TestApp> {
   t.teardown(() => app.close())
   return { app, logs, config, databaseUrl, as, token }
 
-  function token(user: string) {
-    return issuer.sign(user, '1h')
+  function token(user: string, lifetime = '1h') {
+    return issuer.sign(user, lifetime)
   }
 
   function as(user: string) {
