@@ -39,13 +39,13 @@ export interface TransactionPlan {
 /** Throws TypeError for a mode that Postgres does not have and FST_NEON_OPTION_INVALID for a limit out of range. */
 export function planTransaction(
   options: TransactionOptions,
-  { defaultTimeoutMs, identity = {} }: { defaultTimeoutMs: number; identity?: Identity | undefined }
+  { defaultTimeoutMs, identity }: { defaultTimeoutMs: number; identity: Identity | undefined }
 ): TransactionPlan {
   const { timeoutMs = defaultTimeoutMs, retry = 0, trackOutcome = false, accessMode } = options
   checkLimit('timeoutMs', timeoutMs)
   checkLimit('retry', retry, { minimum: 0, maximum: MAX_RETRY })
   const isReadOnly = accessMode === 'read only'
-  const statements = [beginStatement(options), identityStatement(identity)]
+  const statements = [beginStatement(options), identity && identityStatement(identity)]
   // Last, since the answer to it is read.
   if (trackOutcome && !isReadOnly) statements.push(NAME_TRANSACTION)
   const begin = statements.filter(statement => statement !== undefined).join('; ')
