@@ -17,6 +17,7 @@ import errorHandlerPlugin, { sendProblem } from './plugins/error-handler.ts'
 import healthPlugin from './plugins/health.ts'
 import idempotencyPlugin from './plugins/idempotency.ts'
 import metricsPlugin from './plugins/metrics.ts'
+import rateLimitPlugin from './plugins/rate-limit.ts'
 import taskRoutes from './routes/tasks.ts'
 
 declare module './plugins/db.ts' {
@@ -59,6 +60,7 @@ export async function buildApp({
   await app.register(healthPlugin, { ...config.health, migrations: { folder: MIGRATIONS } })
   await app.register(metricsPlugin, { token: config.health.token })
   await app.register(authPlugin, config.auth)
+  await app.register(rateLimitPlugin, { perMinute: config.api.rateLimitPerMinute })
   await app.register(idempotencyPlugin)
   await app.register(taskRoutes, { prefix: '/tasks' })
   return app
