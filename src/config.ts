@@ -184,7 +184,11 @@ function originProblems({ CORS_ORIGINS: list }: Environment): Problem[] {
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { origin, protocol, hostname } = new URL(text)
-  return origin === text && (protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname)))
+  return (
+    origin === text &&
+    !hostname.includes('*') &&
+    (protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname)))
+  )
 }
 
 function tlsProblems({ NODE_TLS_REJECT_UNAUTHORIZED: value }: Environment): Problem[] {
