@@ -56,6 +56,9 @@ const COMMON: (Definition | ErrorClass)[] = [
   ...Object.values(DATABASE_FAILURES)
 ]
 
+const MAY_BE_REPEATED = new Set([409, 429, 503])
+const RETRY_AFTER = { type: 'integer', description: 'Seconds; there when nothing was done, and only then' }
+
 const problemRef = Type.Unsafe<Static<typeof ProblemBody>>({ $ref: 'Problem#' })
 
 /** `response` of a schema: these errors, and those that every route may answer. */
@@ -72,6 +75,7 @@ export function problemResponses(...errors: (Definition | ErrorClass)[]) {
           .filter(({ statusCode }) => statusCode === status)
           .map(({ code, message }) => `\`${code}\`: ${message}`)
           .join('\n\n'),
+        ...(MAY_BE_REPEATED.has(status) && { headers: { 'Retry-After': RETRY_AFTER } }),
         content: { 'application/problem+json': { schema: problemRef } }
       }
     ])

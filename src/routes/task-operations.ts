@@ -13,6 +13,7 @@ import {
 } from '../errors.ts'
 import { BODY_REFUSALS, problemResponses } from './problems.ts'
 import {
+  CreatedTask,
   CreateTaskBody,
   Deleted,
   IdempotencyKey,
@@ -45,7 +46,7 @@ export const createOne = {
   summary: 'Makes a task',
   headers: IdempotencyKey,
   body: CreateTaskBody,
-  response: { 201: OneTask, ...problemResponses(...BODY_REFUSALS, ...IDEMPOTENCY) }
+  response: { 201: CreatedTask, ...problemResponses(...BODY_REFUSALS, ...IDEMPOTENCY) }
 }
 
 export const readOne = {

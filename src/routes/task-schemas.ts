@@ -15,7 +15,7 @@ export const STORABLE_TEXT = '^[^\\u0000\\ud800-\\udfff]*$'
 const UUID = '^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
 
 // Base64 of a digest, an id, and the longest title at four bytes a character.
-const MAX_CURSOR_LENGTH = Math.ceil(((16 + 36 + 4 * 200) * 4) / 3)
+export const MAX_CURSOR_LENGTH = Math.ceil(((16 + 36 + 4 * 200) * 4) / 3)
 
 const Title = Type.String({ minLength: 1, maxLength: 200, pattern: STORABLE_TEXT })
 const Notes = Type.String({ maxLength: 10_000, pattern: STORABLE_TEXT })
@@ -36,11 +36,14 @@ const taskRef = Type.Unsafe<Static<typeof Task>>({ $ref: 'Task#' })
 const ETAG = { type: 'string', description: 'The version of the task, for If-Match and If-None-Match' }
 
 /** The answer with one task, whose ETag is in the header. */
-export const OneTask = Type.Unsafe<Static<typeof Task>>({
-  $ref: 'Task#',
-  description: 'The task',
-  headers: { ETag: ETAG }
-})
+const oneTask = (headers: object) =>
+  Type.Unsafe<Static<typeof Task>>({
+    $ref: 'Task#',
+    description: 'The task',
+    headers: { ETag: ETAG, ...headers }
+  })
+export const OneTask = oneTask({})
+export const CreatedTask = oneTask({ Location: { type: 'string', description: 'The URL of the task' } })
 export const TaskPage = Type.Object(
   {
     items: Type.Array(taskRef),
@@ -71,7 +74,7 @@ export const ORDERS = {
   title: { by: 'title', isDescending: false }
 } as const satisfies Record<string, TaskOrder>
 
-export const ListQuery = Type.Object(
+const Query = Type.Object(
   {
     done: Type.Optional(Type.Unsafe<'true' | 'false'>({ type: 'string', enum: ['true', 'false'] })),
     q: Type.Optional(
@@ -82,14 +85,18 @@ export const ListQuery = Type.Object(
         description: 'Plain text in title or notes, in upper or lower case'
       })
     ),
-    sort: Type.Unsafe<keyof typeof ORDERS>({
-      type: 'string',
-      enum: Object.keys(ORDERS),
-      default: '-createdAt',
-      description: 'Descending with -'
-    }),
+    sort: Type.Optional(
+      Type.Unsafe<keyof typeof ORDERS>({
+        type: 'string',
+        enum: Object.keys(ORDERS),
+        default: '-createdAt',
+        description: 'Descending with -'
+      })
+    ),
     // A query string holds text; nothing is converted behind the caller's back.
-    limit: Type.String({ pattern: '^(?:[1-9]|[1-9][0-9]|100)$', default: '20', description: '1 to 100' }),
+    limit: Type.Optional(
+      Type.String({ pattern: '^(?:[1-9]|[1-9][0-9]|100)$', default: '20', description: '1 to 100' })
+    ),
     cursor: Type.Optional(
       Type.String({
         maxLength: MAX_CURSOR_LENGTH,
@@ -100,7 +107,10 @@ export const ListQuery = Type.Object(
   },
   closed
 )
-export type ListQuery = Static<typeof ListQuery>
+
+/** What has a default is always there when the route looks. */
+export type ListQuery = Static<typeof Query> & { sort: keyof typeof ORDERS; limit: string }
+export const ListQuery = Type.Unsafe<ListQuery>(Query)
 
 /** Not closed: a request has many headers. The values are read by the route. */
 export const IfNoneMatch = Type.Object({
