@@ -9,14 +9,18 @@ import type { Config } from './config.ts'
 import * as schema from './db/schema.ts'
 import { SERVER_LIMITS, SOCKET_LIMITS } from './limits.ts'
 import { LOG_SETTINGS } from './log.ts'
+import answerHeadersPlugin from './plugins/answer-headers.ts'
 import authPlugin from './plugins/auth.ts'
 import { answerClientError } from './plugins/client-error.ts'
 import connectionsPlugin from './plugins/connections.ts'
+import corsPlugin from './plugins/cors.ts'
 import dbPlugin from './plugins/db.ts'
 import errorHandlerPlugin, { sendProblem } from './plugins/error-handler.ts'
 import healthPlugin from './plugins/health.ts'
 import idempotencyPlugin from './plugins/idempotency.ts'
 import metricsPlugin from './plugins/metrics.ts'
+import openapiPlugin from './plugins/openapi.ts'
+import rateLimitPlugin from './plugins/rate-limit.ts'
 import requestDbPlugin from './plugins/request-db.ts'
 import taskRoutes from './routes/tasks.ts'
 
@@ -55,12 +59,16 @@ export async function buildApp({
   app.removeContentTypeParser('text/plain')
 
   await app.register(errorHandlerPlugin)
+  await app.register(answerHeadersPlugin)
+  await app.register(corsPlugin, { origins: config.api.corsOrigins })
   await app.register(connectionsPlugin, { stallTimeoutMs: SERVER_LIMITS.requestTimeout })
+  if (config.api.hasDocs) await app.register(openapiPlugin)
   await app.register(dbPlugin, { ...config.database, schema })
   await app.register(healthPlugin, { ...config.health, migrations: { folder: MIGRATIONS } })
   await app.register(metricsPlugin, { token: config.health.token })
   await app.register(authPlugin, config.auth)
   await app.register(requestDbPlugin, {})
+  await app.register(rateLimitPlugin, { perMinute: config.api.rateLimitPerMinute })
   await app.register(idempotencyPlugin)
   await app.register(taskRoutes, { prefix: '/tasks' })
   return app

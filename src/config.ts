@@ -35,6 +35,7 @@ export function loadConfig(env: Environment): Config {
     ...errorsOf(url.findings),
     ...unpooledProblems(given),
     ...keysProblems(given),
+    ...originProblems(given),
     ...tlsProblems(given)
   )
   if (settings) {
@@ -87,6 +88,11 @@ function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
       audience: settings.AUTH_AUDIENCE,
       jwksUrl: new URL(settings.AUTH_JWKS_URL),
       tokenType: settings.AUTH_TOKEN_TYPE
+    },
+    api: {
+      rateLimitPerMinute: settings.RATE_LIMIT_PER_MINUTE,
+      corsOrigins: originsOf(settings.CORS_ORIGINS),
+      hasDocs: settings.API_DOCS === 'on'
     },
     /** What is worth a line in the log at start, such as parameters without effect. */
     notices: findings.filter(({ severity }) => severity !== 'error')
@@ -157,6 +163,33 @@ function keysProblems({ AUTH_JWKS_URL: value }: Environment): Problem[] {
   return isTrusted
     ? []
     : [{ message: 'AUTH_JWKS_URL must be https: or file:, or http: on this machine', mend }]
+}
+
+function originsOf(list = ''): string[] {
+  return list
+    .split(',')
+    .map(origin => origin.trim())
+    .filter(origin => origin !== '')
+}
+
+function originProblems({ CORS_ORIGINS: list }: Environment): Problem[] {
+  return originsOf(list)
+    .filter(origin => !isOrigin(origin))
+    .map(origin => ({
+      message: `CORS_ORIGINS has ${JSON.stringify(origin)}, which is not an origin that can be trusted`,
+      mend: 'give each as a browser sends it, like https://app.example: no path, no slash at the end, no *; http: only for this machine'
+    }))
+}
+
+/** As a browser writes it, or it would never be equal to what one sends. */
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { origin, protocol, hostname } = new URL(text)
+  return (
+    origin === text &&
+    !hostname.includes('*') &&
+    (protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname)))
+  )
 }
 
 function tlsProblems({ NODE_TLS_REJECT_UNAUTHORIZED: value }: Environment): Problem[] {

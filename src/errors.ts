@@ -47,8 +47,23 @@ export const KeysUnavailableError = createError(
   'the keys that tokens are checked with cannot be loaded',
   503
 )
+export const RateLimitedError = createError(
+  'APP_RATE_LIMITED',
+  'too many requests: wait as long as Retry-After says',
+  429
+)
 export const CursorInvalidError = createError('APP_CURSOR_INVALID', 'the cursor is not one of this list', 400)
 export const TaskNotFoundError = createError('APP_TASK_NOT_FOUND', 'there is no such task', 404)
+export const TaskChangedError = createError(
+  'APP_TASK_CHANGED',
+  'the task was changed since it was read: read it again, and decide anew',
+  412
+)
+export const EntityTagInvalidError = createError(
+  'APP_ETAG_INVALID',
+  'If-Match and If-None-Match take a list of ETags, or *',
+  400
+)
 export const IdempotencyKeyInvalidError = createError(
   'APP_IDEMPOTENCY_KEY_INVALID',
   'the Idempotency-Key is not a string of 1 to 255 printable ASCII characters',

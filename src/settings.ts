@@ -9,6 +9,8 @@ import { POOL_DEFAULTS } from './neon/pool.ts'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
+const SWITCH = ['on', 'off'] as const
+
 const MAX_WAIT_MS = 600_000
 
 // A kubelet and a load balancer hear of the end of a pod within a second or two; five cover a slow one.
@@ -71,6 +73,21 @@ export const Settings = Type.Object({
   AUTH_TOKEN_TYPE: Type.Optional(
     text('The typ that the header of tokens must have, such as at+jwt; without it JWT, at+jwt or none')
   ),
+  RATE_LIMIT_PER_MINUTE: Type.Integer({
+    default: 600,
+    minimum: 0,
+    maximum: 1_000_000,
+    description: 'Most requests of one user in a minute, in each process; 0 is without a limit'
+  }),
+  CORS_ORIGINS: Type.Optional(
+    text('Origins of frontends whose pages may call the API, with commas; without it none may')
+  ),
+  API_DOCS: Type.Unsafe<(typeof SWITCH)[number]>({
+    type: 'string',
+    enum: SWITCH,
+    default: 'on',
+    description: 'The page /docs and the document /openapi.json'
+  }),
   HEALTH_MODE: Type.Unsafe<Mode>({
     type: 'string',
     enum: MODES,

@@ -32,7 +32,8 @@ t.test('the settings', async t => {
       drainDelayMs: 0,
       shutdownTimeoutMs: 20_000,
       database: { max: 10, checkoutTimeoutMs: 10_000, connectTimeoutMs: 15_000, statementTimeoutMs: 10_000 },
-      auth: { issuer: 'https://issuer.test', audience: 'tasks' }
+      auth: { issuer: 'https://issuer.test', audience: 'tasks' },
+      api: { rateLimitPerMinute: 600, corsOrigins: [], hasDocs: true }
     })
     t.equal(config.auth.jwksUrl.href, 'https://issuer.test/jwks')
     t.ok(Object.isFrozen(config))
@@ -127,6 +128,36 @@ t.test('the settings are checked against each other', async t => {
     t.match(messageOf({ ...GOOD, AUTH_JWKS_URL: 'jwks' }), /AUTH_JWKS_URL is not a URL/)
     t.ok(loadConfig({ ...GOOD, AUTH_JWKS_URL: 'http://127.0.0.1:8080/jwks' }))
     t.ok(loadConfig({ ...GOOD, AUTH_JWKS_URL: 'file:///keys/jwks.json' }))
+  })
+
+  t.test('origins that nobody can trust, or that no browser sends', async t => {
+    for (const origin of [
+      '*',
+      'null',
+      'app.example',
+      'http://app.example',
+      'https://app.example/',
+      'https://app.example/path',
+      'https://App.example',
+      'https://app.example:443',
+      'https://*.app.example',
+      'https://me@app.example',
+      'file:///index.html'
+    ]) {
+      t.match(
+        messageOf({ ...GOOD, CORS_ORIGINS: `https://good.example,${origin}` }),
+        /CORS_ORIGINS has "/,
+        origin
+      )
+    }
+    const origins =
+      'https://app.example, https://app.example:8443 ,http://localhost:5173,http://127.0.0.1:3000,'
+    t.strictSame(loadConfig({ ...GOOD, CORS_ORIGINS: origins }).api.corsOrigins, [
+      'https://app.example',
+      'https://app.example:8443',
+      'http://localhost:5173',
+      'http://127.0.0.1:3000'
+    ])
   })
 
   t.test('certificates that nobody checks', async t => {

@@ -21,10 +21,17 @@ export interface TestApp {
   config: Config
   databaseUrl: string
   /** A request as this user. */
-  as(user: string): (method: Method, url: string, body?: unknown) => Promise<TestResponse>
+  as(user: string): Send
   /** @default a lifetime of an hour */
   token(user: string, lifetime?: string): Promise<string>
 }
+
+export type Send = (
+  method: Method,
+  url: string,
+  body?: unknown,
+  headers?: Record<string, string>
+) => Promise<TestResponse>
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE'
 
@@ -35,10 +42,13 @@ export interface TestResponse {
   body: any
 }
 
+/** Tests send more than a user does. */
+export const NO_LIMIT = { RATE_LIMIT_PER_MINUTE: '0' }
+
 /** The settings of a service that starts, on this database. */
 export async function settingsFor(t: Test, databaseUrl: string): Promise<Record<string, string>> {
   const issuer = await openIssuer(issuerDirectory(t))
-  return { DATABASE_URL: databaseUrl, PORT: '0', ...issuer.settings }
+  return { DATABASE_URL: databaseUrl, PORT: '0', ...NO_LIMIT, ...issuer.settings }
 }
 
 export async function build(t: Test, env: Environment = {}): Promise<TestApp> {
@@ -54,15 +64,16 @@ export async function build(t: Test, env: Environment = {}): Promise<TestApp> {
     return issuer.sign(user, lifetime)
   }
 
-  function as(user: string) {
-    return async (method: Method, url: string, body?: unknown): Promise<TestResponse> => {
+  function as(user: string): Send {
+    return async (method, url, body, more = {}) => {
       const authorization = `Bearer ${await token(user)}`
       const payload = body === undefined ? {} : { payload: JSON.stringify(body) }
-      const headers = { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
+      const type = body === undefined ? {} : { 'content-type': 'application/json' }
+      const headers = { authorization, ...type, ...more }
       const response = await app.inject({ method, url, headers, ...payload })
       if (response.statusCode >= 400) refuseSecrets(response.body, databaseUrl)
       const text = response.body
-      const isJson = String(response.headers['content-type']).includes('json')
+      const isJson = text !== '' && String(response.headers['content-type']).includes('json')
       return {
         status: response.statusCode,
         headers: response.headers,

@@ -24,7 +24,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   health: [],
   gate: ['errors.ts', 'neon'],
   local: ['config.ts', 'neon'],
-  cli: ['config.ts', 'gate', 'local', 'neon']
+  cli: ['app.ts', 'config.ts', 'gate', 'local', 'neon']
 }
 
 /** Libraries that a room must not know. */

@@ -1,7 +1,8 @@
 /**
- * Queries on tasks. Each takes the owner, and none can reach another user's row.
+ * Queries on tasks. Each takes the owner, and none can reach another user's row. Which statement is sent
+ * depends on what is asked for and never on a value: all values are parameters.
  */
-import { and, desc, eq, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, or, type SQL, sql } from 'drizzle-orm'
 import type { Executor } from './executor.ts'
 import { type Task, tasks } from './schema/tasks.ts'
 
@@ -10,24 +11,69 @@ export interface TaskKey {
   id: string
 }
 
-/** The last row of the page before. */
-export type TaskPosition = Pick<Task, 'createdAt' | 'id'>
+/** What a list can be sorted by. Each has an index, with the id as its last key. */
+export const SORT_COLUMNS = { createdAt: tasks.createdAt, updatedAt: tasks.updatedAt, title: tasks.title }
+
+export interface TaskOrder {
+  by: keyof typeof SORT_COLUMNS
+  isDescending: boolean
+}
+
+/** The last row of the page before: its value in the column that is sorted by, and its id. */
+export interface TaskPosition {
+  value: Date | string
+  id: string
+}
+
+export interface TaskList {
+  owner: string
+  limit: number
+  order: TaskOrder
+  done?: boolean | undefined
+  /** Plain text in title or notes, in upper or lower case. */
+  search?: string | undefined
+  after?: TaskPosition | undefined
+}
 
 export type NewTask = Pick<Task, 'owner' | 'title'> & Partial<Pick<Task, 'notes'>>
 
 export type TaskChanges = Partial<Pick<Task, 'title' | 'notes' | 'done'>>
 
-/** Newest first. */
-export function listTasks(db: Executor, owner: string, limit: number, after?: TaskPosition): Promise<Task[]> {
-  const isOlder =
-    after &&
-    sql`(${tasks.createdAt}, ${tasks.id}) < (${sql.param(after.createdAt, tasks.createdAt)}, ${sql.param(after.id, tasks.id)})`
+/** The versions that a change may meet; undefined for any. */
+export type Versions = number[] | undefined
+
+export function listTasks(
+  db: Executor,
+  { owner, limit, order, done, search, after }: TaskList
+): Promise<Task[]> {
+  const inOrder = order.isDescending ? desc : asc
   return db
     .select()
     .from(tasks)
-    .where(and(eq(tasks.owner, owner), isOlder))
-    .orderBy(desc(tasks.createdAt), desc(tasks.id))
+    .where(
+      and(
+        eq(tasks.owner, owner),
+        done === undefined ? undefined : eq(tasks.done, done),
+        search === undefined ? undefined : contains(search),
+        after && isBehind(after, order)
+      )
+    )
+    .orderBy(inOrder(SORT_COLUMNS[order.by]), inOrder(tasks.id))
     .limit(limit)
+}
+
+/** Without LIKE, so that no character of the text is a wildcard. */
+function contains(search: string): SQL | undefined {
+  const isIn = (column: typeof tasks.title | typeof tasks.notes) =>
+    sql`strpos(lower(${column}), lower(${search})) > 0`
+  return or(isIn(tasks.title), isIn(tasks.notes))
+}
+
+/** Compares rows as the index has them, so that a page starts there and reads nothing before it. */
+function isBehind({ value, id }: TaskPosition, { by, isDescending }: TaskOrder): SQL {
+  const column = SORT_COLUMNS[by]
+  const last = sql`(${sql.param(value, column)}, ${sql.param(id, tasks.id)})`
+  return isDescending ? sql`(${column}, ${tasks.id}) < ${last}` : sql`(${column}, ${tasks.id}) > ${last}`
 }
 
 export async function createTask(db: Executor, task: NewTask): Promise<Task> {
@@ -42,24 +88,35 @@ export async function findTask(db: Executor, key: TaskKey): Promise<Task | undef
   return found
 }
 
+/** Undefined as well when the task has none of these versions. */
 export async function updateTask(
   db: Executor,
   key: TaskKey,
-  changes: TaskChanges
+  changes: TaskChanges,
+  versions?: Versions
 ): Promise<Task | undefined> {
   const [updated] = await db
     .update(tasks)
-    .set({ ...changes, updatedAt: sql`now()` })
-    .where(matches(key))
+    .set({ ...changes, updatedAt: sql`now()`, version: sql`${tasks.version} + 1` })
+    .where(and(matches(key), hasVersion(versions)))
     .returning()
   return updated
 }
 
-export async function deleteTask(db: Executor, key: TaskKey): Promise<Task | undefined> {
-  const [deleted] = await db.delete(tasks).where(matches(key)).returning()
+/** Undefined as well when the task has none of these versions. */
+export async function deleteTask(db: Executor, key: TaskKey, versions?: Versions): Promise<Task | undefined> {
+  const [deleted] = await db
+    .delete(tasks)
+    .where(and(matches(key), hasVersion(versions)))
+    .returning()
   return deleted
 }
 
 function matches({ owner, id }: TaskKey) {
   return and(eq(tasks.id, id), eq(tasks.owner, owner))
+}
+
+/** In the statement that changes the row: Postgres looks again when another change came first. */
+function hasVersion(versions: Versions): SQL | undefined {
+  return versions && sql`${tasks.version} = any(${sql.param(versions)}::integer[])`
 }

@@ -21,9 +21,11 @@ export function parseIdempotencyKey(header: string | string[]): string {
   return key
 }
 
-export function fingerprintOf({ method, url, body }: FastifyRequest): string {
+export function fingerprintOf({ method, url, body, headers }: FastifyRequest): string {
+  const condition = headers['if-match']
   return createHash('sha256')
     .update(`${method} ${url}\n${JSON.stringify(body, sortMembers)}`)
+    .update(condition === undefined ? '' : `\nif-match: ${condition}`)
     .digest('hex')
 }
 

@@ -2,76 +2,78 @@
  * The tasks of the signed-in user.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
 import { createTask, deleteTask, findTask, listTasks, updateTask } from '../db/tasks.ts'
-import { TaskNotFoundError } from '../errors.ts'
-import { decodeCursor, encodeCursor } from './task-cursor.ts'
-import {
-  CreateTaskBody,
-  ListQuery,
-  PROBLEM_RESPONSES,
-  TaskBody,
-  TaskPage,
-  TaskParams,
-  UpdateTaskBody
-} from './task-schemas.ts'
+import { TaskChangedError, TaskNotFoundError } from '../errors.ts'
+import { entityTag, isNamed, readIfMatch } from './entity-tag.ts'
+import { Problem } from './problems.ts'
+import { type CursorList, decodeCursor, encodeCursor } from './task-cursor.ts'
+import { createOne, deleteOne, listAll, readOne, updateOne } from './task-operations.ts'
+import { type ListQuery, ORDERS, Task } from './task-schemas.ts'
 
 const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const config = { idempotent: true }
-  fastify.addHook('onRequest', fastify.authenticate)
+  fastify.addSchema(Problem)
+  fastify.addSchema(Task)
+  fastify.addHook('onRequest', fastify.signIn)
 
-  fastify.get(
-    '/',
-    { schema: { querystring: ListQuery, response: { 200: TaskPage, ...PROBLEM_RESPONSES } } },
-    async ({ db, user, query }) => {
-      const limit = Number(query.limit)
-      const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
-      // One row more than the page tells whether there is a next one.
-      const rows = await listTasks(db, user.id, limit + 1, after)
-      const items = rows.slice(0, limit)
-      const last = items.at(-1)
-      return { items, nextCursor: rows.length > limit && last ? encodeCursor(last) : null }
-    }
+  fastify.get('/', { schema: listAll }, async ({ db, user, query }) => {
+    const list = listOf(user.id, query)
+    const limit = Number(query.limit)
+    const after = query.cursor === undefined ? undefined : decodeCursor(list, query.cursor)
+    // One row more than the page tells whether there is a next one.
+    const rows = await listTasks(db, { ...list, limit: limit + 1, after })
+    const items = rows.slice(0, limit)
+    const last = items.at(-1)
+    return { items, nextCursor: rows.length > limit && last ? encodeCursor(list, last) : null }
+  })
+
+  fastify.post('/', { config, schema: createOne }, async ({ db, user, body }, reply) =>
+    reply.sendOnce(db, async tx => {
+      const task = await createTask(tx, { ...body, owner: user.id })
+      const headers = { location: `${fastify.prefix}/${task.id}`, etag: entityTag(task) }
+      return { status: 201, headers, body: task }
+    })
   )
 
-  fastify.post(
-    '/',
-    { config, schema: { body: CreateTaskBody, response: { 201: TaskBody, ...PROBLEM_RESPONSES } } },
-    async ({ db, user, body }, reply) =>
-      reply.sendOnce(db, async tx => {
-        const task = await createTask(tx, { ...body, owner: user.id })
-        return { status: 201, headers: { location: `${fastify.prefix}/${task.id}` }, body: task }
-      })
-  )
+  fastify.get('/:id', { schema: readOne }, async ({ db, user, params, headers }, reply) => {
+    const task = orNotFound(await findTask(db, { owner: user.id, id: params.id }))
+    reply.header('etag', entityTag(task))
+    return isNamed(headers['if-none-match'], task) ? reply.code(304).send(null) : task
+  })
 
-  fastify.get(
-    '/:id',
-    { schema: { params: TaskParams, response: { 200: TaskBody, ...PROBLEM_RESPONSES } } },
-    async ({ db, user, params }) => orNotFound(await findTask(db, { owner: user.id, id: params.id }))
-  )
+  fastify.patch('/:id', { config, schema: updateOne }, async ({ db, user, params, headers, body }, reply) => {
+    const key = { owner: user.id, id: params.id }
+    const versions = readIfMatch(headers['if-match'])
+    return reply.sendOnce(db, async tx => {
+      const task = await updateTask(tx, key, body, versions)
+      if (task === undefined) throw await reasonOfNone(tx, key)
+      return { status: 200, headers: { etag: entityTag(task) }, body: task }
+    })
+  })
 
-  fastify.patch(
-    '/:id',
-    {
-      config,
-      schema: { params: TaskParams, body: UpdateTaskBody, response: { 200: TaskBody, ...PROBLEM_RESPONSES } }
-    },
-    async ({ db, user, params, body }, reply) =>
-      reply.sendOnce(db, async tx => {
-        const task = orNotFound(await updateTask(tx, { owner: user.id, id: params.id }, body))
-        return { status: 200, body: task }
-      })
-  )
+  fastify.delete('/:id', { config, schema: deleteOne }, async ({ db, user, params, headers }, reply) => {
+    const key = { owner: user.id, id: params.id }
+    const versions = readIfMatch(headers['if-match'])
+    return reply.sendOnce(db, async tx => {
+      const task = await deleteTask(tx, key, versions)
+      if (task === undefined) throw await reasonOfNone(tx, key)
+      return { status: 204, body: null }
+    })
+  })
+}
 
-  fastify.delete(
-    '/:id',
-    { config, schema: { params: TaskParams, response: { 204: Type.Null(), ...PROBLEM_RESPONSES } } },
-    async ({ db, user, params }, reply) =>
-      reply.sendOnce(db, async tx => {
-        orNotFound(await deleteTask(tx, { owner: user.id, id: params.id }))
-        return { status: 204, body: null }
-      })
-  )
+function listOf(owner: string, { sort, done, q }: ListQuery): CursorList {
+  return {
+    owner,
+    order: ORDERS[sort],
+    done: done === undefined ? undefined : done === 'true',
+    search: q
+  }
+}
+
+/** Why no row was changed. Another user's task and one that never was get the same answer, whatever If-Match says. */
+async function reasonOfNone(...args: Parameters<typeof findTask>) {
+  return (await findTask(...args)) ? new TaskChangedError() : new TaskNotFoundError()
 }
 
 /** Another user's task and one that never was get the same answer. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
+import type { FastifyRequest } from 'fastify'
 import t from 'tap'
-import { parseIdempotencyKey } from '../../src/plugins/idempotency-key.ts'
+import { fingerprintOf, parseIdempotencyKey } from '../../src/plugins/idempotency-key.ts'
 
 t.test('an Idempotency-Key', async t => {
   t.test('is a string in quotes, or what many clients send without them', async t => {
@@ -56,5 +57,20 @@ t.test('an Idempotency-Key', async t => {
         }
       })
     )
+  })
+})
+
+t.test('the fingerprint of a request', async t => {
+  const fingerprint = (headers: object) =>
+    fingerprintOf({ method: 'PATCH', url: '/tasks/1', body: { done: true }, headers } as FastifyRequest)
+
+  t.test('tells conditions apart', async t => {
+    const all = [{}, { 'if-match': '"1"' }, { 'if-match': '"2"' }, { 'if-match': '' }].map(fingerprint)
+
+    t.equal(new Set(all).size, all.length)
+  })
+
+  t.test('goes by no other header', async t => {
+    t.equal(fingerprint({ 'user-agent': 'a' }), fingerprint({}))
   })
 })

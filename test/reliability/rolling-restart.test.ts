@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import autocannon from 'autocannon'
 import t, { type Test } from 'tap'
 import { openIssuer } from '../../src/local/issuer.ts'
-import { until } from '../helper.ts'
+import { NO_LIMIT, until } from '../helper.ts'
 import { createDatabase } from '../postgres.ts'
 import { runProgram } from '../processes.ts'
 
@@ -92,6 +92,7 @@ t.test('a rolling restart of three processes under load', async t => {
       const program = runProgram(t, 'src/server.ts', {
         env: {
           ...issuer.settings,
+          ...NO_LIMIT,
           PORT: '0',
           DATABASE_URL: databaseUrl,
           DATABASE_POOL_MAX: '4',

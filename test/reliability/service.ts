@@ -14,7 +14,7 @@ import { openIssuer } from '../../src/local/issuer.ts'
 import type { LocalNeon } from '../../src/local/neon.ts'
 import { applyMigrations } from '../../src/neon/migrations.ts'
 import type { PoolLimits, PoolStats } from '../../src/neon/pool.ts'
-import { CANARY, captureLog, refuseSecrets, until } from '../helper.ts'
+import { CANARY, captureLog, NO_LIMIT, refuseSecrets, until } from '../helper.ts'
 import { administer } from '../postgres.ts'
 import { judge, type Sight, type Verdict, type Write } from './history.ts'
 
@@ -93,7 +93,7 @@ export async function createServiceDatabase(neon: LocalNeon): Promise<string> {
 export async function openService({ databaseUrl, limits = {} }: ServiceOptions): Promise<Service> {
   const directory = await mkdtemp(join(tmpdir(), 'fastify-neon-issuer-'))
   const issuer = await openIssuer(directory)
-  const config = loadConfig({ DATABASE_URL: databaseUrl, PORT: '0', ...issuer.settings })
+  const config = loadConfig({ DATABASE_URL: databaseUrl, PORT: '0', ...NO_LIMIT, ...issuer.settings })
   const database = { ...config.database, ...LIMITS, ...limits }
   const { logs, stream } = captureLog(databaseUrl)
   const app = await buildApp({ config: { ...config, database }, logStream: stream })

@@ -19,6 +19,7 @@ import { appJanitor, ownerPolicies } from './owner.ts'
 /** The only headers that are kept: none of them is a secret. */
 export interface KeptHeaders {
   location?: string
+  etag?: string
 }
 
 export const idempotencyKeys = pgTable(
@@ -28,7 +29,7 @@ export const idempotencyKeys = pgTable(
     owner: text('owner').notNull(),
     /** As the client chose it. */
     key: varchar('key', { length: 255 }).notNull(),
-    /** SHA-256 of method, URL and payload, in hex. */
+    /** SHA-256 of method, URL, payload and If-Match, in hex. */
     fingerprint: varchar('fingerprint', { length: 64 }).notNull(),
     status: smallint('status').notNull(),
     headers: jsonb('headers').$type<KeptHeaders>().notNull(),

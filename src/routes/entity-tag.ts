@@ -1,0 +1,47 @@
+/**
+ * The ETag of a task: its version, and nothing more. The task is in the URL, and one that was deleted
+ * never comes back under its id; so the version names one state of it.
+ */
+import { EntityTagInvalidError } from '../errors.ts'
+
+/** RFC 9110, section 8.8.3. Sticky, so that a list is read from front to back. */
+const TAG = /[\t ]*(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[\t ]*(?:,|$)/y
+// What entityTag writes, up to the largest integer of Postgres.
+const VERSION = /^[1-9]\d{0,9}$/
+const MAX_VERSION = 2_147_483_647
+
+interface EntityTag {
+  isWeak: boolean
+  text: string
+}
+
+export function entityTag({ version }: { version: number }): string {
+  return `"${version}"`
+}
+
+/** The versions that `If-Match` lets a change meet; undefined for any. A weak tag is never one. */
+export function readIfMatch(header: string | undefined): number[] | undefined {
+  if (header === undefined || header === '*') return undefined
+  return readTags(header)
+    .filter(({ isWeak, text }) => !isWeak && VERSION.test(text))
+    .map(({ text }) => Number(text))
+    .filter(version => version <= MAX_VERSION)
+}
+
+/** True when `If-None-Match` names this state. Weak or not makes no difference here. */
+export function isNamed(header: string | undefined, task: { version: number }): boolean {
+  if (header === undefined) return false
+  return header === '*' || readTags(header).some(({ text }) => `"${text}"` === entityTag(task))
+}
+
+function readTags(header: string): EntityTag[] {
+  const tags: EntityTag[] = []
+  TAG.lastIndex = 0
+  for (let end = 0; end < header.length; end = TAG.lastIndex) {
+    const [, weak, text] = TAG.exec(header) ?? []
+    if (text === undefined) throw new EntityTagInvalidError()
+    tags.push({ isWeak: weak !== undefined, text })
+  }
+  if (tags.length === 0 || header.trimEnd().endsWith(',')) throw new EntityTagInvalidError()
+  return tags
+}
