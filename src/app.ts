@@ -16,6 +16,7 @@ import dbPlugin from './plugins/db.ts'
 import errorHandlerPlugin, { sendProblem } from './plugins/error-handler.ts'
 import healthPlugin from './plugins/health.ts'
 import idempotencyPlugin from './plugins/idempotency.ts'
+import isolationPlugin from './plugins/isolation.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import taskRoutes from './routes/tasks.ts'
 
@@ -57,6 +58,7 @@ export async function buildApp({
   await app.register(connectionsPlugin, { stallTimeoutMs: SERVER_LIMITS.requestTimeout })
   await app.register(dbPlugin, { ...config.database, schema })
   await app.register(healthPlugin, { ...config.health, migrations: { folder: MIGRATIONS } })
+  await app.register(isolationPlugin, { role: 'app_user' })
   await app.register(metricsPlugin, { token: config.health.token })
   await app.register(authPlugin, config.auth)
   await app.register(idempotencyPlugin)

@@ -6,21 +6,22 @@
 // without a switch too.
 const MAY_BECOME = `CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END`
 
-/** The role $1, those whose rights it has, and those that it may become. */
-const REACH = `reach AS (
-  SELECT other.oid FROM pg_roles AS me JOIN pg_roles AS other
+/** The role $1 as `me`, and with those whose rights it has and those that it may become as `reach`. */
+const REACH = `me AS (
+  SELECT oid FROM pg_roles WHERE rolname = $1::text
+), reach AS (
+  SELECT other.oid FROM me JOIN pg_roles AS other
     ON pg_has_role(me.oid, other.oid, 'USAGE') OR pg_has_role(me.oid, other.oid, ${MAY_BECOME})
-  WHERE me.rolname = $1::text
 )`
 
 const ON_TABLES = "ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']"
 
 /** Names of privileges, those on a column included. */
-const PRIVILEGES = `ARRAY(
+const privilegesOf = (roles: 'me' | 'reach') => `ARRAY(
   SELECT privilege FROM unnest(${ON_TABLES}) AS privilege
-  WHERE EXISTS (SELECT FROM reach WHERE CASE
-    WHEN privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') THEN has_any_column_privilege(reach.oid, c.oid, privilege)
-    ELSE has_table_privilege(reach.oid, c.oid, privilege) END)
+  WHERE EXISTS (SELECT FROM ${roles} AS holder WHERE CASE
+    WHEN privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') THEN has_any_column_privilege(holder.oid, c.oid, privilege)
+    ELSE has_table_privilege(holder.oid, c.oid, privilege) END)
 )`
 
 const MAY_USE_SCHEMA = `EXISTS (SELECT FROM reach WHERE has_schema_privilege(reach.oid, n.oid, 'USAGE'))`
@@ -79,8 +80,7 @@ const POLICIES = `SELECT json_build_object(
     'using', pg_get_expr(polqual, polrelid),
     'check', pg_get_expr(polwithcheck, polrelid),
     'applies', 0 = ANY(polroles) OR EXISTS (
-      SELECT FROM pg_roles AS me WHERE me.rolname = $1::text
-        AND EXISTS (SELECT FROM unnest(polroles) AS given WHERE pg_has_role(me.oid, given, 'USAGE'))),
+      SELECT FROM me, unnest(polroles) AS given WHERE pg_has_role(me.oid, given, 'USAGE')),
     'isReachable', 0 = ANY(polroles) OR polroles && ARRAY(SELECT oid FROM reach)
   ) FROM pg_policy WHERE polrelid = c.oid ORDER BY polname`
 
@@ -113,7 +113,8 @@ SELECT json_build_object(
   'hasRls', c.relrowsecurity,
   'hasForce', c.relforcerowsecurity,
   'isOwned', EXISTS (SELECT FROM reach WHERE reach.oid = c.relowner),
-  'privileges', ${PRIVILEGES},
+  'privileges', ${privilegesOf('me')},
+  'reachablePrivileges', ${privilegesOf('reach')},
   'mayChangeOwner', EXISTS (SELECT FROM reach WHERE has_column_privilege(reach.oid, c.oid, owner.attnum, 'UPDATE')),
   'policies', ${arrayOf(POLICIES)},
   'indexes', ${arrayOf(INDEXES)},
@@ -131,7 +132,7 @@ WITH ${REACH}
 SELECT json_build_object(
   'name', format('%I.%I', n.nspname, c.relname),
   'isMaterialized', c.relkind = 'm',
-  'isReachable', ${MAY_USE_SCHEMA} AND ${PRIVILEGES} && ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+  'isReachable', ${MAY_USE_SCHEMA} AND ${privilegesOf('reach')} && ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 ) AS row
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('v', 'm') AND NOT ${IS_SYSTEM} AND NOT ${isShared('$2')} AND NOT ${isOfExtension('pg_class', 'c.oid')}

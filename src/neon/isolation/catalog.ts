@@ -76,6 +76,8 @@ export interface Table {
   isOwned: boolean
   /** Of the role, on the table or a column of it. */
   privileges: string[]
+  /** Also of those that the role may become. */
+  reachablePrivileges: string[]
   mayChangeOwner: boolean
   policies: Policy[]
   indexes: Index[]

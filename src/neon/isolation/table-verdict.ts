@@ -14,8 +14,8 @@ export interface TableContext {
 }
 
 /** Whether somebody gets at its rows but through its parent. */
-export function isJudged({ isPartition, privileges }: Table): boolean {
-  return !isPartition || privileges.length > 0
+export function isJudged({ isPartition, reachablePrivileges }: Table): boolean {
+  return !isPartition || reachablePrivileges.length > 0
 }
 
 export function judgeTable(table: Table, context: TableContext): IsolationFinding[] {
@@ -44,11 +44,11 @@ function judgeStructure(table: Table, { ownerColumn }: TableContext): IsolationF
 const EXCESS = ['TRUNCATE', 'REFERENCES', 'TRIGGER']
 
 function judgeRights(table: Table, { role, ownerColumn }: TableContext): IsolationFinding[] {
-  const { name, privileges, policies } = table
+  const { name, privileges, reachablePrivileges, policies } = table
   const uncovered = Object.keys(COMMANDS).filter(
     command => privileges.includes(command) && !policies.some(policy => lets(policy, command))
   )
-  const excess = EXCESS.filter(privilege => privileges.includes(privilege))
+  const excess = EXCESS.filter(privilege => reachablePrivileges.includes(privilege))
   return [
     ...findIf(table.isOwned && !table.hasForce, 'table-owner', name, `${role} owns it`),
     ...findIf(uncovered.length > 0, 'no-policy', name, `none lets ${role} ${uncovered.join(', ')}`),
