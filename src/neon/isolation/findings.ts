@@ -22,7 +22,7 @@ export const ISOLATION_FINDINGS = {
   'role-unreachable': {
     severity: 'error',
     meaning: 'the login may not switch to that role',
-    mend: 'as who made the role: GRANT role TO login, and from Postgres 16 on WITH SET TRUE'
+    mend: 'as who made the role: GRANT … TO the login, from Postgres 16 on WITH SET TRUE'
   },
   superuser: {
     severity: 'error',
@@ -42,7 +42,7 @@ export const ISOLATION_FINDINGS = {
   'role-attributes': {
     severity: 'error',
     meaning: 'the role may make roles or databases, or replicate, which reads past every policy',
-    mend: 'ALTER ROLE role NOCREATEROLE NOCREATEDB NOREPLICATION'
+    mend: 'ALTER ROLE … NOCREATEROLE NOCREATEDB NOREPLICATION'
   },
   'schema-missing': {
     severity: 'error',
@@ -52,7 +52,7 @@ export const ISOLATION_FINDINGS = {
   'schema-create': {
     severity: 'error',
     meaning: 'the role may make tables, views and functions in a schema with tables of users',
-    mend: 'REVOKE CREATE ON SCHEMA schema FROM role, or FROM PUBLIC, who has it before Postgres 15'
+    mend: 'REVOKE CREATE ON SCHEMA … FROM the role, or FROM PUBLIC, who has it on public before Postgres 15'
   },
   'no-owner-column': {
     severity: 'error',
@@ -62,17 +62,17 @@ export const ISOLATION_FINDINGS = {
   'no-rls': {
     severity: 'error',
     meaning: 'policies are off for the table',
-    mend: 'give the table ownerPolicies in its schema, or ALTER TABLE table ENABLE ROW LEVEL SECURITY'
+    mend: 'give the table ownerPolicies in its schema, or ALTER TABLE … ENABLE ROW LEVEL SECURITY'
   },
   'no-force': {
     severity: 'error',
     meaning: 'policies do not hold for who owns the table',
-    mend: 'by hand in the migration: ALTER TABLE table FORCE ROW LEVEL SECURITY'
+    mend: 'by hand in the migration: ALTER TABLE … FORCE ROW LEVEL SECURITY'
   },
   'table-owner': {
     severity: 'error',
     meaning: 'the role owns the table, so without FORCE no policy holds for it',
-    mend: 'ALTER TABLE table OWNER TO who migrates, and FORCE ROW LEVEL SECURITY'
+    mend: 'ALTER TABLE … OWNER TO who migrates, and ALTER TABLE … FORCE ROW LEVEL SECURITY'
   },
   'no-policy': {
     severity: 'error',
@@ -92,27 +92,27 @@ export const ISOLATION_FINDINGS = {
   'excess-privilege': {
     severity: 'error',
     meaning: 'TRUNCATE, REFERENCES or TRIGGER, which policies do not hold for',
-    mend: 'REVOKE TRUNCATE, REFERENCES, TRIGGER ON table FROM role'
+    mend: 'REVOKE TRUNCATE, REFERENCES, TRIGGER ON … FROM the role'
   },
   'owner-update': {
     severity: 'error',
     meaning: 'the role may give a row to somebody else, where a policy does not see to it',
-    mend: 'REVOKE UPDATE ON table FROM role, and GRANT UPDATE (columns) without the owner'
+    mend: 'REVOKE UPDATE ON … FROM the role, and GRANT UPDATE of the other columns by name'
   },
   'view-as-owner': {
     severity: 'error',
     meaning: 'the view shows what its owner may see, to everybody',
-    mend: 'ALTER VIEW view SET (security_invoker = true), which is there from Postgres 15 on, or REVOKE the privileges'
+    mend: 'ALTER VIEW … SET (security_invoker = true), which is there from Postgres 15 on, or REVOKE the privileges'
   },
   'materialized-view': {
     severity: 'error',
     meaning: 'a materialized view holds rows without policies',
-    mend: 'REVOKE ALL ON view FROM role, or name it as shared'
+    mend: 'REVOKE ALL ON … FROM the role, or name it as shared'
   },
   'definer-search-path': {
     severity: 'error',
     meaning: 'the function works as its owner, on whatever objects the caller puts into the search_path',
-    mend: "ALTER FUNCTION function SET search_path = '', and qualify the names in it; or REVOKE EXECUTE FROM PUBLIC and role"
+    mend: "ALTER FUNCTION … SET search_path = '', with qualified names in it, or REVOKE EXECUTE from PUBLIC and the role"
   },
   'login-bypass': {
     severity: 'warning',
@@ -133,7 +133,7 @@ export const ISOLATION_FINDINGS = {
   'reference-without-owner': {
     severity: 'warning',
     meaning: 'a row may refer to one of another user, since foreign keys are checked past all policies',
-    mend: 'FOREIGN KEY (owner, id) REFERENCES table (owner, id)'
+    mend: 'FOREIGN KEY (owner, …) REFERENCES … (owner, id)'
   },
   'hidden-view': {
     severity: 'warning',
