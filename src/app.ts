@@ -18,6 +18,7 @@ import dbPlugin from './plugins/db.ts'
 import errorHandlerPlugin, { sendProblem } from './plugins/error-handler.ts'
 import healthPlugin from './plugins/health.ts'
 import idempotencyPlugin from './plugins/idempotency.ts'
+import isolationPlugin from './plugins/isolation.ts'
 import metricsPlugin from './plugins/metrics.ts'
 import openapiPlugin from './plugins/openapi.ts'
 import rateLimitPlugin from './plugins/rate-limit.ts'
@@ -65,6 +66,7 @@ export async function buildApp({
   if (config.api.hasDocs) await app.register(openapiPlugin)
   await app.register(dbPlugin, { ...config.database, schema })
   await app.register(healthPlugin, { ...config.health, migrations: { folder: MIGRATIONS } })
+  await app.register(isolationPlugin, { role: config.database.role })
   await app.register(metricsPlugin, { token: config.health.token })
   await app.register(authPlugin, config.auth)
   await app.register(requestDbPlugin, {})

@@ -35,6 +35,11 @@ export const CheckExistsError = createError(
   'a health check of this name is already registered: %s',
   500
 )
+export const NotIsolatedError = createError(
+  'FST_NEON_NOT_ISOLATED',
+  'the database does not keep the rows of users apart: %s',
+  500
+)
 
 export const ConfigInvalidError = createError('APP_CONFIG_INVALID', '%s', 500)
 export const UnauthenticatedError = createError(

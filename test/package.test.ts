@@ -73,6 +73,7 @@ import fastify from 'fastify'
 import { pgTable, text } from 'drizzle-orm/pg-core'
 import db from 'fastify-neon/db'
 import health from 'fastify-neon/health'
+import isolation from 'fastify-neon/isolation'
 import { FailedMigration, type MigrationFinding, readMigrationStatus } from 'fastify-neon/migrations'
 import { type Fault, type LocalNeonOptions, scaledClock, startLocalNeon } from 'fastify-neon/local-neon'
 
@@ -83,6 +84,7 @@ declare module 'fastify-neon/db' {
 const app = fastify()
 await app.register(db, { connectionString: '', schema: { tasks } })
 await app.register(health)
+await app.register(isolation, { role: 'app_user', shared: ['countries'] })
 const [task] = await app.db.query.tasks.findMany()
 export const title: string | undefined = task?.title
 // @ts-expect-error There is no such column.
@@ -123,6 +125,7 @@ t.test('the package', async t => {
       'dist/plugins/db.js',
       'dist/plugins/db.d.ts',
       'dist/plugins/health.js',
+      'dist/plugins/isolation.js',
       'dist/local/neon.js',
       'README.md',
       'LICENSE'

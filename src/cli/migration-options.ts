@@ -92,7 +92,8 @@ export function readStatusCommand(args: string[], env: NodeJS.ProcessEnv): Statu
 
 type Flags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>
 
-function parse<const F extends Flags>(args: string[], options: F) {
+/** Throws UsageError. */
+export function parse<const F extends Flags>(args: string[], options: F) {
   try {
     return parseArgs({ args, options }).values
   } catch (error) {
@@ -128,6 +129,11 @@ function directUrl(env: NodeJS.ProcessEnv): ConnectionUrl {
   const { DATABASE_URL, DATABASE_URL_UNPOOLED } = env
   const variable = DATABASE_URL_UNPOOLED ? 'DATABASE_URL_UNPOOLED' : 'DATABASE_URL'
   const value = DATABASE_URL_UNPOOLED ? DATABASE_URL_UNPOOLED : DATABASE_URL && deriveDirectUrl(DATABASE_URL)
+  return verifiedConnection(value, variable)
+}
+
+/** Throws an error that names everything that is wrong, with what to do. */
+export function verifiedConnection(value: string | undefined, variable: string): ConnectionUrl {
   const { connection, findings } = verifyConnectionUrl(value, { variable })
   if (connection) return connection
   throw new Error(

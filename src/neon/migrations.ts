@@ -69,6 +69,7 @@ export interface MigrationReport extends MigrationStatus {
   total: number
 }
 
+const APPLICATION_NAME = 'fastify-neon-migrations'
 const DEFAULT_ANSWER_TIMEOUT_MS = 10_000
 const LIMITS = { lockWaitMs: 300_000, lockTimeoutMs: 10_000, statementTimeoutMs: 300_000 }
 
@@ -119,7 +120,7 @@ async function withSession<T>(
   const url = typeof given === 'string' ? verifiedUrl(given, 'url') : given
   if (url.isPooled) throw new PooledHostError(redact(deriveDirectUrl(url.href)))
   const onNotice = (message: string) => report({ type: 'notice', message })
-  const session = await openSession({ url, answerTimeoutMs, onNotice })
+  const session = await openSession({ url, applicationName: APPLICATION_NAME, answerTimeoutMs, onNotice })
   try {
     return await work(session, ledger)
   } finally {

@@ -10,6 +10,8 @@ import { closeSockets, createSocketRegister } from '../socket.ts'
 
 export interface SessionOptions {
   url: ConnectionUrl
+  /** By which pg_stat_activity shows it. */
+  applicationName: string
   /** Longest wait for an answer to what is asked around the migrations, in ms. */
   answerTimeoutMs: number
   onNotice: (message: string) => void
@@ -29,12 +31,13 @@ export type Query = <R extends Record<string, unknown>>(text: string, values?: u
 // A wake included; the same as the pool's.
 const CONNECT_TIMEOUT_MS = 15_000
 const CLOSE_TIMEOUT_MS = 1000
-const SETTINGS = { application_name: 'fastify-neon-migrations', connectionTimeoutMillis: CONNECT_TIMEOUT_MS }
 
 /** Throws a DatabaseFailure when there is no connection. */
-export async function openSession({ url, answerTimeoutMs, onNotice }: SessionOptions): Promise<Session> {
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { url, applicationName, answerTimeoutMs, onNotice } = options
+  const settings = { application_name: applicationName, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }
   const sockets = createSocketRegister({ handshakeTimeoutMs: CONNECT_TIMEOUT_MS, secure: url.secure })
-  const client = new NeonClient(clientConfig(url, SETTINGS), { url, sockets })
+  const client = new NeonClient(clientConfig(url, settings), { url, sockets })
   client.on('notice', ({ message = '' }) => onNotice(message))
   try {
     await client.connect()

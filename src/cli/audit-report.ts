@@ -1,0 +1,62 @@
+/**
+ * What the audit of isolation prints.
+ */
+import {
+  errorsAmong,
+  type IsolationFinding,
+  type IsolationReport,
+  mendOf,
+  severityOf,
+  type TableReport
+} from '../neon/isolation.ts'
+
+export function auditLines({ role, login, ownerColumn, tables, findings }: IsolationReport): string[] {
+  const errors = errorsAmong(findings).length
+  return [
+    ...aligned([
+      ['role in effect', role],
+      ['login', login]
+    ]),
+    '',
+    ...aligned([
+      ['table', ownerColumn, 'RLS', 'FORCE', 'policies', 'index', `${role} may`],
+      ...tables.map(cellsOf)
+    ]),
+    '',
+    ...findings.flatMap(findingLines),
+    `${count(errors, 'error')}, ${count(findings.length - errors, 'warning')}`
+  ]
+}
+
+function cellsOf({ name, policies, privileges, ...has }: TableReport): string[] {
+  const marks = [has.hasOwner, has.hasRls, has.hasForce].map(mark)
+  const may = privileges.length === 0 ? 'nothing' : privileges.join(', ')
+  return [name, ...marks, `${policies.length}`, mark(has.hasOwnerIndex), may]
+}
+
+function mark(isSo: boolean): string {
+  return isSo ? 'yes' : 'no'
+}
+
+function findingLines(finding: IsolationFinding): string[] {
+  const { code, object, message } = finding
+  return [
+    `${severityOf(finding).padEnd(7)} ${code}: ${object}: ${message}`,
+    `${' '.repeat(8)}${mendOf(finding)}`
+  ]
+}
+
+/** Columns as wide as their longest cell, two spaces apart. */
+function aligned(rows: string[][]): string[] {
+  const widthOf = (column: number) => Math.max(...rows.map(row => `${row[column]}`.length))
+  return rows.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widthOf(column)))
+      .join('  ')
+      .trimEnd()
+  )
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}

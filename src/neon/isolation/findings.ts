@@ -1,0 +1,171 @@
+/**
+ * Everything that can let one user reach the rows of another in the database itself.
+ * docs/isolation.md has the table; a test compares the two.
+ */
+
+/** `error` keeps the process from being ready; `warning` is named. */
+export type Severity = 'error' | 'warning'
+
+export interface IsolationRule {
+  severity: Severity
+  meaning: string
+  mend: string
+}
+
+/** In the order that they are told in, within one object. */
+export const ISOLATION_FINDINGS = {
+  'role-missing': {
+    severity: 'error',
+    meaning: 'the role that transactions work as is not there',
+    mend: 'apply the migrations, which make app_user, or name another role in DATABASE_ROLE'
+  },
+  'role-unreachable': {
+    severity: 'error',
+    meaning: 'the login may not switch to that role',
+    mend: 'as who made the role: GRANT … TO the login, from Postgres 16 on WITH SET TRUE'
+  },
+  superuser: {
+    severity: 'error',
+    meaning: 'no policy holds for a superuser',
+    mend: 'set DATABASE_ROLE=app_user, to which each transaction switches and which the migrations make, or log in as another role'
+  },
+  bypassrls: {
+    severity: 'error',
+    meaning: 'no policy holds for a role with BYPASSRLS, FORCE or not',
+    mend: 'roles that the Neon console, API or CLI makes have BYPASSRLS: set DATABASE_ROLE=app_user, to which each transaction switches and which the migrations make, or log in as a role made by SQL'
+  },
+  'bypass-member': {
+    severity: 'error',
+    meaning: 'the role is a member, perhaps of a member, of one that no policy holds for',
+    mend: 'REVOKE that membership, or make a role by SQL: those of the Neon console, API and CLI are members of neon_superuser'
+  },
+  'role-attributes': {
+    severity: 'error',
+    meaning: 'the role may make roles or databases, or replicate, which reads past every policy',
+    mend: 'ALTER ROLE … NOCREATEROLE NOCREATEDB NOREPLICATION'
+  },
+  'schema-missing': {
+    severity: 'error',
+    meaning: 'a schema that should hold tables of users is not there',
+    mend: 'name the schemas that are there'
+  },
+  'schema-create': {
+    severity: 'error',
+    meaning: 'the role may make tables, views and functions in a schema with tables of users',
+    mend: 'REVOKE CREATE ON SCHEMA … FROM the role, or FROM PUBLIC, who has it on public before Postgres 15'
+  },
+  'no-owner-column': {
+    severity: 'error',
+    meaning: 'nothing in the table says whose a row is',
+    mend: 'add the column, NOT NULL, or name the table as shared'
+  },
+  'no-rls': {
+    severity: 'error',
+    meaning: 'policies are off for the table',
+    mend: 'give the table ownerPolicies in its schema, or ALTER TABLE … ENABLE ROW LEVEL SECURITY'
+  },
+  'no-force': {
+    severity: 'error',
+    meaning: 'policies do not hold for who owns the table',
+    mend: 'by hand in the migration: ALTER TABLE … FORCE ROW LEVEL SECURITY'
+  },
+  'table-owner': {
+    severity: 'error',
+    meaning: 'the role owns the table, so without FORCE no policy holds for it',
+    mend: 'ALTER TABLE … OWNER TO who migrates, and ALTER TABLE … FORCE ROW LEVEL SECURITY'
+  },
+  'no-policy': {
+    severity: 'error',
+    meaning: 'the role has a privilege, and no policy says for which rows',
+    mend: 'give the table ownerPolicies in its schema, or REVOKE the privilege'
+  },
+  'open-policy': {
+    severity: 'error',
+    meaning: 'the policy lets every row through, whatever others say, since one that allows is enough',
+    mend: 'DROP POLICY, or compare the owner in it'
+  },
+  'no-owner-index': {
+    severity: 'error',
+    meaning: 'no valid index of all rows begins with the owner, so each query reads the rows of everybody',
+    mend: 'CREATE INDEX CONCURRENTLY with the owner as its first column'
+  },
+  'excess-privilege': {
+    severity: 'error',
+    meaning: 'TRUNCATE, REFERENCES or TRIGGER, which policies do not hold for',
+    mend: 'REVOKE TRUNCATE, REFERENCES, TRIGGER ON … FROM the role'
+  },
+  'owner-update': {
+    severity: 'error',
+    meaning: 'the role may give a row to somebody else, where a policy does not see to it',
+    mend: 'REVOKE UPDATE ON … FROM the role, and GRANT UPDATE of the other columns by name'
+  },
+  'view-as-owner': {
+    severity: 'error',
+    meaning: 'the view shows what its owner may see, to everybody',
+    mend: 'ALTER VIEW … SET (security_invoker = true), which is there from Postgres 15 on, or REVOKE the privileges'
+  },
+  'materialized-view': {
+    severity: 'error',
+    meaning: 'a materialized view holds rows without policies',
+    mend: 'REVOKE ALL ON … FROM the role, or name it as shared'
+  },
+  'definer-search-path': {
+    severity: 'error',
+    meaning: 'the function works as its owner, on whatever objects the caller puts into the search_path',
+    mend: "ALTER FUNCTION … SET search_path = '', with qualified names in it, or REVOKE EXECUTE from PUBLIC and the role"
+  },
+  'login-bypass': {
+    severity: 'warning',
+    meaning:
+      'policies hold for the role, but not for the login, and SQL that the service itself writes could switch back',
+    mend: "log in as a role made by SQL: CREATE ROLE app_login LOGIN PASSWORD '…' IN ROLE app_user"
+  },
+  'policy-without-owner': {
+    severity: 'warning',
+    meaning: 'the policy lets rows through without a look at the owner',
+    mend: 'compare the owner in it, or be sure that these rows are for everybody'
+  },
+  'key-without-owner': {
+    severity: 'warning',
+    meaning: 'a conflict tells a user that somebody else has the same value',
+    mend: 'put the owner into the key, unless the server makes the value'
+  },
+  'reference-without-owner': {
+    severity: 'warning',
+    meaning: 'a row may refer to one of another user, since foreign keys are checked past all policies',
+    mend: 'FOREIGN KEY (owner, …) REFERENCES … (owner, id)'
+  },
+  'hidden-view': {
+    severity: 'warning',
+    meaning: 'as view-as-owner or materialized-view, but the role may not read it',
+    mend: 'as there, before somebody grants it'
+  },
+  'hidden-definer': {
+    severity: 'warning',
+    meaning: 'as definer-search-path, but the role may not execute it',
+    mend: 'as there, before somebody grants it'
+  }
+} as const satisfies Record<string, IsolationRule>
+
+export type IsolationCode = keyof typeof ISOLATION_FINDINGS
+
+export interface IsolationFinding {
+  code: IsolationCode
+  /** What it is about, qualified and quoted as SQL takes it. */
+  object: string
+  /** What is wrong here. */
+  message: string
+}
+
+export const severityOf = ({ code }: Pick<IsolationFinding, 'code'>): Severity =>
+  ISOLATION_FINDINGS[code].severity
+
+export const mendOf = ({ code }: Pick<IsolationFinding, 'code'>): string => ISOLATION_FINDINGS[code].mend
+
+export function errorsAmong(findings: readonly IsolationFinding[]): IsolationFinding[] {
+  return findings.filter(finding => severityOf(finding) === 'error')
+}
+
+export function warningsAmong(findings: readonly IsolationFinding[]): IsolationFinding[] {
+  return findings.filter(finding => severityOf(finding) === 'warning')
+}
