@@ -52,7 +52,8 @@ async function openapiPlugin(fastify: FastifyInstance) {
     hideUntagged: true,
     // Fastify takes the path of a list with a slash at the end and without; one of them is enough to know.
     transform: ({ schema, url }) => ({ schema, url: url.replace(/\/$/, '') }),
-    refResolver: { buildLocalReference: ({ $id }, _base, _fragment, index) => `${$id ?? `schema-${index}`}` }
+    // Each has a name, which is that of its type in a client.
+    refResolver: { buildLocalReference: ({ $id }) => String($id) }
   })
   await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY })
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())

@@ -53,7 +53,11 @@ export const TaskPage = Type.Object(
   },
   { ...closed, description: 'A page of tasks' }
 )
-export const NotModified = Type.Null({ description: 'The task is as If-None-Match names it' })
+// Not null, which is a body of four bytes.
+export const NotModified = Type.Unsafe<undefined>({
+  type: 'null',
+  description: 'The task is as If-None-Match names it'
+})
 export const Deleted = Type.Null({ description: 'The task is deleted' })
 
 export const CreateTaskBody = Type.Pick(InsertTask, ['title', 'notes'], closed)

