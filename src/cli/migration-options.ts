@@ -90,10 +90,12 @@ export function readStatusCommand(args: string[], env: NodeJS.ProcessEnv): Statu
   return values.help ? undefined : { source: sourceOf(values, env), isJson: values.json }
 }
 
+/** Of each flag. */
+type Values<F extends Flags> = ReturnType<typeof parseArgs<{ args: string[]; options: F }>>['values']
 type Flags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>
 
 /** Throws UsageError. */
-export function parse<const F extends Flags>(args: string[], options: F) {
+export function parse<const F extends Flags>(args: string[], options: F): Values<F> {
   try {
     return parseArgs({ args, options }).values
   } catch (error) {

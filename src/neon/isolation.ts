@@ -4,7 +4,7 @@
  */
 import { OptionInvalidError } from '../errors.ts'
 import type { ConnectionUrl } from './connection-url.ts'
-import { type Catalog, readCatalog, type Scope, type Table } from './isolation/catalog.ts'
+import { readCatalog, type Scope, type Table } from './isolation/catalog.ts'
 import type { IsolationFinding } from './isolation/findings.ts'
 import { isJudged } from './isolation/table-verdict.ts'
 import { judge } from './isolation/verdict.ts'
@@ -67,7 +67,7 @@ export function isolationScope({ role, ...given }: IsolationOptions): Scope {
 /** Asks the catalog and changes nothing. Throws what `query` throws. */
 export async function auditIsolation(query: Query, scope: Scope): Promise<IsolationReport> {
   const { ownerColumn } = scope
-  const catalog: Catalog = await readCatalog(query, scope)
+  const catalog = await readCatalog(query, scope)
   const { login, role } = catalog.roles
   return {
     login,
@@ -84,8 +84,7 @@ export async function readIsolation(url: ConnectionUrl, options: IsolationOption
   const session = await openSession({
     url,
     applicationName: 'fastify-neon-audit',
-    answerTimeoutMs: ANSWER_TIMEOUT_MS,
-    onNotice: ignore
+    answerTimeoutMs: ANSWER_TIMEOUT_MS
   })
   try {
     return await auditIsolation(session.query, scope)
@@ -105,5 +104,3 @@ function describe({ name, hasOwner, hasRls, hasForce, indexes, policies, privile
     privileges
   }
 }
-
-function ignore() {}

@@ -14,7 +14,7 @@ export interface SessionOptions {
   applicationName: string
   /** Longest wait for an answer to what is asked around the migrations, in ms. */
   answerTimeoutMs: number
-  onNotice: (message: string) => void
+  onNotice?: (message: string) => void
 }
 
 export interface Session {
@@ -38,7 +38,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const settings = { application_name: applicationName, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }
   const sockets = createSocketRegister({ handshakeTimeoutMs: CONNECT_TIMEOUT_MS, secure: url.secure })
   const client = new NeonClient(clientConfig(url, settings), { url, sockets })
-  client.on('notice', ({ message = '' }) => onNotice(message))
+  if (onNotice) client.on('notice', ({ message = '' }) => onNotice(message))
   try {
     await client.connect()
     // Of what is asked around the migrations; each of them begins with the defaults.
