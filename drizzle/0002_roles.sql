@@ -36,6 +36,9 @@ CREATE SCHEMA app;
 --> statement-breakpoint
 GRANT USAGE ON SCHEMA app, public TO app_user, app_janitor;
 --> statement-breakpoint
+-- Everybody has it before Postgres 15.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+--> statement-breakpoint
 -- The user of the transaction. After the first transaction of a connection the setting is empty and not missing.
 CREATE FUNCTION app.user_id() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
   RETURN nullif(current_setting('app.user_id', true), '');
