@@ -33,12 +33,14 @@ export function etagOf({ version }: Task): string {
   return `"${version}"`
 }
 
+export type TaskQuery = Omit<NonNullable<paths['/tasks']['get']['parameters']['query']>, 'cursor'>
+
 /** Page after page, until the last one. */
-export async function* allTasks(client: TaskClient, query: { done?: 'true' | 'false'; q?: string } = {}) {
+export async function* allTasks(client: TaskClient, query: TaskQuery = {}) {
   let cursor: string | null | undefined
   do {
     const { data, error } = await client.GET('/tasks', {
-      params: { query: { ...query, sort: 'title', limit: '2', ...(cursor && { cursor }) } }
+      params: { query: { ...query, ...(cursor && { cursor }) } }
     })
     if (error) throw new Error(error.code)
     yield* data.items

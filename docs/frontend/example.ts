@@ -15,7 +15,9 @@ print(`made       ${task.title}${task.id === again.id ? ', once' : ''}`)
 await create('call the bank', randomUUID())
 await create('buy milk', randomUUID())
 
-for await (const { title } of allTasks(client, { done: 'false' })) print(`open       ${title}`)
+// In pages of two, so that there is more than one.
+const open = { done: 'false', sort: 'title', limit: '2' } as const
+for await (const { title } of allTasks(client, open)) print(`open       ${title}`)
 
 // Two windows show the same task, and both change it.
 await change(task, { done: true })
