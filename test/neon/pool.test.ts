@@ -125,6 +125,9 @@ t.test('the pool', async t => {
     const client = await pool.connect()
     const pid = await pidOf(client)
     const running = client.query('select pg_sleep(30)')
+    const isRunning = `select from pg_stat_activity where pid = ${pid} and wait_event = 'PgSleep'`
+    // A request to cancel that comes first has no effect.
+    await until(async () => (await administer(isRunning)).length === 1)
 
     client.release()
 
