@@ -53,7 +53,7 @@ t.test(`H14 ${REQUESTS_AT_ONCE} requests at once of ${USERS} users for ${SECONDS
   t.match(await service.verdict(), { foreign: 0, lost: 0, phantom: 0, failed: 0, unknown: 0 })
   t.ok(shared.length <= MAX)
   t.ok(
-    shared.every(users => users === USERS),
-    'each session served all of them'
+    shared.every(users => users > 1),
+    'each session served several of them'
   )
 })
