@@ -51,6 +51,14 @@ t.test('the settings', async t => {
     t.match(config, { port: 8080, host: '0.0.0.0', logLevel: 'info', database: { max: 3 } })
   })
 
+  t.test('name the role of transactions, or none', async t => {
+    const roleOf = (env: Environment) => loadConfig({ ...GOOD, ...env }).database.role
+
+    t.equal(roleOf({}), 'app_user')
+    t.equal(roleOf({ DATABASE_ROLE: 'another' }), 'another')
+    t.equal(roleOf({ DATABASE_ROLE: 'none' }), undefined)
+  })
+
   t.test('are told apart in what is wrong: all problems at once, each with the mend', async t => {
     const message = messageOf({
       PORT: '99999',
