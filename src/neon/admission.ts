@@ -22,12 +22,14 @@ export interface Admission {
    * Who gives up by the signal leaves the queue and takes no permit.
    */
   acquire(signal?: AbortSignal): Promise<() => void>
+  /** Whoever has a permit got a client for it, so that the pool is full by what it has and not by what it waits for. */
+  noteLent(): void
   /** Refuses all who wait and all who come later. */
   close(): void
   readonly waiting: number
   /**
-   * How long callers have met a full pool without one permit coming back, in ms; 0 when nobody has. It
-   * outlasts those who gave up, since the next one meets the same.
+   * How long callers have met a full pool without one permit coming back and none being lent a client for,
+   * in ms; 0 when nobody has. It outlasts those who gave up, since the next one meets the same.
    */
   readonly blockedForMs: number
 }
@@ -55,6 +57,9 @@ export function createAdmission({
       if (queue.size >= maxWaiting) throw new DatabaseFailure('exhausted')
       await queue.wait(signal)
       return once(giveBack)
+    },
+    noteLent() {
+      if (blockedSince !== undefined) blockedSince = clock.now()
     },
     close() {
       closed = true

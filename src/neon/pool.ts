@@ -210,6 +210,7 @@ export class NeonPool extends Pool {
     const giveBackPermit = await this.#admit(signal)
     try {
       const client = await this.#supply.take(signal)
+      this.#admission.noteLent()
       this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
       const lent = this.#loans.lend({ client, place, giveBackPermit })
       this.emit('acquire', client)

@@ -93,12 +93,17 @@ t.test('admission', async t => {
     const giveBack = await admission.acquire()
     await clock.pass(5000)
     t.equal(admission.blockedForMs, 0, 'nobody has asked')
+    admission.noteLent()
+    t.equal(admission.blockedForMs, 0)
 
     const first = admission.acquire()
     const refused = t.rejects(first, { code: 'FST_NEON_EXHAUSTED' })
     await clock.pass(3000)
     await refused
     t.equal(admission.blockedForMs, 3000, 'also when who asked has gone')
+    admission.noteLent()
+    await clock.pass(200)
+    t.equal(admission.blockedForMs, 200, 'from when a client was there for the permit')
 
     const second = admission.acquire()
     const third = admission.acquire()
