@@ -7,7 +7,9 @@ import { ConfigInvalidError } from './errors.ts'
 import { errorsOf, type Finding } from './neon/connection-findings.ts'
 import { isLoopbackHost } from './neon/connection-host.ts'
 import { verifyConnectionUrl } from './neon/connection-url.ts'
-import { KUBERNETES_DRAIN_DELAY_MS, Settings } from './settings.ts'
+import { KUBERNETES_DRAIN_DELAY_MS, NO_ROLE, Settings } from './settings.ts'
+
+export { DEFAULT_ROLE, NO_ROLE } from './settings.ts'
 
 export type Environment = Record<string, string | undefined>
 
@@ -72,7 +74,7 @@ function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
     shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS,
     database: {
       connectionString: settings.DATABASE_URL,
-      role: settings.DATABASE_ROLE === 'none' ? undefined : settings.DATABASE_ROLE,
+      role: roleOf(settings.DATABASE_ROLE),
       max: settings.DATABASE_POOL_MAX,
       checkoutTimeoutMs: settings.DATABASE_CHECKOUT_TIMEOUT_MS,
       connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,
@@ -97,6 +99,11 @@ function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
     /** What is worth a line in the log at start, such as parameters without effect. */
     notices: findings.filter(({ severity }) => severity !== 'error')
   }
+}
+
+/** What transactions switch to, as DATABASE_ROLE names it; undefined for the login's own. */
+export function roleOf(name: string): string | undefined {
+  return name === NO_ROLE ? undefined : name
 }
 
 /** A variable set to nothing, as compose files do, counts as not set. */

@@ -19,6 +19,11 @@ export const KUBERNETES_DRAIN_DELAY_MS = 5000
 const milliseconds = (defaultMs: number, description: string, minimum = 1) =>
   Type.Integer({ default: defaultMs, minimum, maximum: MAX_WAIT_MS, description })
 
+/** Made by the migrations. */
+export const DEFAULT_ROLE = 'app_user'
+/** In place of a role: that of the login stays. */
+export const NO_ROLE = 'none'
+
 const text = (description: string) => Type.String({ minLength: 1, description })
 
 export const Settings = Type.Object({
@@ -44,7 +49,7 @@ export const Settings = Type.Object({
     text('Direct connection string, for migrations; derived from DATABASE_URL when missing')
   ),
   DATABASE_ROLE: Type.String({
-    default: 'app_user',
+    default: DEFAULT_ROLE,
     minLength: 1,
     description:
       'Role that each transaction switches to, for the policies of the tables; none keeps that of the login'

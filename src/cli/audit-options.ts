@@ -1,6 +1,7 @@
 /**
  * What `npm run db:audit` is asked for: flags, and the connection string and role of the environment.
  */
+import { DEFAULT_ROLE, NO_ROLE, roleOf } from '../config.ts'
 import { deriveDirectUrl } from '../neon/connection-host.ts'
 import type { ConnectionUrl } from '../neon/connection-url.ts'
 import type { IsolationOptions } from '../neon/isolation.ts'
@@ -9,9 +10,6 @@ import { parse, verifiedConnection } from './migration-options.ts'
 const TEXT = { type: 'string' } as const
 const TEXTS = { type: 'string', multiple: true } as const
 const SWITCH = { type: 'boolean', default: false } as const
-
-const DEFAULT_ROLE = 'app_user'
-const NO_ROLE = 'none'
 
 export const AUDIT_USAGE = `npm run db:audit -- [options]
 
@@ -41,11 +39,10 @@ export function readAuditCommand(args: string[], env: NodeJS.ProcessEnv): AuditC
   })
   if (values.help) return undefined
   const { DATABASE_URL, DATABASE_ROLE } = env
-  const role = values.role ?? (DATABASE_ROLE ? DATABASE_ROLE : DEFAULT_ROLE)
   return {
     url: verifiedConnection(DATABASE_URL && deriveDirectUrl(DATABASE_URL), 'DATABASE_URL'),
     options: {
-      role: role === NO_ROLE ? undefined : role,
+      role: roleOf(values.role ?? (DATABASE_ROLE ? DATABASE_ROLE : DEFAULT_ROLE)),
       ownerColumn: values['owner-column'],
       schemas: values.schema,
       shared: values.shared

@@ -1,6 +1,7 @@
 /**
  * What the audit of isolation prints.
  */
+import { counted } from '../gate/report.ts'
 import {
   errorsAmong,
   type IsolationFinding,
@@ -24,7 +25,7 @@ export function auditLines({ role, login, ownerColumn, tables, findings }: Isola
     ]),
     '',
     ...findings.flatMap(findingLines),
-    `${count(errors, 'error')}, ${count(findings.length - errors, 'warning')}`
+    `${counted(errors, 'error')}, ${counted(findings.length - errors, 'warning')}`
   ]
 }
 
@@ -55,8 +56,4 @@ function aligned(rows: string[][]): string[] {
       .join('  ')
       .trimEnd()
   )
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

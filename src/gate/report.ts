@@ -32,7 +32,7 @@ export function reportJson({ findings, checked, failure }: GateReport): string {
   return JSON.stringify({ findings: places, checked, ...(failure === undefined ? {} : { failure }) }, null, 2)
 }
 
-function counted(count: number, noun: string): string {
+export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
