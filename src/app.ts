@@ -69,7 +69,7 @@ export async function buildApp({
   await app.register(isolationPlugin, { role: config.database.role })
   await app.register(metricsPlugin, { token: config.health.token })
   await app.register(authPlugin, config.auth)
-  await app.register(requestDbPlugin, {})
+  await app.register(requestDbPlugin)
   await app.register(rateLimitPlugin, { perMinute: config.api.rateLimitPerMinute })
   await app.register(idempotencyPlugin)
   await app.register(taskRoutes, { prefix: '/tasks' })

@@ -5,5 +5,5 @@ import type { NeonQueryResultHKT } from 'drizzle-orm/neon-serverless'
 import type { PgDatabase } from 'drizzle-orm/pg-core'
 import type * as schema from './schema.ts'
 
-/** `fastify.db`, or a transaction on it. */
+/** `request.db` or `fastify.db`, or a transaction on one of them. */
 export type Executor = PgDatabase<NeonQueryResultHKT, typeof schema>

@@ -39,8 +39,8 @@ export interface MigrationGate {
 // So that a process is ready within a second of the end of the migration.
 const PAUSE_MS = 500
 // Then nobody is at work on it any more, and a compute of Neon falls asleep between two looks.
-const EAGER_MS = 600_000
-const QUIET_PAUSE_MS = 600_000
+export const EAGER_MS = 600_000
+export const QUIET_PAUSE_MS = 600_000
 
 export function createMigrationGate({ look, onChange, clock }: MigrationGateOptions): MigrationGate {
   let reading: MigrationReading = { state: 'unknown', pending: [] }

@@ -3,6 +3,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { NotIsolatedError } from '../errors.ts'
+import { EAGER_MS, QUIET_PAUSE_MS } from '../health/migrations.ts'
 import { toFailure } from '../neon/failure.ts'
 import {
   errorsAmong,
@@ -20,9 +21,6 @@ export interface IsolationCheckOptions {
   now: () => number
 }
 
-// As of migrations: then nobody is at work on it any more, and a compute of Neon falls asleep between two looks.
-const EAGER_MS = 600_000
-const QUIET_PAUSE_MS = 600_000
 // A line in the log has an end, as where a backend of a hundred tables knows no policies.
 const MOST_FINDINGS = 50
 

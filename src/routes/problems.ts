@@ -11,7 +11,8 @@ import {
   UnauthenticatedError
 } from '../errors.ts'
 
-const ProblemBody = Type.Object(
+/** Shared by all routes, so that a client generates one type for it. */
+export const Problem = Type.Object(
   {
     type: Type.Literal('about:blank'),
     title: Type.String(),
@@ -21,9 +22,6 @@ const ProblemBody = Type.Object(
   },
   { $id: 'Problem', additionalProperties: false, description: 'RFC 9457' }
 )
-
-/** Shared by all routes, so that a client generates one type for it. */
-export const Problem = ProblemBody
 
 interface Definition {
   code: string
@@ -59,7 +57,7 @@ const COMMON: (Definition | ErrorClass)[] = [
 const MAY_BE_REPEATED = new Set([409, 429, 503])
 const RETRY_AFTER = { type: 'integer', description: 'Seconds; there when nothing was done, and only then' }
 
-const problemRef = Type.Unsafe<Static<typeof ProblemBody>>({ $ref: 'Problem#' })
+const problemRef = Type.Unsafe<Static<typeof Problem>>({ $ref: 'Problem#' })
 
 /** `response` of a schema: these errors, and those that every route may answer. */
 export function problemResponses(...errors: (Definition | ErrorClass)[]) {
