@@ -3,7 +3,7 @@
  */
 import t from 'tap'
 import { start } from '../local/fixtures/sandbox.ts'
-import type { Wire } from '../neon/wire.ts'
+import { afterSend, type Wire } from '../neon/wire.ts'
 import { createServiceDatabase, openService } from '../reliability/service.ts'
 
 // `npm run isolation` takes thirty.
@@ -23,16 +23,12 @@ t.test(`H14 ${REQUESTS_AT_ONCE} requests at once of ${USERS} users for ${SECONDS
   t.teardown(service.close)
   const usersOfSession = new Map<number, Set<string>>()
   service.app.db.$client.on('connect', (client: Wire & { processID: number }) => {
-    const { connection } = client
-    const send = connection.query.bind(connection)
-    connection.query = text => {
+    afterSend(client, text => {
       const [, claim] = CLAIM.exec(text) ?? []
-      if (claim) {
-        const users = usersOfSession.get(client.processID) ?? new Set()
-        usersOfSession.set(client.processID, users.add(claim))
-      }
-      send(text)
-    }
+      if (claim === undefined) return
+      const users = usersOfSession.get(client.processID) ?? new Set()
+      usersOfSession.set(client.processID, users.add(claim))
+    })
   })
   const endsAt = performance.now() + SECONDS * 1000
   const answers: Record<number, number> = {}

@@ -2,11 +2,11 @@
  * Every route of the application, tried by a user with what belongs to another: made from the route table,
  * so that a route which is new is tried too, and one with a parameter that nobody knows of is told.
  */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { build, type TestApp } from '../helper.ts'
 import { administer } from '../postgres.ts'
+import { withRouteTable } from '../route-table.ts'
 
 /** Without a user: what they answer is the same for everybody. */
 const PUBLIC = new Set(['/livez', '/readyz', '/startupz', '/metrics', '/openapi.json'])
@@ -42,19 +42,10 @@ export async function buildWithRoutes(
   t: Test,
   extend: (app: FastifyInstance) => void = () => {}
 ): Promise<RoutedApp> {
-  const routes: Route[] = []
-  const collect = (message: unknown) => {
-    const { fastify } = message as { fastify: FastifyInstance }
-    fastify.addHook('onRoute', ({ method, url, schema = {} }: RouteOptions) => {
-      for (const name of [method].flat())
-        routes.push({ method: name, url, schema: schema as Route['schema'] })
-    })
-  }
-  subscribe('fastify.initialization', collect)
-  const built = await build(t).finally(() => unsubscribe('fastify.initialization', collect))
+  const { made: built, routes } = await withRouteTable(() => build(t))
   extend(built.app)
   await built.app.ready()
-  return { ...built, routes }
+  return { ...built, routes: routes as Route[] }
 }
 
 export function isPublic({ url, method }: Route): boolean {

@@ -4,7 +4,7 @@ import { tasks } from '../../src/db/schema/tasks.ts'
 import { type Claims, createDatabase } from '../../src/neon/database.ts'
 import { administer } from '../postgres.ts'
 import { openPool } from './pools.ts'
-import { breakLink, type Wire } from './wire.ts'
+import { afterSend, breakLink, type Wire } from './wire.ts'
 
 const tasksRelations = relations(tasks, ({ many }) => ({ siblings: many(tasks) }))
 const schema = { tasks, tasksRelations }
@@ -24,13 +24,7 @@ async function open(t: Test, { role }: { role?: string | undefined } = { role: R
   )
   const db = createDatabase(pool, { schema, role })
   const sent: string[] = []
-  pool.on('connect', ({ connection }: Wire) => {
-    const send = connection.query.bind(connection)
-    connection.query = text => {
-      sent.push(text)
-      send(text)
-    }
-  })
+  pool.on('connect', (client: Wire) => afterSend(client, text => sent.push(text)))
   const stored = async () =>
     (await administer('select title from tasks order by title', databaseUrl)).map(({ title }) => title)
   return { db, pool, databaseUrl, sent, stored, count, alice: db.$as(ALICE), bob: db.$as(BOB) }
@@ -265,10 +259,7 @@ t.test('a statement with claims', async t => {
 
 /** Breaks the link behind the statement. */
 function breakAt(client: Wire, statement: string) {
-  const { connection } = client
-  const send = connection.query.bind(connection)
-  connection.query = text => {
-    send(text)
+  afterSend(client, text => {
     if (text === statement) breakLink(client)
-  }
+  })
 }

@@ -24,14 +24,20 @@ export function breakBefore(wire: Wire, beginning: string): void {
   }
 }
 
-/** Lets COMMIT through, keeps its answer out, and breaks the link when `cut` resolves. */
-export function loseAnswerToCommit(wire: Wire, cut: () => Promise<void>): void {
-  const { connection } = wire
+/** Calls `listener` behind each message without parameters that is handed to the socket. */
+export function afterSend({ connection }: Wire, listener: (text: string) => void): void {
   const send = connection.query.bind(connection)
   connection.query = text => {
     send(text)
-    if (text !== 'COMMIT') return
-    connection.stream.removeAllListeners('data')
-    cut().then(() => breakLink(wire))
+    listener(text)
   }
+}
+
+/** Lets COMMIT through, keeps its answer out, and breaks the link when `cut` resolves. */
+export function loseAnswerToCommit(wire: Wire, cut: () => Promise<void>): void {
+  afterSend(wire, text => {
+    if (text !== 'COMMIT') return
+    wire.connection.stream.removeAllListeners('data')
+    cut().then(() => breakLink(wire))
+  })
 }

@@ -1,4 +1,3 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
@@ -9,6 +8,7 @@ import { openapiDocument } from '../../src/cli/openapi-document.ts'
 import * as errors from '../../src/errors.ts'
 import { build } from '../helper.ts'
 import { ROOT } from '../processes.ts'
+import { withRouteTable } from '../route-table.ts'
 
 // They are for the platform, and in docs/health-api.md and docs/metrics.md; and what shows the document is not in it.
 const LEFT_OUT = /^(?:HEAD,)?GET \/(?:livez|readyz|startupz|metrics|openapi\.json|docs(?:\/.*)?)$/
@@ -164,19 +164,11 @@ async function fetchDocument(app: FastifyInstance) {
   return { document, operations }
 }
 
-/** As Fastify is told of them, written as in the document. HEAD comes with GET. */
+/** Written as in the document. HEAD comes with GET. */
 async function routesOf(t: Test): Promise<string[]> {
-  const routes = new Set<string>()
-  subscribe('fastify.initialization', listen)
-  t.teardown(() => unsubscribe('fastify.initialization', listen))
-  await build(t)
-  return [...routes].sort()
-
-  function listen(message: unknown) {
-    const { fastify } = message as { fastify: FastifyInstance }
-    fastify.addHook('onRoute', ({ method, url }) => {
-      const path = url.replace(/:(\w+)/g, '{$1}').replace(/(?<=.)\/$/, '')
-      if (method !== 'HEAD') routes.add(`${method} ${path}`)
-    })
-  }
+  const { routes } = await withRouteTable(() => build(t))
+  const names = routes
+    .filter(({ method }) => method !== 'HEAD')
+    .map(({ method, url }) => `${method} ${url.replace(/:(\w+)/g, '{$1}').replace(/(?<=.)\/$/, '')}`)
+  return [...new Set(names)].sort()
 }

@@ -5,7 +5,7 @@
 import t from 'tap'
 import { until } from '../helper.ts'
 import { openSockets, start } from '../local/fixtures/sandbox.ts'
-import { breakLink, type Wire } from '../neon/wire.ts'
+import { afterSend, breakLink, type Wire } from '../neon/wire.ts'
 import { collectGarbage } from './garbage.ts'
 import { randomnessOf } from './randomness.ts'
 import { createServiceDatabase, openService } from './service.ts'
@@ -67,10 +67,8 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
     lostWhenFree.delete(client)
   })
   pool.on('connect', (client: Link) => {
-    const send = client.connection.query.bind(client.connection)
     let isRead = false
-    client.connection.query = text => {
-      send(text)
+    afterSend(client, text => {
       if (text.startsWith('BEGIN')) isRead = text.startsWith('BEGIN read only')
       if (text !== 'COMMIT' || commitsToLose === 0) return
       commitsToLose -= 1
@@ -78,7 +76,7 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
       // Of a read nothing can be lost but its answer, and it is read again.
       if (!isRead) losses.ofSentCommits += 1
       breakLink(client)
-    }
+    })
   })
 
   const answers: Record<string, number> = {}
