@@ -68,10 +68,13 @@ export class NeonClient extends Client {
     neonConfig.webSocketConstructor = class extends sockets.NeonSocket {
       constructor(address: string) {
         super(address)
+        this.deliver(messages => neonConfig.emit('data', messages))
         keep(this, address)
       }
     }
     neonConfig.useSecureWebSocket = url.secure
+    // With a timer of its own, so a millisecond for each statement; the socket does it without.
+    neonConfig.coalesceWrites = false
     // Pipelining lets connect() resolve before the password is checked and the
     // compute is awake, so that failures arrive on the first query instead.
     neonConfig.pipelineConnect = false
