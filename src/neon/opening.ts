@@ -45,7 +45,7 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
   if (!pool.pipelines) await begin()
 
   return {
-    client: new Proxy(held, { get: (_client, name) => propertyOf(name) }),
+    client: new Proxy(Object.create(held), { get: (_client, name) => propertyOf(name) }),
     get held() {
       return held
     },

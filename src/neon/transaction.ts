@@ -138,10 +138,11 @@ async function workOrRollBack<T>(opening: Opening, signal: AbortSignal, work: Wo
     return result
   } catch (error) {
     // The first error is what the caller must see, whatever becomes of the rollback.
+    opening.close()
+    // Its first statement may still be on the way, for which nobody waited.
+    if (!isHung(error)) await within(ROLLBACK_TIMEOUT_MS, opening.settled()).catch(ignore)
     if (opening.isBegun) await rollBack(opening.held, error)
     throw error
-  } finally {
-    opening.close()
   }
 }
 
