@@ -134,6 +134,7 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
     if (begins >= MAX_BEGINS || isClosed || signal.aborted) return false
     if (held.isLinked && isStalePlan(error)) return rollBack()
     if (held.isLinked && !endsSession(error)) return false
+    pool.report({ type: 'transaction-repeated', failure: failureToBegin(error), delayMs: 0 })
     held.release()
     held = await pool.checkout({ signal })
     if (isClosed) held.release()

@@ -154,7 +154,7 @@ t.test('a client with claims', async t => {
   })
 
   t.test('reads and does not write when it is to', async t => {
-    const { db, sent } = await open(t)
+    const { db, pieces } = await open(t)
     const reader = db.$as(ALICE, { readOnly: true })
 
     t.equal((await reader.select().from(tasks)).length, 1)
@@ -163,9 +163,9 @@ t.test('a client with claims', async t => {
       reader.transaction(tx => tx.delete(tasks), { accessMode: 'read write' }),
       READ_ONLY
     )
-    t.ok(
-      sent.filter(text => text.startsWith('BEGIN')).every(text => text.startsWith('BEGIN read only; SELECT'))
-    )
+    const begins = pieces.flat().filter(text => text.startsWith('BEGIN'))
+    t.ok(begins.length > 0)
+    t.ok(begins.every(text => text === 'BEGIN read only'))
   })
 
   t.test(
