@@ -121,6 +121,11 @@ export class Flight implements Submittable {
     this.answered += 1
   }
 
+  /** The server may be at work on it. */
+  get isReached(): boolean {
+    return this.#isReached
+  }
+
   /** Resolves when the next answer is for it, or when the link is lost. */
   reached(): Promise<void> {
     return new Promise(resolve => {
@@ -135,7 +140,7 @@ export class Flight implements Submittable {
   }
 
   handleError(error: unknown) {
-    this.noteReached()
+    this.#onReached()
     if (this.#hasFailed) return
     this.#hasFailed = true
     this.callback?.(error)

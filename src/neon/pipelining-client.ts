@@ -67,11 +67,13 @@ export class PipeliningClient extends DriverClient {
     else super._handleParseComplete()
   }
 
-  /** What the server cannot execute any more is prepared again when it is next used. False when it has no name. */
-  protected forgetPrepared(query: Answerable | null | undefined): boolean {
-    const name = nameOf(query)
-    this.#prepared.forget(name)
-    return name !== ''
+  /**
+   * The server cannot execute a statement that it had prepared: what has dropped it may have dropped others, so each
+   * is prepared again. False when it was prepared by a statement of SQL, of which nothing is known here.
+   */
+  protected forgetPrepared(): boolean {
+    this.#prepared.forgetAll()
+    return nameOf(this.activeQuery) !== ''
   }
 
   /** The last statement that left. */
@@ -155,7 +157,7 @@ export class PipeliningClient extends DriverClient {
     const name = nameOf(query)
     if (name !== '') {
       Reflect.deleteProperty(Reflect.get(this.connection, 'parsedStatements'), name)
-      this.#prepared.forget(name)
+      this.#prepared.forgetAll()
       MESSAGES.closeStatement(name)
       this.#flush()
     }

@@ -19,8 +19,8 @@ export interface PreparedStatements {
   parsed(name: string): void
   /** All is answered that was sent with it. */
   settled(name: string): void
-  /** The server cannot execute it any more, as after a change of its tables. */
-  forget(name: string): void
+  /** As if the server had none: each is prepared anew before its next use. */
+  forgetAll(): void
 }
 
 // Neon's pooler keeps 1000 for each connection. Source: Neon docs, "Connection pooling", max_prepared_statements.
@@ -53,7 +53,7 @@ export function createPreparedStatements(most = MOST_STATEMENTS): PreparedStatem
       texts.set(name, text)
     },
     settled: name => awaited.delete(name),
-    forget: name => texts.delete(name)
+    forgetAll: () => texts.clear()
   }
 
   function touch(name: string, text: string) {
