@@ -24,6 +24,19 @@ t.test('the end of sockets', async t => {
     t.type(await broken, Error)
     t.equal(open.size, 0)
   })
+
+  t.test('comes by force for one that does not close', async t => {
+    const server = await scriptedServer(t, () => {})
+    const { NeonSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+    const socket = new NeonSocket(`ws://${new URL(server.url).host}/v2`)
+    await once(socket, 'open')
+    const closed = once(socket, 'close')
+
+    await closeSockets(open, 1)
+
+    await closed
+    t.equal(open.size, 0)
+  })
 })
 
 t.test('a socket', async t => {
@@ -41,6 +54,15 @@ t.test('a socket', async t => {
     t.ok(socket.silentMs < 5000)
     socket.terminate()
     await once(socket, 'close')
+  })
+
+  t.test('is never without TLS where it has to be secure', async t => {
+    const { NeonSocket } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: true })
+
+    const socket = new NeonSocket('ws://127.0.0.1:1/v2')
+
+    t.equal(socket.url, 'wss://127.0.0.1:1/v2')
+    await once(socket, 'error')
   })
 
   t.test('gives up a server that does not answer the upgrade', async t => {
