@@ -5,7 +5,7 @@
 import type { ClientConfig } from '@neondatabase/serverless'
 import { type Answerable, boundValues, DriverClient, DriverQuery, type Submittable } from './driver.ts'
 import { Flight, type FlightResult } from './flight.ts'
-import { createFrontendMessages } from './frontend-messages.ts'
+import { type BoundValue, createFrontendMessages } from './frontend-messages.ts'
 import { createPreparedStatements } from './prepared-statements.ts'
 import { mayPipeline } from './statement-text.ts'
 
@@ -117,35 +117,34 @@ export class PipeliningClient extends DriverClient {
       this.#flush()
       return { query, isAlone: false }
     }
-    const refusal = query instanceof DriverQuery ? this.#refusalOf(query) : undefined
+    if (!(query instanceof DriverQuery)) return this.#writeAlone(query)
+    const refusal = this.#refusalOf(query)
     if (refusal) return { query, isAlone: false, refusal }
-    if (isAlone(query)) return { query, isAlone: true, refusal: this.#submitAlone(query) }
-    this.#writePlain(query)
+    // Once, and before anything is written: a value may be made by code of the caller.
+    const values = valuesOf(query)
+    if (values instanceof Error) return { query, isAlone: false, refusal: values }
+    if (isAlone(query)) return this.#writeAlone(query)
+    this.#writePlain(query, values)
     return { query, isAlone: false }
   }
 
-  /** As the driver refuses, and for values that cannot be sent, behind which it waits for ever. */
+  /** As the driver refuses. */
   #refusalOf({ text, name, values }: DriverQuery): Error | undefined {
     if (typeof text !== 'string' && typeof name !== 'string')
       return new Error('A query must have either text or a name. Supplying neither is unsupported.')
     if (name && this.#prepared.isTaken({ name: String(name), text: String(text ?? '') }))
       return new Error(`Prepared statements must be unique - '${name}' was used for a different statement`)
     if (values && !Array.isArray(values)) return new Error('Query values must be an array')
-    try {
-      boundValues(values ?? [])
-    } catch (error) {
-      return error instanceof Error ? error : new Error(String(error))
-    }
     return undefined
   }
 
-  #writePlain(query: Submittable) {
+  #writePlain(query: DriverQuery, values: BoundValue[]) {
     const text = textOf(query)
-    if (!(query instanceof DriverQuery) || !query.requiresPreparation()) return this.connection.query(text)
+    if (!query.requiresPreparation()) return this.connection.query(text)
     const name = nameOf(query)
     if (name === '') MESSAGES.parse('', text)
     else this.#prepared.write({ name, text }, MESSAGES)
-    MESSAGES.bind(name, boundValues(query.values ?? []), query.binary)
+    MESSAGES.bind(name, values, query.binary)
     MESSAGES.describePortal()
     MESSAGES.execute()
     MESSAGES.sync()
@@ -153,7 +152,7 @@ export class PipeliningClient extends DriverClient {
   }
 
   /** What the driver knows of names is not kept up to date here, so the server forgets this one first. */
-  #submitAlone(query: Submittable): Error | undefined {
+  #writeAlone(query: Submittable): Sent {
     const name = nameOf(query)
     if (name !== '') {
       Reflect.deleteProperty(Reflect.get(this.connection, 'parsedStatements'), name)
@@ -161,7 +160,7 @@ export class PipeliningClient extends DriverClient {
       MESSAGES.closeStatement(name)
       this.#flush()
     }
-    return query.submit(this.connection) ?? undefined
+    return { query, isAlone: true, refusal: query.submit(this.connection) ?? undefined }
   }
 
   #flush() {
@@ -196,6 +195,15 @@ function isAlone(query: Submittable): boolean {
   if (query instanceof Flight) return false
   if (!(query instanceof DriverQuery) || query.rows || query.portal) return true
   return !mayPipeline(textOf(query))
+}
+
+/** An error for what cannot be sent; behind its like the driver waits for ever. */
+function valuesOf({ values = [] }: DriverQuery): BoundValue[] | Error {
+  try {
+    return boundValues(values)
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
 }
 
 function nameOf(query: Answerable | null | undefined): string {

@@ -40,7 +40,8 @@ export function createPreparedStatements(most = MOST_STATEMENTS): PreparedStatem
     write({ name, text }, messages) {
       const known = texts.get(name)
       if (known !== undefined) return touch(name, known)
-      if (texts.size >= most) closeOldest(messages)
+      // Many may be awaited at once, and count from the start.
+      while (texts.size > 0 && texts.size + awaited.size >= most) closeOldest(messages)
       // One that is stale, or whose close was skipped behind an error, may still be there.
       messages.closeStatement(name)
       messages.parse(name, text)
