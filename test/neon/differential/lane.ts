@@ -6,7 +6,7 @@ import { within } from '../../../src/neon/deadline.ts'
 import { until } from '../../helper.ts'
 import { askBy, configOf, outcomeOf, type Query } from './asking.ts'
 import { BEHIND, LAST, type Observation } from './observation.ts'
-import type { Asked, Ending, Sequence, Step } from './sequences.ts'
+import type { Asked, Ending, Sequence, Step, Style } from './sequences.ts'
 import { openSession, type Session } from './session.ts'
 import { insideOf, RESET, type Side, STORED } from './sides.ts'
 
@@ -118,7 +118,7 @@ function observe({ steps, ending }: Sequence, session: Session, { names, channel
     settled.push(
       outcome.then(known => {
         outcomes[name] = known
-        order.push(name)
+        if (isPromised(style)) order.push(name)
       })
     )
   }
@@ -145,12 +145,10 @@ function observe({ steps, ending }: Sequence, session: Session, { names, channel
   }
 
   async function lookAround() {
-    const [works] = await Promise.all(['select 1 as works', 'rollback'].map(ask))
-    observation.works = works ?? 'none'
-    observation.heard = [...heard]
-    observation.transaction = statuses.at(-2)
-    observation.stored = await ask(STORED)
-    observation.reset = await Promise.all(['discard all', RESET].map(ask))
+    const questions = ['select 1 as works', 'rollback', STORED, 'discard all', RESET]
+    const [works, , stored, ...reset] = await Promise.all(questions.map(ask))
+    Object.assign(observation, { works, stored, reset, heard: [...heard] })
+    observation.transaction = statuses.at(-questions.length)
   }
 
   async function end({ how, behind }: Ending) {
@@ -173,5 +171,7 @@ function observe({ steps, ending }: Sequence, session: Session, { names, channel
     return outcomeOf(query(text))
   }
 }
+
+const isPromised = (style: Style) => style === 'promise' || style === 'arguments'
 
 const marked = (asked: Asked, marker: string): Asked => ({ ...asked, text: `${asked.text} /* ${marker} */` })

@@ -9,7 +9,7 @@ export type Outcome = { answer: unknown } | { error: unknown } | { thrown: unkno
 export interface Observation {
   /** Of each step, by its name. */
   outcomes: Record<string, Outcome>
-  /** The names of the steps, in the order of their outcomes. */
+  /** The names of the steps that have promises, in the order of their outcomes; for the others see `heard`. */
   order: string[]
   /** What was called and emitted while answers came, in its order. */
   heard: Heard[]
