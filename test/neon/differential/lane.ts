@@ -26,7 +26,7 @@ export function createLane(side: Side, lane: number): Lane {
 
   return { run, renew }
 
-  async function run(sequence: Sequence) {
+  async function run(sequence: Sequence): Promise<Observation> {
     session ??= await openSession(side, lane)
     sequences += 1
     const { observation, isDone } = observe(sequence, session, {
@@ -38,8 +38,11 @@ export function createLane(side: Side, lane: number): Lane {
       isUsable = sequence.ending === undefined
     }
     await within(DEADLINE_MS, isDone.then(finish))
+    // What waits for good is settled by the end of its connection.
+    const { outcomes, order } = observation
+    const seen = { ...observation, outcomes: { ...outcomes }, order: [...order] }
     if (!isUsable) await renew()
-    return observation
+    return seen
   }
 
   async function renew() {
@@ -99,7 +102,7 @@ function observe({ steps, ending }: Sequence, session: Session, { names, channel
     const { asked, cancelBy } = step
     const marker = `sleeper ${names} ${name}`
     issue(name, cancelBy === undefined ? step : { ...step, asked: marked(asked, marker) })
-    if (cancelBy !== undefined) cancels.push(cancelWhenRunning(name, marker, cancelBy))
+    if (cancelBy !== undefined) cancels.push(cancelWhenAsleep(name, marker, cancelBy))
   }
 
   function issue(name: string, { asked, style, timeoutMs, nested }: Step) {
@@ -123,16 +126,16 @@ function observe({ steps, ending }: Sequence, session: Session, { names, channel
     )
   }
 
-  async function cancelWhenRunning(name: string, marker: string, by: Step['cancelBy']) {
-    await untilRunning(name, marker)
+  async function cancelWhenAsleep(name: string, marker: string, by: Step['cancelBy']) {
+    await untilAsleep(name, marker)
     if (outcomes[name] !== 'none') return
     if (by === 'CancelRequest') await side.requestCancel(client)
     else await side.cancel(pid)
   }
 
   /** On the server; or it has been answered, and never will. */
-  function untilRunning(name: string, marker: string) {
-    return until(async () => outcomes[name] !== 'none' || (await side.isRunning(pid, marker)))
+  function untilAsleep(name: string, marker: string) {
+    return until(async () => outcomes[name] !== 'none' || (await side.isAsleep(pid, marker)))
   }
 
   /** Also those that are asked in the callbacks of others. */
@@ -156,7 +159,7 @@ function observe({ steps, ending }: Sequence, session: Session, { names, channel
     await ask('rollback')
     issue(LAST, { asked: marked({ text: 'select pg_sleep(30)' }, marker), style: 'promise', wait: 'nothing' })
     for (const [index, step] of behind.entries()) issue(`${BEHIND} ${index}`, step)
-    await untilRunning(LAST, marker)
+    await untilAsleep(LAST, marker)
     if (how === 'terminated') await side.terminate(pid)
     // Resolves with the end of the connection, and for ours never when that has been before.
     else if (how === 'ended') client.end()

@@ -18,8 +18,8 @@ export interface Side {
   name: 'ours' | 'stock'
   /** A new client of this lane, which has not connected. */
   createClient(lane: number): Client
-  /** Whether the session has a statement with this in its text under way. */
-  isRunning(pid: number, marker: string): Promise<boolean>
+  /** Whether the session sleeps in a statement with this in its text. A cancel that comes before is lost. */
+  isAsleep(pid: number, marker: string): Promise<boolean>
   cancel(pid: number): Promise<unknown>
   terminate(pid: number): Promise<unknown>
   /** As any client does it, over a connection of its own. */
@@ -106,10 +106,10 @@ function openSide(t: Test, name: Side['name'], url: string): Side {
       t.teardown(() => insideOf(client).connection.stream.ws?.terminate())
       return client
     },
-    async isRunning(pid, marker) {
-      const running =
-        "select from pg_stat_activity where pid = $1 and state = 'active' and strpos(query, $2) > 0"
-      return (await ask(running, [pid, marker])).rowCount === 1
+    async isAsleep(pid, marker) {
+      const asleep =
+        "select from pg_stat_activity where pid = $1 and wait_event = 'PgSleep' and strpos(query, $2) > 0"
+      return (await ask(asleep, [pid, marker])).rowCount === 1
     },
     cancel: pid => ask('select pg_cancel_backend($1)', [pid]),
     terminate: pid => ask('select pg_terminate_backend($1)', [pid]),
