@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { createLane } from './differential/lane.ts'
 import { differenceOf, shown } from './differential/observation.ts'
-import { anySequence, type Sequence } from './differential/sequences.ts'
+import { anySequence, askedBy, type Sequence } from './differential/sequences.ts'
 import { openSides } from './differential/sides.ts'
 
 const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 2000)
@@ -26,7 +26,7 @@ t.test(`${SEQUENCES} random sequences have the same results as through the drive
       const [ours, stock] = [createLane(sides.ours, lane), createLane(sides.stock, lane)]
       const isSame = async (sequence: Sequence) => {
         const [own, theirs] = await Promise.all([ours.run(sequence), stock.run(sequence)])
-        const difference = differenceOf(own, theirs)
+        const difference = differenceOf(own, theirs, name => askedBy(name, sequence)?.name !== undefined)
         if (difference === undefined) return
         await Promise.all([ours.renew(), stock.renew()])
         throw new Error(difference)

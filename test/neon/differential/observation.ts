@@ -52,8 +52,13 @@ export function printedMessage(told: unknown): unknown {
 }
 
 /** The first difference in words; undefined when there is none. */
-export function differenceOf(ours: Observation, stock: Observation): string | undefined {
-  const [left, right] = [comparable(ours), comparable(stock)]
+export function differenceOf(
+  ours: Observation,
+  stock: Observation,
+  isNamed: (name: string) => boolean
+): string | undefined {
+  const last = lastOfWorth(stock, isNamed)
+  const [left, right] = [comparable(ours, last), comparable(stock, last)]
   for (const [what, theirs] of right) {
     const own = left.get(what)
     if (!isDeepStrictEqual(own, theirs)) return `${what}\n  ours:  ${shown(own)}\n  stock: ${shown(theirs)}`
@@ -62,23 +67,57 @@ export function differenceOf(ours: Observation, stock: Observation): string | un
   return more && `${more}\n  ours:  ${shown(left.get(more))}\n  stock: nothing`
 }
 
-function comparable({ outcomes, order, heard, ...rest }: Observation): Map<string, unknown> {
+// PostgreSQL, plancache.c and prepare.c: a prepared statement whose plan, or which itself, is gone, and one that is
+// there already.
+const ROUTINES_OF_LOST_NAMES = new Set([
+  'RevalidateCachedQuery',
+  'FetchPreparedStatement',
+  'StorePreparedStatement'
+])
+
+/**
+ * The driver's client never uses a name again that it is wrong about, and does not know one that it prepared without
+ * a text. What comes behind tells nothing, since such a name fails for it alone; undefined when there is none.
+ */
+function lastOfWorth({ outcomes }: Observation, isNamed: (name: string) => boolean): string | undefined {
+  return namesOf(outcomes).find(name => {
+    const { routine, command } = toldBy(outcomes[name])
+    return isNamed(name) && (command === null || ROUTINES_OF_LOST_NAMES.has(String(routine)))
+  })
+}
+
+function toldBy(outcome: Outcome = 'none'): { routine?: unknown; command?: unknown } {
+  const [told] = outcome === 'none' ? [] : Object.values(outcome)
+  // Of a query with listeners there are its rows too.
+  return (Array.isArray(told) ? told[0] : told) ?? {}
+}
+
+function comparable(observation: Observation, last: string | undefined): Map<string, unknown> {
+  const { outcomes, order, heard, ...rest } = observation
+  const names = namesOf(outcomes)
+  if (last !== undefined) {
+    const before = names
+      .slice(0, names.indexOf(last))
+      .map(name => [`outcome of ${name}`, outcomes[name]] as const)
+    return new Map<string, unknown>([...before, ['reset', rest.reset]])
+  }
   return new Map<string, unknown>([
-    ...Object.entries(outcomes)
-      .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
-      .map(
-        ([name, outcome]) => [`outcome of ${name}`, isInFlight(name) ? kindOf(outcome) : outcome] as const
-      ),
+    ...names.map(
+      name => [`outcome of ${name}`, isInFlight(name) ? kindOf(outcomes[name]) : outcomes[name]] as const
+    ),
     ['order', order.filter(name => !isInFlight(name))],
     ['heard', heard.filter(([, name]) => !isInFlight(String(name)) && name !== LAST)],
     ...Object.entries(rest)
   ])
 }
 
+const namesOf = (outcomes: Observation['outcomes']) =>
+  Object.keys(outcomes).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+
 /** Whether they were sent before the link ended is up to the client; that they are not answered is not. */
 const isInFlight = (name: string) => name.startsWith(BEHIND)
 
-const kindOf = (outcome: Outcome) =>
+const kindOf = (outcome: Outcome = 'none') =>
   outcome === 'none' ? 'waits' : 'answer' in outcome ? 'answered' : 'refused'
 
 export const shown = (value: unknown) =>

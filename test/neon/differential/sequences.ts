@@ -293,3 +293,10 @@ export const anySequence: fc.Arbitrary<Sequence> = fc
     ending: sometimes(40, ending)
   })
   .map(({ groups, ending }) => ({ steps: groups.flat(), ...(ending === undefined ? {} : { ending }) }))
+
+/** What a step of this name asked: its number, or that with `inside`. */
+export function askedBy(name: string, { steps }: Sequence): Asked | undefined {
+  const [index, inside] = name.split(' ')
+  const step = steps[Number(index)]
+  return inside === undefined ? step?.asked : step?.nested
+}

@@ -140,8 +140,7 @@ export const NAMED = [
   "insert into items (label) values ('named') returning id",
   'begin',
   'commit',
-  'rollback',
-  ''
+  'rollback'
 ]
 
 /** With one parameter. */
