@@ -2,6 +2,7 @@
  * What the user of a client can see, in a form that can be compared, and where two of them differ.
  */
 import { inspect, isDeepStrictEqual } from 'node:util'
+import type { Asked } from './sequences.ts'
 
 /** `none` while it waits, which for some is for good. */
 export type Outcome = { answer: unknown } | { error: unknown } | { thrown: unknown } | 'none'
@@ -55,9 +56,9 @@ export function printedMessage(told: unknown): unknown {
 export function differenceOf(
   ours: Observation,
   stock: Observation,
-  isNamed: (name: string) => boolean
+  askedBy: (name: string) => Asked | undefined
 ): string | undefined {
-  const last = lastOfWorth(stock, isNamed)
+  const last = lastOfWorth(stock, askedBy)
   const [left, right] = [comparable(ours, last), comparable(stock, last)]
   for (const [what, theirs] of right) {
     const own = left.get(what)
@@ -79,10 +80,15 @@ const ROUTINES_OF_LOST_NAMES = new Set([
  * The driver's client never uses a name again that it is wrong about, and does not know one that it prepared without
  * a text. What comes behind tells nothing, since such a name fails for it alone; undefined when there is none.
  */
-function lastOfWorth({ outcomes }: Observation, isNamed: (name: string) => boolean): string | undefined {
-  return namesOf(outcomes).find(name => {
-    const { routine, command } = toldBy(outcomes[name])
-    return isNamed(name) && (command === null || ROUTINES_OF_LOST_NAMES.has(String(routine)))
+function lastOfWorth(
+  { outcomes }: Observation,
+  askedBy: (name: string) => Asked | undefined
+): string | undefined {
+  return namesOf(outcomes).find(step => {
+    const { name, text } = askedBy(step) ?? {}
+    const { routine, command } = toldBy(outcomes[step])
+    const isUnknown = text === undefined && !command
+    return name !== undefined && (isUnknown || ROUTINES_OF_LOST_NAMES.has(String(routine)))
   })
 }
 
