@@ -1,11 +1,15 @@
 /**
- * One connection: the driver's Client with its settings on itself, never on the
+ * One connection: the pipelining client with its settings on itself, never on the
  * driver's global ones, and with the state of its link and its transaction known.
  */
-import { Client, type ClientConfig, type PoolConfig } from '@neondatabase/serverless'
+import type { ClientConfig, PoolConfig } from '@neondatabase/serverless'
 import { WebSocket } from 'ws'
 import { cancelStatement } from './cancel.ts'
 import type { ConnectionUrl } from './connection-url.ts'
+import type { Answerable } from './driver.ts'
+import { Flight } from './flight.ts'
+import { type LoginManner, loginEagerly } from './login.ts'
+import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
 import type { LiveSocket, SocketRegister } from './socket.ts'
 
@@ -14,6 +18,10 @@ export interface ClientTransport {
   sockets: SocketRegister
   /** The server has answered a login or a statement, with a result or an error. @default nobody hears of it */
   onAnswer?: () => void
+  /** Statements are sent without waiting for the answer to the one before. @default true */
+  pipelines?: boolean
+  /** What the clients of a pool have learnt of their server's login. @default eager */
+  login?: LoginManner
 }
 
 /** From the server's last ReadyForQuery; `unknown` before the first and between an error and the next. */
@@ -40,26 +48,27 @@ interface ReadyForQuery {
   status: keyof typeof STATUS_BY_LETTER
 }
 
-export class NeonClient extends Client {
+export class NeonClient extends PipeliningClient {
   readonly #sockets: SocketRegister
   readonly #onAnswer: () => void
+  readonly #login: LoginManner
   #transactionStatus: TransactionStatus = 'unknown'
   #isGone = false
   #hasStalePlan = false
+  #statusCount = 0
   #lastCommand = ''
   #lastTag = ''
+  /** Whose tag the last one is, when that is known. */
+  #lastSent: Answerable | undefined
   #socket: LiveSocket | undefined
   #address = ''
-  // Fields of the driver that its types leave out.
-  declare private readonly activeQuery: unknown
-  declare private readonly queryQueue: unknown[]
-  declare private readonly processID: number | null
-  declare private readonly secretKey: number | null
 
-  constructor(config: ClientConfig, { url, sockets, onAnswer = ignore }: ClientTransport) {
-    super(config)
+  constructor(config: ClientConfig, transport: ClientTransport) {
+    const { url, sockets, onAnswer = ignore, pipelines = true, login = { isEager: true } } = transport
+    super(config, pipelines)
     this.#sockets = sockets
     this.#onAnswer = onAnswer
+    this.#login = login
     const { neonConfig } = this
     const keep = (socket: LiveSocket, address: string) => {
       this.#socket = socket
@@ -68,10 +77,13 @@ export class NeonClient extends Client {
     neonConfig.webSocketConstructor = class extends sockets.NeonSocket {
       constructor(address: string) {
         super(address)
+        this.deliver(messages => neonConfig.emit('data', messages))
         keep(this, address)
       }
     }
     neonConfig.useSecureWebSocket = url.secure
+    // With a timer of its own, so a millisecond for each statement; the socket does it without.
+    neonConfig.coalesceWrites = false
     // Pipelining lets connect() resolve before the password is checked and the
     // compute is awake, so that failures arrive on the first query instead.
     neonConfig.pipelineConnect = false
@@ -89,7 +101,7 @@ export class NeonClient extends Client {
     this.#followTransaction()
   }
 
-  /** The last statement without parameters, such as COMMIT, that was handed to the socket and not only queued. */
+  /** The last statement that was handed to the socket and not only queued, such as COMMIT. */
   get lastCommand(): string {
     return this.#lastCommand
   }
@@ -101,7 +113,7 @@ export class NeonClient extends Client {
 
   /** True while a statement that was handed over has not been answered. */
   get isBusy(): boolean {
-    return this.activeQuery != null || this.queryQueue.length > 0
+    return this.unanswered > 0
   }
 
   /** True from the answer to BEGIN to that to its end. */
@@ -137,7 +149,9 @@ export class NeonClient extends Client {
 
   override async connect(): Promise<void> {
     try {
-      await super.connect()
+      const connected = super.connect()
+      if (this.#login.isEager) loginEagerly(this, this.#login)
+      await connected
     } catch (error) {
       this.#closeSoon()
       throw error
@@ -160,7 +174,15 @@ export class NeonClient extends Client {
    * the link. False when the server answered neither the statement nor its end.
    */
   async cancelAndKill(): Promise<boolean> {
+    const isAnswered = await this.#cancel()
+    this.kill()
+    return isAnswered
+  }
+
+  /** Ends what runs on the server now, and nothing when nothing does. False when neither was answered. */
+  async #cancel(): Promise<boolean> {
     const { processID: processId, secretKey: secret } = this
+    const before = this.#statusCount
     if (this.isLinked && processId !== null && secret !== null) {
       const key = { processId, secret }
       await cancelStatement({
@@ -170,11 +192,9 @@ export class NeonClient extends Client {
         timeoutMs: CANCEL_TIMEOUT_MS
       })
       // The other end may close before it has passed the request on.
-      if (this.isBusy) await this.#nextStatus(CANCEL_TIMEOUT_MS)
+      if (this.isBusy && this.#statusCount === before) await this.#nextStatus(CANCEL_TIMEOUT_MS)
     }
-    const isAnswered = !this.isBusy
-    this.kill()
-    return isAnswered
+    return !this.isBusy || this.#statusCount > before
   }
 
   /** The driver lets an exception of a malformed answer go by as an unhandled rejection. */
@@ -184,18 +204,26 @@ export class NeonClient extends Client {
     })
   }
 
+  protected override onSent(query: Answerable, text: string) {
+    this.#lastCommand = text
+    this.#lastTag = ''
+    this.#lastSent = query
+  }
+
   #followTransaction() {
     const { connection } = this
     connection.on('readyForQuery', ({ status }: ReadyForQuery) => {
       this.#transactionStatus = STATUS_BY_LETTER[status]
+      this.#statusCount += 1
       this.#onAnswer()
+      if (this.isInTransaction && this.activeQuery instanceof Flight && this.activeQuery.endsIdle) this.kill()
     })
     connection.on('errorMessage', ({ routine }: { routine?: string }) => {
       this.#transactionStatus = 'unknown'
-      if (ROUTINES_OF_STALE_PLANS.has(routine)) this.#hasStalePlan = true
+      if (ROUTINES_OF_STALE_PLANS.has(routine)) this.#dropStalePlan()
     })
     connection.on('commandComplete', ({ text }: { text: string }) => {
-      this.#lastTag = text
+      if (!this.pipelines || this.activeQuery === this.#lastSent) this.#lastTag = text
     })
     const send = connection.query.bind(connection)
     connection.query = text => {
@@ -207,6 +235,11 @@ export class NeonClient extends Client {
       this.#transactionStatus = 'unknown'
       this.#isGone = true
     })
+  }
+
+  #dropStalePlan() {
+    const isOurs = this.pipelines && this.forgetPrepared(this.activeQuery)
+    if (!isOurs) this.#hasStalePlan = true
   }
 
   /** The driver asks the server to close and never closes the socket itself, so a server that does not would keep it open. */

@@ -8,8 +8,10 @@ import { type Admission, createAdmission } from './admission.ts'
 import { type Answers, createAnswers } from './answers.ts'
 import { clientConfig, NeonClient, type Password } from './client.ts'
 import type { ConnectionUrl } from './connection-url.ts'
+import { driverFits } from './driver.ts'
 import { type DatabaseFailure, toFailure } from './failure.ts'
 import { createLoans, type HeldClient, type Loans } from './loans.ts'
+import type { LoginManner } from './login.ts'
 import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } from './pool-events.ts'
 import type { PoolLimits } from './pool-limits.ts'
 import { printAs } from './printed.ts'
@@ -27,6 +29,8 @@ export interface NeonPoolOptions extends PoolLimits, AlivenessLimits {
   applicationName: string
   /** In place of the one in the URL. */
   password?: Password | undefined
+  /** Statements are sent without waiting for the answer to the one before. @default true */
+  pipelining?: boolean | undefined
 }
 
 export interface CheckoutOptions {
@@ -70,6 +74,8 @@ export class NeonPool extends Pool {
   readonly #createProbe: () => NeonClient
   /** Of a transaction that names none. */
   readonly transactionTimeoutMs: number
+  /** False: statements of a client wait for each other, as the driver sends them. */
+  readonly pipelines: boolean
   readonly #listeners = new Set<PoolListener>()
   /** When Postgres last answered a statement or a login of the pool. */
   readonly answers: Answers = createAnswers()
@@ -81,19 +87,22 @@ export class NeonPool extends Pool {
     const { url, applicationName, password, max, connectTimeoutMs, holdWarningMs } = options
     const settings = { application_name: applicationName, max, query_timeout: options.statementTimeoutMs }
     super(clientConfig(url, settings, password))
+    this.pipelines = options.pipelining !== false && driverFits()
     const sockets = createSocketRegister({
       handshakeTimeoutMs: Math.ceil(connectTimeoutMs / HANDSHAKE_PART),
       secure: url.secure,
       heartbeatIntervalMs: options.heartbeatIntervalMs
     })
+    const login: LoginManner = { isEager: true }
+    const { pipelines } = this
     // The option of this name is ignored: a class field of the driver overwrites it.
     const onAnswer = this.answers.note
     this.Client = class extends NeonClient {
       constructor(config: ConstructorParameters<typeof NeonClient>[0]) {
-        super(config, { url, sockets, onAnswer })
+        super(config, { url, sockets, onAnswer, login, pipelines })
       }
     }
-    this.#createProbe = () => new NeonClient(this.options, { url, sockets })
+    this.#createProbe = () => new NeonClient(this.options, { url, sockets, login })
     this.#max = max
     this.#sockets = sockets
     this.#endTimeoutMs = options.endTimeoutMs

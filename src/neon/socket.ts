@@ -1,11 +1,12 @@
 /**
- * The WebSocket under each client: bounded handshake and close, a heartbeat, no compression,
- * certificates always verified, and a register so that a pool can end them all.
+ * The WebSocket under each client: bounded handshake and close, a heartbeat, no compression, one frame for
+ * all that is sent in one tick, certificates always verified, and a register so that a pool can end them all.
  */
-import { type ClientOptions, WebSocket } from 'ws'
+import { type ClientOptions, type RawData, WebSocket } from 'ws'
 import { SYSTEM_CLOCK } from './clock.ts'
 import { within } from './deadline.ts'
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts'
+import { createMessageCutter } from './message-cutter.ts'
 
 // The largest message the driver may be sent: one frame of Neon's relay is far
 // below it, and without a limit a broken peer could fill the memory.
@@ -44,6 +45,8 @@ export interface LiveSocket extends WebSocket {
   readonly silentMs: number
   /** Pings, and ends the socket when nothing comes within `timeoutMs`; resolves with false then. */
   check(timeoutMs: number): Promise<boolean>
+  /** Hands each message of the server over whole, and as the buffer that it came in. Replaces the driver's own way. */
+  deliver(listener: (messages: Buffer) => void): void
 }
 
 export interface SocketRegister {
@@ -72,12 +75,15 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
 
   class NeonSocket extends WebSocket implements LiveSocket {
     #heartbeat: Heartbeat | undefined
+    #outbox: Uint8Array[] = []
 
     constructor(address: string) {
       // The password crosses this socket in the clear, and the driver's own
       // switch for TLS can be changed by anybody who holds a client.
       super(options.secure ? address.replace(/^ws:/, 'wss:') : address, settings)
       open.add(this)
+      // The driver asks for a copy of each message.
+      Object.defineProperty(this, 'binaryType', { get: () => 'nodebuffer', set: ignore })
       this.once('open', () => {
         this.#heartbeat = createHeartbeat({
           intervalMs: heartbeatIntervalMs,
@@ -101,6 +107,36 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
       return this.#heartbeat?.check(timeoutMs) ?? Promise.resolve(false)
     }
 
+    /** Together with all else that is sent until the end of this tick: a frame costs more than what is in it. */
+    override send(bytes: Uint8Array | string) {
+      if (this.#outbox.length === 0) process.nextTick(() => this.#flush())
+      this.#outbox.push(typeof bytes === 'string' ? Buffer.from(bytes) : bytes)
+    }
+
+    override close(code?: number) {
+      this.#flush()
+      super.close(code)
+    }
+
+    #flush() {
+      const bytes = this.#outbox
+      this.#outbox = []
+      if (bytes.length > 0 && this.readyState === WebSocket.OPEN) super.send(joined(bytes))
+    }
+
+    deliver(listener: (messages: Buffer) => void) {
+      const cut = createMessageCutter(listener)
+      this.on('message', (data: RawData) => {
+        if (Buffer.isBuffer(data)) cut(data)
+      })
+    }
+
+    /** The driver would copy each message into a kind of buffer that is slow to read. */
+    override addEventListener(...listening: Parameters<WebSocket['addEventListener']>) {
+      const [type] = listening
+      if (type !== 'message') super.addEventListener(...listening)
+    }
+
     /** What the driver cannot read throws out of its listener: that ends this link, and not the process. */
     override emit(event: string | symbol, ...values: unknown[]): boolean {
       if (SIGNS_OF_LIFE.has(event)) this.#heartbeat?.heard()
@@ -121,3 +157,11 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
 
   return { NeonSocket, open }
 }
+
+function joined(parts: Uint8Array[]): Buffer {
+  const [first] = parts
+  if (parts.length > 1 || first === undefined) return Buffer.concat(parts)
+  return Buffer.from(first.buffer, first.byteOffset, first.byteLength)
+}
+
+function ignore() {}

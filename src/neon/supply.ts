@@ -7,6 +7,7 @@ import { failureOfAbort, onAbort } from './abort.ts'
 import type { NeonClient } from './client.ts'
 import { createConnector } from './connector.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
+import { LoginMannerError } from './login.ts'
 import type { PoolListener } from './pool-events.ts'
 import type { PoolLimits } from './pool-limits.ts'
 import { createStock } from './stock.ts'
@@ -113,8 +114,17 @@ export function createSupply(options: SupplyOptions): Supply {
     return client.silentMs > 2 * limits.heartbeatIntervalMs ? ping : true
   }
 
-  /** One try to connect. */
+  /** One try to connect, and another when the server wants another login. */
   async function open(signal: AbortSignal): Promise<NeonClient> {
+    try {
+      return await login(signal)
+    } catch (error) {
+      if (error instanceof LoginMannerError) return login(signal)
+      throw error
+    }
+  }
+
+  async function login(signal: AbortSignal): Promise<NeonClient> {
     const client = options.createClient()
     const stopListening = onAbort(signal, () => client.kill())
     try {

@@ -1,0 +1,168 @@
+/**
+ * The driver's inside, as far as the pipelining client leans on it, and the check that it still looks like this.
+ * Written for @neondatabase/serverless 1.2.0, which has the Client of pg 8.8 in it.
+ */
+import { Client, type ClientConfig } from '@neondatabase/serverless'
+import type { BoundValue } from './frontend-messages.ts'
+
+/** Takes the answers to what was sent for it. */
+export interface Answerable {
+  callback?: (error: unknown, result?: unknown) => void
+  handleRowDescription(message: object): void
+  handleDataRow(message: object): void
+  handleCommandComplete(message: { text: string }, connection: object): void
+  handleEmptyQuery(connection: object): void
+  handleError(error: unknown, connection: object): void
+  handleReadyForQuery(connection: object): void
+}
+
+/** What `client.query` takes apart from text: a query of the driver, or one of a library such as pg-cursor. */
+export interface Submittable extends Answerable {
+  /** Sends itself. An error when it cannot be sent, and then nothing was. */
+  submit(connection: object): Error | null | undefined
+}
+
+/** The driver's own. */
+export interface DriverQuery extends Submittable {
+  text?: unknown
+  name?: unknown
+  values?: unknown[]
+  /** Rows for each Execute. */
+  rows?: unknown
+  portal?: unknown
+  binary?: boolean
+  _result: { _types?: unknown }
+  requiresPreparation(): unknown
+}
+
+export interface DriverQueryConfig {
+  text: string
+  values?: unknown[] | undefined
+  name?: string | undefined
+  rowMode?: string | undefined
+  types?: unknown
+}
+
+/** The driver's Client, with what its types leave out. */
+export interface DriverInside {
+  activeQuery: Answerable | null | undefined
+  queryQueue: Submittable[]
+  /** Undefined until the login is over, false while an answer is on its way. */
+  readyForQuery: boolean | undefined
+  hasExecuted: boolean | undefined
+  _types: unknown
+  readonly processID: number | null
+  readonly secretKey: number | null
+  /** Sends what is in the queue and may be sent. */
+  _pulseQueryQueue(): void
+  /** Tells all queries of the loss of the link. */
+  _errorAllQueries(error: unknown): void
+  _handleParseComplete(): void
+}
+
+const MODULE: object = { Client }
+export const DriverClient: new (config: ClientConfig) => Client & DriverInside = Reflect.get(MODULE, 'Client')
+
+export const DriverQuery: new (config: DriverQueryConfig, values?: unknown[]) => DriverQuery = Reflect.get(
+  Client,
+  'Query'
+)
+
+const MOST_PARAMETERS = 65_535
+
+const METHODS_OF_CLIENT = [
+  'query',
+  '_pulseQueryQueue',
+  '_errorAllQueries',
+  '_handleReadyForQuery',
+  '_handleErrorMessage',
+  '_handleParseComplete',
+  '_handleAuthCleartextPassword'
+]
+const METHODS_OF_QUERY = [
+  'submit',
+  'prepare',
+  'requiresPreparation',
+  'handleRowDescription',
+  'handleDataRow',
+  'handleCommandComplete',
+  'handleEmptyQuery',
+  'handleError',
+  'handleReadyForQuery'
+]
+const METHODS_OF_CONNECTION = ['on', 'once', 'emit', 'removeAllListeners', 'query', 'password']
+
+let fits: boolean | undefined
+
+/** Whether the driver is as it should be; says once, as a warning of the process, what is not. */
+export function driverFits(): boolean {
+  fits ??= warnOf(findMisfit())
+  return fits
+}
+
+export function warnOf(misfit: string | undefined): boolean {
+  if (misfit !== undefined)
+    process.emitWarning(
+      `@neondatabase/serverless is not the version that fastify-neon knows (${misfit}): statements wait for each other`,
+      { code: 'FST_NEON_DRIVER_UNKNOWN' }
+    )
+  return misfit === undefined
+}
+
+/**
+ * What of the driver is not as it should be, or undefined when all is. Without it statements are sent one after
+ * another, as the driver does.
+ */
+export function findMisfit(client: object = new Client({ host: 'localhost' }), query: unknown = DriverQuery) {
+  const connection: unknown = Reflect.get(client, 'connection')
+  if (typeof query !== 'function') return 'Client.Query'
+  if (!isObject(connection)) return 'client.connection'
+  return (
+    missingMethod('client', client, METHODS_OF_CLIENT) ??
+    missingMethod('Query', query.prototype, METHODS_OF_QUERY) ??
+    missingMethod('connection', connection, METHODS_OF_CONNECTION) ??
+    missingMethod('connection.stream', Reflect.get(connection, 'stream'), ['write', 'emit']) ??
+    (Array.isArray(Reflect.get(client, 'queryQueue')) ? undefined : 'client.queryQueue') ??
+    (isObject(Reflect.get(connection, 'parsedStatements')) ? undefined : 'connection.parsedStatements') ??
+    (findPrepareValue() ? undefined : 'prepareValue')
+  )
+}
+
+function missingMethod(owner: string, object: unknown, names: string[]): string | undefined {
+  const missing = names.find(name => !isObject(object) || typeof Reflect.get(object, name) !== 'function')
+  return missing && `${owner}.${missing}`
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+type PrepareValue = (value: unknown) => BoundValue
+
+let prepareValue: PrepareValue | undefined
+
+/** How the driver turns values of JavaScript into those of Postgres, which it tells nobody but its connection. */
+function findPrepareValue(): PrepareValue | undefined {
+  const ignore = () => {}
+  const query = new DriverQuery({ text: 'select $1' }, [1])
+  const connection = {
+    parsedStatements: {},
+    parse: ignore,
+    describe: ignore,
+    execute: ignore,
+    sync: ignore,
+    bind({ valueMapper }: { valueMapper?: PrepareValue }) {
+      prepareValue = valueMapper
+    }
+  }
+  query.submit(connection)
+  return typeof prepareValue === 'function' ? prepareValue : undefined
+}
+
+/** Throws what a value throws that cannot be turned into one of Postgres. */
+export function boundValues(values: readonly unknown[]): BoundValue[] {
+  if (values.length > MOST_PARAMETERS)
+    throw new RangeError(`a statement takes at most ${MOST_PARAMETERS} parameters`)
+  const prepare = prepareValue ?? findPrepareValue() ?? String
+  return values.map(value => prepare(value) ?? null)
+}

@@ -1,0 +1,155 @@
+/**
+ * Statements that leave together, with one Sync behind them: the server skips all that comes after one that
+ * fails, so none runs without those before it, and what is in no BEGIN is a transaction of its own.
+ */
+import {
+  type Answerable,
+  boundValues,
+  DriverQuery,
+  type DriverQueryConfig,
+  type Submittable
+} from './driver.ts'
+import type { BoundValue, FrontendMessages } from './frontend-messages.ts'
+import type { PreparedStatements } from './prepared-statements.ts'
+
+export interface FlightStatement extends DriverQueryConfig {
+  /** Its rows are nobody's business, and the server does not describe them. @default false */
+  isQuiet?: boolean
+}
+
+export interface FlightResult {
+  rows: unknown[]
+  rowCount: number | null
+  command: string
+}
+
+interface Step {
+  statement: FlightStatement
+  query: DriverQuery
+  values: BoundValue[]
+  tag: string | undefined
+}
+
+export interface FlightOptions {
+  /** A session that has a transaction open behind it is ended, since others ride on it. @default false */
+  endsIdle?: boolean
+}
+
+export class Flight implements Submittable {
+  readonly endsIdle: boolean
+  onOutcome: (error: unknown, results?: FlightResult[]) => void = ignore
+  /** The driver wraps it with the limit of time, and takes it away when that is over. */
+  callback: Answerable['callback'] = (error, results) =>
+    this.onOutcome(error, isResults(results) ? results : [])
+  /** How many statements were answered with success. */
+  answered = 0
+  /** Its caller has been told that there was no answer in time. */
+  isGivenUp = false
+  readonly #steps: Step[]
+  #hasFailed = false
+
+  /** Throws what a value throws that cannot be one of Postgres; then nothing was sent. */
+  constructor(statements: readonly FlightStatement[], { endsIdle = false }: FlightOptions = {}) {
+    this.endsIdle = endsIdle
+    this.#steps = statements.map(statement => ({
+      statement,
+      query: new DriverQuery(statement),
+      values: boundValues(statement.values ?? []),
+      tag: undefined
+    }))
+  }
+
+  get size(): number {
+    return this.#steps.length
+  }
+
+  /** Of all its statements that have one. */
+  get names(): string[] {
+    return this.#steps.flatMap(({ statement: { name } }) => name || [])
+  }
+
+  /** The last text of it, for who wants to know what is under way. */
+  get text(): string {
+    return this.#steps.at(-1)?.statement.text ?? ''
+  }
+
+  /** The name of the statement whose answer comes next. */
+  get name(): string {
+    return this.#steps[this.answered]?.statement.name ?? ''
+  }
+
+  write(messages: FrontendMessages, prepared: PreparedStatements): void {
+    for (const { statement, values } of this.#steps) {
+      const name = nameFor(statement, prepared)
+      if (name === '') messages.parse('', statement.text)
+      else prepared.write({ name, text: statement.text }, messages)
+      messages.bind(name, values)
+      if (!statement.isQuiet) messages.describePortal()
+      messages.execute()
+    }
+    messages.sync()
+  }
+
+  /** Lets the server's answer to each find the types of its columns. */
+  useTypes(types: unknown) {
+    for (const { query } of this.#steps) query._result._types ??= types
+  }
+
+  /** A client of which the driver is not as it should be has no flights. */
+  submit(): Error {
+    return new Error('a flight needs a client that pipelines')
+  }
+
+  handleRowDescription(message: object) {
+    this.#current?.query.handleRowDescription(message)
+  }
+
+  handleDataRow(message: object) {
+    const step = this.#current
+    if (!step?.statement.isQuiet) step?.query.handleDataRow(message)
+  }
+
+  handleCommandComplete(message: { text: string }, connection: object) {
+    const step = this.#current
+    step?.query.handleCommandComplete(message, connection)
+    if (step) step.tag = message.text
+    this.answered += 1
+  }
+
+  handleEmptyQuery() {
+    this.answered += 1
+  }
+
+  handleError(error: unknown) {
+    if (this.#hasFailed) return
+    this.#hasFailed = true
+    this.callback?.(error)
+  }
+
+  handleReadyForQuery(connection: object) {
+    const results: unknown[] = []
+    for (const { query } of this.#steps) {
+      query.callback = (error, result) => {
+        if (error) this.handleError(error)
+        else results.push(result)
+      }
+      query.handleReadyForQuery(connection)
+    }
+    if (!this.#hasFailed) this.callback?.(null, results)
+  }
+
+  get #current(): Step | undefined {
+    return this.#steps[this.answered]
+  }
+}
+
+/** None while the server has not answered whether it has the name: a flight waits for nothing. */
+function nameFor({ name = '' }: FlightStatement, prepared: PreparedStatements) {
+  return prepared.isAwaited(name) ? '' : name
+}
+
+function isResults(results: unknown): results is FlightResult[] {
+  return Array.isArray(results)
+}
+
+function ignore() {}

@@ -1,0 +1,209 @@
+/**
+ * The driver's Client, which sends a statement without waiting for the answer to the one before. Each has its own
+ * Sync, so the error of one is none of the next. What must not share the way, such as COPY, goes alone.
+ */
+import type { ClientConfig } from '@neondatabase/serverless'
+import { type Answerable, boundValues, DriverClient, DriverQuery, type Submittable } from './driver.ts'
+import { Flight, type FlightResult } from './flight.ts'
+import { createFrontendMessages } from './frontend-messages.ts'
+import { createPreparedStatements } from './prepared-statements.ts'
+import { mayPipeline } from './statement-text.ts'
+
+interface Sent {
+  query: Submittable
+  /** Nothing may be sent behind it before it is answered. */
+  isAlone: boolean
+  /** It was not sent, and this is what its caller is told in its turn. */
+  refusal?: Error | undefined
+}
+
+// It is empty between two statements, so one is enough for all clients.
+const MESSAGES = createFrontendMessages()
+
+export class PipeliningClient extends DriverClient {
+  /** False: one after another, as the driver does. */
+  readonly pipelines: boolean
+  readonly #sent: Sent[] = []
+  readonly #prepared = createPreparedStatements()
+  #last: Sent | undefined
+  /** Whose answer comes, or came last. */
+  #receiving: Sent | undefined
+
+  constructor(config: ClientConfig, pipelines: boolean) {
+    super(config)
+    this.pipelines = pipelines
+    this.connection.on('readyForQuery', () => this.#settleNames())
+  }
+
+  /** Statements that were handed over and not answered. */
+  get unanswered(): number {
+    return this.#sent.length + this.queryQueue.length + (this.activeQuery ? 1 : 0)
+  }
+
+  /**
+   * Sends the statements of a flight behind each other, and resolves with a result for each. Rejects with the first
+   * error; `flight.answered` tells how far it came. Only for a client that pipelines.
+   */
+  fly(flight: Flight): Promise<FlightResult[]> {
+    return new Promise((resolve, reject) => {
+      flight.onOutcome = (error, results = []) => (error ? reject(error) : resolve(results))
+      this.query(flight)
+    })
+  }
+
+  /** The driver calls it whenever there may be something to send. */
+  override _pulseQueryQueue(): void {
+    if (this.pipelines) this.#pulse()
+    else super._pulseQueryQueue()
+  }
+
+  override _errorAllQueries(error: unknown): void {
+    this.queryQueue.unshift(...this.#sent.splice(0).map(({ query }) => query))
+    super._errorAllQueries(error)
+  }
+
+  override _handleParseComplete(): void {
+    if (this.pipelines) this.#prepared.parsed(nameOf(this.activeQuery))
+    else super._handleParseComplete()
+  }
+
+  /** What the server cannot execute any more is prepared again when it is next used. False when it has no name. */
+  protected forgetPrepared(query: Answerable | null | undefined): boolean {
+    const name = nameOf(query)
+    this.#prepared.forget(name)
+    return name !== ''
+  }
+
+  /** The next answers are for this one. */
+  protected onReceiving(_query: Answerable): void {}
+
+  protected onSent(_query: Answerable, _text: string): void {}
+
+  #pulse() {
+    this.#receiveNext()
+    for (let next = this.queryQueue[0]; next && this.#maySend(next); next = this.queryQueue[0]) {
+      this.queryQueue.shift()
+      this.#send(next)
+    }
+    if (this.#isIdle && this.hasExecuted) this.emit('drain')
+  }
+
+  get #isIdle(): boolean {
+    return this.readyForQuery === true && this.#sent.length === 0
+  }
+
+  #maySend(query: Submittable): boolean {
+    // The login is not over.
+    if (this.readyForQuery === undefined) return false
+    if (this.#isIdle) return true
+    if (this.#last?.isAlone || isAlone(query)) return false
+    // Whether it has to be prepared again is not known yet.
+    return query instanceof Flight || !this.#prepared.isAwaited(nameOf(query))
+  }
+
+  #send(query: Submittable) {
+    const sent = this.#write(query)
+    this.hasExecuted = true
+    this.#last = sent
+    this.#sent.push(sent)
+    if (!sent.refusal) this.onSent(query, textOf(query))
+    this.#receiveNext()
+  }
+
+  #write(query: Submittable): Sent {
+    if (query instanceof Flight) {
+      query.useTypes(this._types)
+      query.write(MESSAGES, this.#prepared)
+      this.#flush()
+      return { query, isAlone: false }
+    }
+    const refusal = query instanceof DriverQuery ? this.#refusalOf(query) : undefined
+    if (refusal) return { query, isAlone: false, refusal }
+    if (isAlone(query)) return { query, isAlone: true, refusal: this.#submitAlone(query) }
+    this.#writePlain(query)
+    return { query, isAlone: false }
+  }
+
+  /** As the driver refuses, and for values that cannot be sent, behind which it waits for ever. */
+  #refusalOf({ text, name, values }: DriverQuery): Error | undefined {
+    if (typeof text !== 'string' && typeof name !== 'string')
+      return new Error('A query must have either text or a name. Supplying neither is unsupported.')
+    if (name && this.#prepared.isTaken({ name: String(name), text: String(text ?? '') }))
+      return new Error(`Prepared statements must be unique - '${name}' was used for a different statement`)
+    if (values && !Array.isArray(values)) return new Error('Query values must be an array')
+    try {
+      boundValues(values ?? [])
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+    return undefined
+  }
+
+  #writePlain(query: Submittable) {
+    const text = textOf(query)
+    if (!(query instanceof DriverQuery) || !query.requiresPreparation()) return this.connection.query(text)
+    const name = nameOf(query)
+    if (name === '') MESSAGES.parse('', text)
+    else this.#prepared.write({ name, text }, MESSAGES)
+    MESSAGES.bind(name, boundValues(query.values ?? []), query.binary)
+    MESSAGES.describePortal()
+    MESSAGES.execute()
+    MESSAGES.sync()
+    this.#flush()
+  }
+
+  /** What the driver knows of names is not kept up to date here, so the server forgets this one first. */
+  #submitAlone(query: Submittable): Error | undefined {
+    const name = nameOf(query)
+    if (name !== '') {
+      Reflect.deleteProperty(Reflect.get(this.connection, 'parsedStatements'), name)
+      this.#prepared.forget(name)
+      MESSAGES.closeStatement(name)
+      this.#flush()
+    }
+    return query.submit(this.connection) ?? undefined
+  }
+
+  #flush() {
+    this.connection.stream.write(MESSAGES.take())
+  }
+
+  #receiveNext() {
+    while (this.readyForQuery === true) {
+      const next = this.#sent.shift()
+      if (next === undefined) return
+      const { query, refusal } = next
+      if (refusal) {
+        process.nextTick(() => query.handleError(refusal, this.connection))
+        continue
+      }
+      this.#receiving = next
+      this.activeQuery = query
+      this.readyForQuery = false
+      this.onReceiving(query)
+    }
+  }
+
+  #settleNames() {
+    const query = this.#receiving?.query
+    const names = query instanceof Flight ? query.names : [nameOf(query)]
+    for (const name of names) this.#prepared.settled(name)
+  }
+}
+
+/** A portal is fetched in parts, COPY takes whatever comes for data, and of another library's query nothing is known. */
+function isAlone(query: Submittable): boolean {
+  if (query instanceof Flight) return false
+  if (!(query instanceof DriverQuery) || query.rows || query.portal) return true
+  return !mayPipeline(textOf(query))
+}
+
+function nameOf(query: Answerable | null | undefined): string {
+  const name = query && Reflect.get(query, 'name')
+  return typeof name === 'string' ? name : ''
+}
+
+function textOf(query: Answerable): string {
+  const text: unknown = Reflect.get(query, 'text')
+  return typeof text === 'string' ? text : ''
+}

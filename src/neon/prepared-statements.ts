@@ -1,0 +1,69 @@
+/**
+ * The named statements of one connection: which the server has, and how many at most.
+ */
+import type { FrontendMessages } from './frontend-messages.ts'
+
+export interface NamedStatement {
+  name: string
+  text: string
+}
+
+export interface PreparedStatements {
+  /** The server has been asked to prepare it and has not answered. */
+  isAwaited(name: string): boolean
+  /** The name stands for another text. */
+  isTaken(statement: NamedStatement): boolean
+  /** Writes what the server needs to have it. */
+  write(statement: NamedStatement, messages: FrontendMessages): void
+  /** The server has it. */
+  parsed(name: string): void
+  /** All is answered that was sent with it. */
+  settled(name: string): void
+  /** The server cannot execute it any more, as after a change of its tables. */
+  forget(name: string): void
+}
+
+// Neon's pooler keeps 1000 for each connection. Source: Neon docs, "Connection pooling", max_prepared_statements.
+const MOST_STATEMENTS = 200
+
+export function createPreparedStatements(most = MOST_STATEMENTS): PreparedStatements {
+  // In the order of their last use.
+  const texts = new Map<string, string>()
+  const awaited = new Map<string, string>()
+
+  return {
+    isAwaited: name => awaited.has(name),
+    isTaken({ name, text }) {
+      const known = texts.get(name)
+      return known !== undefined && text !== '' && known !== text
+    },
+    write({ name, text }, messages) {
+      const known = texts.get(name)
+      if (known !== undefined) return touch(name, known)
+      if (texts.size >= most) closeOldest(messages)
+      // One that is stale, or whose close was skipped behind an error, may still be there.
+      messages.closeStatement(name)
+      messages.parse(name, text)
+      awaited.set(name, text)
+    },
+    parsed(name) {
+      const text = awaited.get(name)
+      if (text === undefined) return
+      awaited.delete(name)
+      texts.set(name, text)
+    },
+    settled: name => awaited.delete(name),
+    forget: name => texts.delete(name)
+  }
+
+  function touch(name: string, text: string) {
+    texts.delete(name)
+    texts.set(name, text)
+  }
+
+  function closeOldest(messages: FrontendMessages) {
+    const [oldest = ''] = texts.keys()
+    texts.delete(oldest)
+    messages.closeStatement(oldest)
+  }
+}
