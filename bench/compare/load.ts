@@ -21,6 +21,9 @@ export interface LoadFigures {
   cpuUs: number
 }
 
+/** Enough for every connection of a pool. */
+const WARM_UP_CALLS = 100
+
 /** Rejects when one fails, since figures of failures would be no comparison. */
 export async function runLoad(call: Call, options: LoadOptions): Promise<LoadFigures> {
   const { atOnce, warmUpMs, measureMs } = options
@@ -113,7 +116,8 @@ export function latePlaces(order: readonly number[]): number {
 
 /** Bytes that each of so many hold while they wait for an answer. */
 export async function measureMemory(call: Call, atOnce: number, collect: () => void): Promise<number> {
-  await Promise.all(Array.from({ length: atOnce }, (_, index) => call(index)))
+  // What is made once and kept, such as connections, is not theirs.
+  await Promise.all(Array.from({ length: WARM_UP_CALLS }, (_, index) => call(index)))
   collect()
   const before = usedBytes()
   const waiting = Array.from({ length: atOnce }, (_, index) => call(index))

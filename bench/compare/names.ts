@@ -15,6 +15,8 @@ export const CONTESTANTS = {
 } as const
 export type ContestantName = keyof typeof CONTESTANTS
 export const CONTESTANT_NAMES = Object.keys(CONTESTANTS) as ContestantName[]
+/** Those that open a connection for one that has ended. */
+export const POOL_NAMES = CONTESTANT_NAMES.filter(name => name !== 'pg with its pipeline')
 
 /** What no client can be below: the server's own load generator, or the one of this folder where that is missing. */
 export const FLOORS = ['pgbench', 'raw protocol'] as const

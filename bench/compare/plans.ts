@@ -29,6 +29,7 @@ const OWN_AND_PG: ContestantName[] = ['fastify-neon, pool alone', 'pg']
 /** By latency: a few answers tell it, and the difference is large. */
 const FAR = { rounds: 2, warmUpMs: 0, measureMs: 400 }
 const NEAR = { rounds: 5, warmUpMs: 100, measureMs: 300 }
+const QUICK_BUDGET_MS = 40_000
 
 const ONE: Conditions = { work: 'key', atOnce: 1, max: 10, roundTripMs: 0, tls: false }
 const HUNDRED: Conditions = { ...ONE, atOnce: 100 }
@@ -38,6 +39,7 @@ export const QUICK: Plan = {
   statements: [
     {
       ...NEAR,
+      budgetMs: QUICK_BUDGET_MS,
       cases: [
         { ...ONE, contestants: COMPARED },
         { ...HUNDRED, contestants: COMPARED },
@@ -56,7 +58,7 @@ export const QUICK: Plan = {
   ],
   burst: { contestants: OWN_AND_STOCK, roundTripsMs: [0, 20], rounds: 2 },
   connection: ['fastify-neon', 'stock driver with Drizzle', 'pg'],
-  http: { way: { roundTripMs: 0, tls: false }, rounds: 3, warmUpSeconds: 1, measureSeconds: 1.5 },
+  http: { roundTripsMs: [0], rounds: 3, warmUpSeconds: 1, measureSeconds: 1.5 },
   others: { floor: 0, wake: 0, memory: 0 }
 }
 
@@ -65,6 +67,7 @@ export const ALL: Plan = {
   statements: [
     {
       ...NEAR,
+      rounds: 3,
       cases: [
         ...loads('key', { atOnce: [1, 10, 100, 1000], roundTripMs: [0, 2, 20] }),
         ...loads('read', { atOnce: [1, 100], roundTripMs: [0, 2, 20] }),
@@ -79,7 +82,7 @@ export const ALL: Plan = {
   ],
   burst: { contestants: CONTESTANT_NAMES, roundTripsMs: [0, 20], rounds: 3 },
   connection: CONTESTANT_NAMES,
-  http: { way: { roundTripMs: 0, tls: false }, rounds: 5, warmUpSeconds: 2, measureSeconds: 3 },
+  http: { roundTripsMs: [0, 2, 20], rounds: 5, warmUpSeconds: 2, measureSeconds: 3 },
   others: { floor: 5, wake: 3, memory: 3 }
 }
 

@@ -206,7 +206,7 @@ function statements(
 }
 
 function requests(samples: readonly Sample[], other: string): number {
-  const of = (contestant: string) => ({ measure: http.MEASURE, contestant, conditions: http.CONDITIONS })
+  const of = (contestant: string) => ({ measure: http.MEASURE, contestant, conditions: http.describe(0) })
   return ratioOf(samples, of(OWN), of(other), 'perSecond')
 }
 

@@ -15,7 +15,7 @@ import { measureMemory } from './measures/memory.ts'
 import { measurePromises } from './measures/promises.ts'
 import { measureStatements } from './measures/statements.ts'
 import { measureWake } from './measures/wake.ts'
-import { CONTESTANT_NAMES } from './names.ts'
+import { CONTESTANT_NAMES, POOL_NAMES } from './names.ts'
 import { ALL, type Plan, QUICK } from './plans.ts'
 import { tableOf } from './report-tables.ts'
 import { type Run, rounded } from './results.ts'
@@ -50,7 +50,7 @@ async function run(plan: Plan) {
   const samples = await measureAll(stage, plan).finally(stage.close)
   const rows = rowsOf(samples)
   await keep(samples, rows)
-  note(`${((performance.now() - startMs) / 1000).toFixed(0)} s`)
+  note(`all: ${secondsSince(startMs)} s`)
   process.stdout.write(`${tableOf(rows)}\n`)
   if (rows.some(({ ok }) => !ok)) process.exitCode = 1
 }
@@ -69,12 +69,13 @@ async function measureAll(stage: Stage, plan: Plan): Promise<Sample[]> {
   await add('promises', () => measurePromises(stage))
   await add('the floor', () => measureFloor(stage, floor))
   // Last, since Postgres starts anew.
-  await add('wakes', () => measureWake(stage, CONTESTANT_NAMES, wake))
+  await add('wakes', () => measureWake(stage, POOL_NAMES, wake))
   return samples
 
   async function add(what: string, measure: () => Promise<Sample[]>) {
-    note(what)
+    const startMs = performance.now()
     samples.push(...(await measure()))
+    note(`${what}: ${secondsSince(startMs)} s`)
   }
 }
 
@@ -96,4 +97,8 @@ async function write(name: string, content: object) {
 
 function note(text: string) {
   process.stderr.write(`${text}\n`)
+}
+
+function secondsSince(startMs: number): string {
+  return ((performance.now() - startMs) / 1000).toFixed(0)
 }

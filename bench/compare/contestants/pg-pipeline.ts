@@ -15,6 +15,8 @@ export async function open(options: ContestantOptions): Promise<Contestant> {
     { length: max },
     () => new pg.Client({ connectionString: url, ...{ pipeline: true } })
   )
+  // Without a listener the end of a connection would end the process.
+  for (const client of clients) client.on('error', () => {})
   await Promise.all(clients.map(client => client.connect()))
   let turn = 0
   const works = textWorks({

@@ -7,10 +7,10 @@ import type { ContestantProcess } from '../../process/process.ts'
 import type { HttpReady } from '../http-contestant.ts'
 import { HTTP_NAMES, type HttpName } from '../names.ts'
 import { rotated, type Sample } from '../samples.ts'
-import type { Stage, Way } from '../stage.ts'
+import type { RoundTripMs, Stage } from '../stage.ts'
 
 export interface HttpPlan {
-  way: Way
+  roundTripsMs: readonly RoundTripMs[]
   rounds: number
   warmUpSeconds: number
   measureSeconds: number
@@ -18,9 +18,9 @@ export interface HttpPlan {
 
 export const MEASURE = 'http'
 export const START_MEASURE = 'start'
-export const CONDITIONS = 'GET /tasks, 100 connections'
-export const START_CONDITIONS = 'process to first answer'
 const CONNECTIONS = 100
+
+export const describe = (roundTripMs: number) => `GET /tasks, ${CONNECTIONS} connections, ${roundTripMs} ms`
 
 interface App {
   name: HttpName
@@ -29,22 +29,28 @@ interface App {
 
 export async function measureHttp(stage: Stage, plan: HttpPlan): Promise<Sample[]> {
   const samples: Sample[] = []
+  for (const roundTripMs of plan.roundTripsMs) samples.push(...(await measureAt(stage, plan, roundTripMs)))
+  return samples
+}
+
+async function measureAt(stage: Stage, plan: HttpPlan, roundTripMs: RoundTripMs): Promise<Sample[]> {
+  const samples: Sample[] = []
   const apps: App[] = []
+  const conditions = describe(roundTripMs)
   try {
     for (const name of HTTP_NAMES) {
       const startMs = performance.now()
-      const process = await stage.startApp(name, plan.way)
+      const process = await stage.startApp(name, { roundTripMs, tls: false })
       apps.push({ name, process })
       await ask(stage, process)
       const figures = { ms: performance.now() - startMs }
-      const conditions = START_CONDITIONS
       samples.push({ measure: START_MEASURE, contestant: name, conditions, round: 0, figures })
     }
     for (const { process } of apps) await load(stage, process, plan.warmUpSeconds)
     for (let round = 0; round < plan.rounds; round += 1) {
       for (const { name, process } of rotated(apps, round)) {
         const figures = await load(stage, process, plan.measureSeconds)
-        samples.push({ measure: MEASURE, contestant: name, conditions: CONDITIONS, round, figures })
+        samples.push({ measure: MEASURE, contestant: name, conditions, round, figures })
       }
     }
     return samples

@@ -25,7 +25,7 @@ export async function measureMemory(
 }
 
 async function wait(stage: Stage, contestant: ContestantName): Promise<number> {
-  await stage.order(contestant, { type: 'open', url: stage.urlOf({ roundTripMs: 20, tls: false }), max: 10 })
+  await stage.order(contestant, { type: 'open', url: stage.urlOf({ roundTripMs: 2, tls: false }), max: 10 })
   try {
     return await stage.order<number>(contestant, { type: 'memory', work: 'key', atOnce: WAITING })
   } finally {

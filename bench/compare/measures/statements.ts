@@ -17,16 +17,21 @@ export interface Conditions extends Way {
 export interface StatementsPlan {
   cases: readonly (Conditions & { contestants: readonly ContestantName[] })[]
   rounds: number
+  /** No round begins after this, once there are LEAST_ROUNDS, so that a run stays short on a busy machine. @default no limit */
+  budgetMs?: number
   warmUpMs: number
   measureMs: number
 }
 
 export const MEASURE = 'statements'
+const LEAST_ROUNDS = 3
 
-/** Every contestant is once under each load before anything counts, so that its code is hot. */
 export async function measureStatements(stage: Stage, plan: StatementsPlan): Promise<Sample[]> {
+  const { rounds, budgetMs = Number.POSITIVE_INFINITY } = plan
   const samples: Sample[] = []
-  for (let round = 0; round < plan.rounds; round += 1) {
+  const endMs = performance.now() + budgetMs
+  for (let round = 0; round < rounds; round += 1) {
+    if (round >= LEAST_ROUNDS && performance.now() > endMs) break
     for (const { contestants, ...conditions } of plan.cases) {
       for (const contestant of rotated(contestants, round)) {
         const figures = await measureOne(stage, contestant, conditions, plan)
