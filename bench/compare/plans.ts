@@ -27,7 +27,7 @@ const COMPARED: ContestantName[] = [
 const OWN_AND_STOCK: ContestantName[] = ['fastify-neon', 'stock driver with Drizzle']
 const OWN_AND_PG: ContestantName[] = ['fastify-neon, pool alone', 'pg']
 /** By latency: a few answers tell it, and the difference is large. */
-const FAR = { rounds: 2, warmUpMs: 0, measureMs: 400 }
+const FAR = { rounds: 3, warmUpMs: 0, measureMs: 500 }
 const NEAR = { rounds: 5, warmUpMs: 100, measureMs: 300 }
 const QUICK_BUDGET_MS = 40_000
 
@@ -82,8 +82,8 @@ export const ALL: Plan = {
   ],
   burst: { contestants: CONTESTANT_NAMES, roundTripsMs: [0, 20], rounds: 3 },
   connection: CONTESTANT_NAMES,
-  http: { roundTripsMs: [0, 2, 20], rounds: 5, warmUpSeconds: 2, measureSeconds: 3 },
-  others: { floor: 5, wake: 3, memory: 3 }
+  http: { roundTripsMs: [0, 2, 20], rounds: 3, warmUpSeconds: 1, measureSeconds: 2 },
+  others: { floor: 3, wake: 3, memory: 3 }
 }
 
 function warmUp(contestants: readonly ContestantName[]): StatementsPlan {

@@ -2,13 +2,14 @@
  * Owns what the project promises of its speed: each a ratio from one run, and the target that it has to reach.
  */
 
+import { median } from '../endpoint/figures.ts'
 import * as burst from './measures/burst.ts'
 import * as connection from './measures/connection.ts'
 import * as http from './measures/http.ts'
 import * as promises from './measures/promises.ts'
 import { type Conditions, describe, MEASURE as STATEMENTS } from './measures/statements.ts'
 import type { ContestantName } from './names.ts'
-import { medianOf, ratioOf, type Sample } from './samples.ts'
+import { figuresOf, medianOf, ratioOf, type Sample } from './samples.ts'
 import type { Work } from './works.ts'
 
 export interface Row {
@@ -160,9 +161,15 @@ export function rowsOf(samples: readonly Sample[]): Row[] {
   })
 }
 
-/** From the difference that the longer way makes, in round trips of one statement of `pg`. */
+/** What the longer way adds, in round trips of one statement of `pg`, which waits for the same timers. */
 export function roundTripsOf(samples: readonly Sample[], contestant: ContestantName, work: Work): number {
-  return addedMs(samples, contestant, work) / addedMs(samples, PG, 'key')
+  const own = addedMs(samples, contestant, work)
+  const reference = addedMs(samples, PG, 'key')
+  const ratios = own.flatMap((ms, round) => {
+    const referenceMs = reference[round]
+    return referenceMs === undefined ? [] : [ms / referenceMs]
+  })
+  return median(ratios)
 }
 
 export function burstRoundTripsOf(samples: readonly Sample[], contestant: ContestantName): number {
@@ -170,7 +177,7 @@ export function burstRoundTripsOf(samples: readonly Sample[], contestant: Contes
     const conditions = burst.describe(roundTripMs)
     return medianOf(samples, { measure: burst.MEASURE, contestant, conditions }, 'ms')
   }
-  return (msAt(FAR_MS) - msAt(0)) / addedMs(samples, PG, 'key')
+  return (msAt(FAR_MS) - msAt(0)) / median(addedMs(samples, PG, 'key'))
 }
 
 export function connectionRoundTripsOf(
@@ -182,12 +189,15 @@ export function connectionRoundTripsOf(
   return medianOf(samples, question, 'roundTrips')
 }
 
-function addedMs(samples: readonly Sample[], contestant: ContestantName, work: Work): number {
-  const p50At = (roundTripMs: 0 | typeof FAR_MS) => {
-    const conditions = describe({ ...ONE, work, roundTripMs })
-    return medianOf(samples, { measure: STATEMENTS, contestant, conditions }, 'p50Ms')
-  }
-  return p50At(FAR_MS) - p50At(0)
+/** By round. */
+function addedMs(samples: readonly Sample[], contestant: ContestantName, work: Work): number[] {
+  const at = (roundTripMs: 0 | typeof FAR_MS) => ({
+    measure: STATEMENTS,
+    contestant,
+    conditions: describe({ ...ONE, work, roundTripMs })
+  })
+  const nearMs = medianOf(samples, at(0), 'p50Ms')
+  return figuresOf(samples, at(FAR_MS), 'p50Ms').map(ms => ms - nearMs)
 }
 
 function statements(
