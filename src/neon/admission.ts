@@ -16,12 +16,22 @@ export interface AdmissionOptions {
   clock?: Clock
 }
 
-export interface Admission {
+/** Takes a place on what others have a permit for; undefined when there is none. */
+export type Join<Place> = () => Place | undefined
+
+/** A function that gives the permit back, or a place without one. */
+export type Admitted<Place> = { giveBack: () => void } | { place: Place }
+
+export interface Admission<Place> {
   /**
    * Resolves with a function that gives the permit back; further calls of it do nothing.
    * Who gives up by the signal leaves the queue and takes no permit.
    */
   acquire(signal?: AbortSignal): Promise<() => void>
+  /** The same for who takes a place as well when there is no permit. Nobody in the queue is overtaken. */
+  acquireOrJoin(join: Join<Place>): Promise<Admitted<Place>>
+  /** There may be places: those at the front of the queue who take one get it. */
+  seat(): void
   /** Whoever has a permit got a client for it, so that the pool is full by what it has and not by what it waits for. */
   noteLent(): void
   /** Refuses all who wait and all who come later. */
@@ -34,13 +44,17 @@ export interface Admission {
   readonly blockedForMs: number
 }
 
-export function createAdmission({
+export function createAdmission<Place = never>({
   permits,
   maxWaiting,
   timeoutMs,
   clock = SYSTEM_CLOCK
-}: AdmissionOptions): Admission {
-  const queue = createQueue<void>({ timeoutMs, onTimeout: () => new DatabaseFailure('exhausted'), clock })
+}: AdmissionOptions): Admission<Place> {
+  const queue = createQueue<Place | undefined, Join<Place>>({
+    timeoutMs,
+    onTimeout: () => new DatabaseFailure('exhausted'),
+    clock
+  })
   let free = permits
   let blockedSince: number | undefined
   let closed = false
@@ -49,14 +63,22 @@ export function createAdmission({
     async acquire(signal) {
       if (closed) throw new DatabaseFailure('closed')
       if (signal?.aborted) throw failureOfAbort(signal)
-      if (free > 0) {
-        free -= 1
-        return once(giveBack)
-      }
-      blockedSince ??= clock.now()
-      if (queue.size >= maxWaiting) throw new DatabaseFailure('exhausted')
-      await queue.wait(signal)
+      if (!takeFree()) await line(signal)
       return once(giveBack)
+    },
+    async acquireOrJoin(join) {
+      if (closed) throw new DatabaseFailure('closed')
+      if (takeFree()) return { giveBack: once(giveBack) }
+      const place = (queue.size === 0 ? join() : undefined) ?? (await line(undefined, join))
+      return place === undefined ? { giveBack: once(giveBack) } : { place }
+    },
+    seat() {
+      for (let join = queue.first; join; join = queue.first) {
+        const place = join()
+        if (place === undefined) return
+        queue.serve(place)
+        blockedSince = queue.size > 0 ? clock.now() : undefined
+      }
     },
     noteLent() {
       if (blockedSince !== undefined) blockedSince = clock.now()
@@ -73,9 +95,22 @@ export function createAdmission({
     }
   }
 
+  function takeFree(): boolean {
+    if (free === 0) return false
+    free -= 1
+    return true
+  }
+
+  /** Resolves with a place, or with undefined for a permit. */
+  async function line(signal?: AbortSignal, join?: Join<Place>): Promise<Place | undefined> {
+    blockedSince ??= clock.now()
+    if (queue.size >= maxWaiting) throw new DatabaseFailure('exhausted')
+    return queue.wait(signal, join)
+  }
+
   function giveBack() {
     // The permit passes on without becoming free, so nobody can overtake the queue.
-    if (!queue.serve()) free += 1
+    if (!queue.serve(undefined)) free += 1
     blockedSince = queue.size > 0 ? clock.now() : undefined
   }
 }

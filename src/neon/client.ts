@@ -12,6 +12,7 @@ import { type LoginManner, loginEagerly } from './login.ts'
 import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
 import type { LiveSocket, SocketRegister } from './socket.ts'
+import { saysStalePlan } from './stale-plan.ts'
 
 export interface ClientTransport {
   url: ConnectionUrl
@@ -25,7 +26,7 @@ export interface ClientTransport {
 }
 
 /** From the server's last ReadyForQuery; `unknown` before the first and between an error and the next. */
-type TransactionStatus = 'idle' | 'open' | 'failed' | 'unknown'
+export type TransactionStatus = 'idle' | 'open' | 'failed' | 'unknown'
 
 // A server that is there reads Terminate and closes within a round trip.
 const CLOSE_GRACE_MS = 500
@@ -35,14 +36,6 @@ const CANCEL_TIMEOUT_MS = 2000
 
 // PostgreSQL, "Message Formats", ReadyForQuery.
 const STATUS_BY_LETTER = { I: 'idle', T: 'open', E: 'failed' } as const
-
-// What the server says of a prepared statement whose plan, or which itself, is gone: it says so again for as long
-// as the connection lives. By the routine, since SQLSTATE 0A000 is also that of any feature that is not there.
-// PostgreSQL, plancache.c and prepare.c.
-const ROUTINES_OF_STALE_PLANS = new Set<string | undefined>([
-  'RevalidateCachedQuery',
-  'FetchPreparedStatement'
-])
 
 interface ReadyForQuery {
   status: keyof typeof STATUS_BY_LETTER
@@ -56,6 +49,7 @@ export class NeonClient extends PipeliningClient {
   #isGone = false
   #hasStalePlan = false
   #statusCount = 0
+  #cancels = 0
   #lastCommand = ''
   #lastTag = ''
   /** Whose tag the last one is, when that is known. */
@@ -114,6 +108,11 @@ export class NeonClient extends PipeliningClient {
   /** True while a statement that was handed over has not been answered. */
   get isBusy(): boolean {
     return this.unanswered > 0
+  }
+
+  /** As the server said last. */
+  get transactionStatus(): TransactionStatus {
+    return this.#transactionStatus
   }
 
   /** True from the answer to BEGIN to that to its end. */
@@ -179,6 +178,25 @@ export class NeonClient extends PipeliningClient {
     return isAnswered
   }
 
+  /**
+   * Ends one statement of which nobody wants the answer any more, as soon as it is its turn, and leaves those behind
+   * it alone, unless it ends in that moment by itself: then the next one may be met. False when nothing was
+   * answered, and the link is ended.
+   */
+  async giveUp(flight: Flight): Promise<boolean> {
+    if (this.activeQuery !== flight) await flight.reached()
+    if (this.activeQuery !== flight) return true
+    this.#cancels += 1
+    const isAnswered = await this.#cancel()
+    if (!isAnswered) this.kill()
+    return isAnswered
+  }
+
+  /** Statements that were given up while others went on. */
+  get cancels(): number {
+    return this.#cancels
+  }
+
   /** Ends what runs on the server now, and nothing when nothing does. False when neither was answered. */
   async #cancel(): Promise<boolean> {
     const { processID: processId, secretKey: secret } = this
@@ -220,7 +238,7 @@ export class NeonClient extends PipeliningClient {
     })
     connection.on('errorMessage', ({ routine }: { routine?: string }) => {
       this.#transactionStatus = 'unknown'
-      if (ROUTINES_OF_STALE_PLANS.has(routine)) this.#dropStalePlan()
+      if (saysStalePlan(routine)) this.#dropStalePlan()
     })
     connection.on('commandComplete', ({ text }: { text: string }) => {
       if (!this.pipelines || this.activeQuery === this.#lastSent) this.#lastTag = text

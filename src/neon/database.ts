@@ -12,12 +12,16 @@ import {
 } from 'drizzle-orm'
 import { NeonDatabase, NeonTransaction } from 'drizzle-orm/neon-serverless'
 import { PgDialect } from 'drizzle-orm/pg-core'
+import { toFailure } from './failure.ts'
+import { asFlightStatement, type FlightStatement } from './flight.ts'
 import { type Claims, checkClaims, type Identity } from './identity.ts'
 import type { NeonPool } from './pool.ts'
 import { printAs } from './printed.ts'
+import { runQuery, runRead } from './read.ts'
 import { runNested } from './savepoint.ts'
 import type { Scope } from './scope.ts'
 import { FailureSession } from './session.ts'
+import { hasRowsOnly } from './statement-text.ts'
 import { runTransaction } from './transaction.ts'
 import type { TransactionOptions } from './transaction-options.ts'
 
@@ -109,7 +113,7 @@ class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig
     dialect: PgDialect,
     relational?: RelationalSchemaConfig<TTables>
   ) {
-    super(manner.identity ? oneByOne(pool, manner) : pool, dialect, relational)
+    super(oneByOne(pool, manner), dialect, relational)
     this.#pool = pool
     this.#manner = manner
     this.#relational = relational
@@ -125,13 +129,38 @@ class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig
   }
 }
 
-/** The pool with nothing but `query`, each in a transaction, since role and claims last as long as one. */
+/** The pool with nothing but `query`: as a flight where that can be, and otherwise in a transaction, or as it is. */
 function oneByOne(pool: NeonPool, manner: Manner): NeonPool {
-  const query = (statement: QueryConfig, values: unknown[]) =>
-    runTransaction(pool, inManner(manner, { retry: STATEMENT_RETRY }), ({ client }) =>
-      client.query(statement, values)
-    )
   return new Proxy(pool, { get: (_pool, name) => (name === 'query' ? query : undefined) })
+
+  async function query(config: QueryConfig, values: unknown[]): Promise<unknown> {
+    const statement = pool.pipelines ? asFlightStatement(config, values) : undefined
+    if (statement === undefined || !mayOnlyRead(statement)) return alone(config, values)
+    if (manner.identity === undefined) return runQuery(pool, statement)
+    try {
+      return await runRead(pool, manner.identity, statement)
+    } catch (error) {
+      if (manner.readOnly || !isRefusedWrite(error)) throw error
+      pool.known.noteWriter(statement.text)
+      return alone(config, values)
+    }
+  }
+
+  function mayOnlyRead({ text }: FlightStatement): boolean {
+    return manner.readOnly ? hasRowsOnly(text) : pool.known.note(text).isQuery
+  }
+
+  function alone(config: QueryConfig, values: unknown[]): Promise<unknown> {
+    if (manner.identity === undefined) return pool.query(config, values)
+    return runTransaction(pool, inManner(manner, { retry: STATEMENT_RETRY }), ({ client }) =>
+      client.query(config, values)
+    )
+  }
+}
+
+// PostgreSQL, "Error Codes", read_only_sql_transaction.
+function isRefusedWrite(error: unknown): boolean {
+  return toFailure(error, 'statement').sqlState === '25006'
 }
 
 function inManner({ identity, readOnly }: Manner, options: TransactionOptions) {

@@ -11,6 +11,7 @@ import {
 } from './driver.ts'
 import type { BoundValue, FrontendMessages } from './frontend-messages.ts'
 import type { PreparedStatements } from './prepared-statements.ts'
+import { isSingle, mayPipeline } from './statement-text.ts'
 
 export interface FlightStatement extends DriverQueryConfig {
   /** Its rows are nobody's business, and the server does not describe them. @default false */
@@ -43,8 +44,8 @@ export class Flight implements Submittable {
     this.onOutcome(error, isResults(results) ? results : [])
   /** How many statements were answered with success. */
   answered = 0
-  /** Its caller has been told that there was no answer in time. */
-  isGivenUp = false
+  #onReached = ignore
+  #isReached = false
   readonly #steps: Step[]
   #hasFailed = false
 
@@ -120,7 +121,21 @@ export class Flight implements Submittable {
     this.answered += 1
   }
 
+  /** Resolves when the next answer is for it, or when the link is lost. */
+  reached(): Promise<void> {
+    return new Promise(resolve => {
+      if (this.#isReached) resolve()
+      else this.#onReached = resolve
+    })
+  }
+
+  noteReached() {
+    this.#isReached = true
+    this.#onReached()
+  }
+
   handleError(error: unknown) {
+    this.noteReached()
     if (this.#hasFailed) return
     this.#hasFailed = true
     this.callback?.(error)
@@ -153,3 +168,27 @@ function isResults(results: unknown): results is FlightResult[] {
 }
 
 function ignore() {}
+
+/** The arguments of the driver's `query` as a statement of a flight; undefined for what cannot be one. */
+export function asFlightStatement(
+  config: unknown,
+  values?: unknown,
+  ...others: unknown[]
+): FlightStatement | undefined {
+  const given = typeof config === 'string' ? { text: config } : config
+  if (!isConfig(given) || (others.length > 0 && others[0] !== undefined)) return undefined
+  const statement = values === undefined ? given : { ...given, values }
+  if (statement.values !== undefined && !Array.isArray(statement.values)) return undefined
+  return isSingle(given.text) && mayPipeline(given.text)
+    ? { ...statement, values: statement.values }
+    : undefined
+}
+
+const TAKES_MORE = ['submit', 'callback', 'rows', 'portal', 'binary']
+
+function isConfig(config: unknown): config is FlightStatement {
+  if (typeof config !== 'object' || config === null) return false
+  return (
+    typeof Reflect.get(config, 'text') === 'string' && TAKES_MORE.every(name => !Reflect.get(config, name))
+  )
+}

@@ -3,6 +3,7 @@
  * them is left on the connection. Policies read the claims with `current_setting`.
  */
 import { OptionInvalidError } from '../errors.ts'
+import type { FlightStatement } from './flight.ts'
 
 /** Settings of the transaction, such as `{ 'app.user_id': 'alice' }`. */
 export type Claims = Readonly<Record<string, string>>
@@ -17,11 +18,29 @@ export interface Identity {
 const CLAIM = /^[a-z_][a-z\d_]*(?:\.[a-z_][a-z\d_]*)+$/i
 
 /** The statement that takes the identity on, or undefined for nobody in particular. */
-export function identityStatement({ role, claims = {} }: Identity): string | undefined {
-  const settings = Object.entries(claims)
-  if (role !== undefined) settings.push(['role', role])
+export function identityStatement(identity: Identity): string | undefined {
+  const settings = settingsOf(identity)
   if (settings.length === 0) return undefined
   return `SELECT ${settings.map(([name, value]) => `set_config('${name}', ${literal(value)}, true)`).join(', ')}`
+}
+
+/**
+ * The same for a flight, with the values as parameters, so that it is prepared once for all users. In a
+ * transaction without BEGIN it is also what makes it READ ONLY.
+ */
+export function identityFlight(identity: Identity, { readOnly = false } = {}): FlightStatement[] {
+  const settings = settingsOf(identity)
+  // First, since nothing else can be done about a statement that writes.
+  if (readOnly) settings.unshift(['transaction_read_only', 'on'])
+  if (settings.length === 0) return []
+  const calls = settings.map(([name], index) => `set_config('${name}', $${index + 1}, true)`)
+  return [{ text: `SELECT ${calls.join(', ')}`, values: settings.map(([, value]) => value), isQuiet: true }]
+}
+
+function settingsOf({ role, claims = {} }: Identity): [name: string, value: string][] {
+  const settings = Object.entries(claims)
+  if (role !== undefined) settings.push(['role', role])
+  return settings
 }
 
 /** Throws FST_NEON_OPTION_INVALID for what is no claim; a value without a character would count as none. */

@@ -74,9 +74,7 @@ export class PipeliningClient extends DriverClient {
     return name !== ''
   }
 
-  /** The next answers are for this one. */
-  protected onReceiving(_query: Answerable): void {}
-
+  /** The last statement that left. */
   protected onSent(_query: Answerable, _text: string): void {}
 
   #pulse() {
@@ -180,7 +178,7 @@ export class PipeliningClient extends DriverClient {
       this.#receiving = next
       this.activeQuery = query
       this.readyForQuery = false
-      this.onReceiving(query)
+      if (query instanceof Flight) query.noteReached()
     }
   }
 

@@ -7,6 +7,11 @@ import { HEARTBEAT_INTERVAL_MS } from './socket.ts'
 export interface PoolLimits {
   /** Most connections at once. @default 10 */
   max: number
+  /**
+   * Most queries of `fastify.db` and `request.db` on one connection at once, when all connections are in use. 1: none
+   * is shared. @default 10
+   */
+  sharing: number
   /** Longest queue for a client; who comes after is refused at once. @default 1000 */
   maxWaiting: number
   /** Longest wait in that queue, in ms. @default 10 000 */
@@ -33,6 +38,7 @@ export const POOL_DEFAULTS: PoolLimits = {
   // The smallest compute takes 97 sessions on its direct host: room for nine replicas.
   // Source: Neon docs, "Connection pooling", max_connections by compute size.
   max: 10,
+  sharing: 10,
   maxWaiting: 1000,
   checkoutTimeoutMs: 10_000,
   // Neon's proxy itself tries a wake for about 7 s and a connect for about 6 s.

@@ -10,12 +10,16 @@ import { clientConfig, NeonClient, type Password } from './client.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import { driverFits } from './driver.ts'
 import { type DatabaseFailure, toFailure } from './failure.ts'
+import type { Flight, FlightResult, FlightStatement } from './flight.ts'
+import { isHung } from './hang.ts'
+import { createKnownStatements, type KnownStatements } from './known-statements.ts'
 import { createLoans, type HeldClient, type Loans } from './loans.ts'
 import type { LoginManner } from './login.ts'
 import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } from './pool-events.ts'
 import type { PoolLimits } from './pool-limits.ts'
 import { printAs } from './printed.ts'
 import { probe } from './probe.ts'
+import { createSharing, type Shared, type Sharing } from './sharing.ts'
 import { closeSockets, createSocketRegister, type SocketRegister } from './socket.ts'
 import { type AlivenessLimits, createSupply, type Supply } from './supply.ts'
 
@@ -53,6 +57,14 @@ export interface PoolStats extends PoolCounters {
   blockedForMs: number
 }
 
+interface Permit {
+  giveBack: () => void
+  startedAt: number
+  /** Where it was asked for. */
+  place: Error
+  signal?: AbortSignal | undefined
+}
+
 type ConnectCallback = (
   error: Error | undefined,
   client: PoolClient | undefined,
@@ -65,8 +77,12 @@ const SOCKET_CLOSE_GRACE_MS = 500
 // The upgrade does not wait for the compute, so a lost packet must not cost the whole budget.
 const HANDSHAKE_PART = 3
 
+// A flight gives its client back by itself, so nobody looks for the place.
+const IN_FLIGHT = new Error('a flight')
+
 export class NeonPool extends Pool {
-  readonly #admission: Admission
+  readonly #admission: Admission<Shared<HeldClient>>
+  readonly #sharing: Sharing<HeldClient>
   readonly #loans: Loans
   readonly #supply: Supply
   readonly #sockets: SocketRegister
@@ -79,6 +95,8 @@ export class NeonPool extends Pool {
   readonly #listeners = new Set<PoolListener>()
   /** When Postgres last answered a statement or a login of the pool. */
   readonly answers: Answers = createAnswers()
+  /** What it has learnt of the statements. */
+  readonly known: KnownStatements = createKnownStatements()
   readonly #counters = createCounters(() => this.answers.gapMs)
   readonly #max: number
   #ended: Promise<void> | undefined
@@ -128,6 +146,10 @@ export class NeonPool extends Pool {
       onConnected: client => this.emit('connect', client),
       onRemoved: client => this.emit('remove', client),
       onFreeLost: (error, client) => this.emit('error', error, client)
+    })
+    this.#sharing = createSharing({
+      depth: options.sharing,
+      isUsable: client => this.#supply.isUsable(client)
     })
     // The driver's own count is of queues that stay empty here.
     Object.defineProperties(this, {
@@ -204,6 +226,29 @@ export class NeonPool extends Pool {
     return this.#checkout(new Error('taken'), signal)
   }
 
+  /** With the name that it has earned, for a client that prepares it. */
+  readonly named = (statement: FlightStatement): FlightStatement =>
+    statement.name ? statement : { ...statement, name: this.known.note(statement.text).name }
+
+  /**
+   * Sends a flight on a client of its own, or, when there is none, behind flights of others: only what ends with no
+   * transaction open, and locks nothing that others wait for. Makes the flight when there is a client for it.
+   */
+  async fly(createFlight: () => Flight): Promise<FlightResult[]> {
+    const shared = await this.#share()
+    const { client } = shared
+    const flight = createFlight()
+    try {
+      return await client.fly(flight)
+    } catch (error) {
+      if (isHung(error)) this.#giveUp(shared, flight)
+      throw error
+    } finally {
+      if (this.#sharing.leave(shared)) client.release()
+      else this.#admission.seat()
+    }
+  }
+
   /** Waits for clients that are out, closes all, and resolves in bounded time. Every call gets the same promise. */
   override end(): Promise<void>
   override end(callback: () => void): void
@@ -216,23 +261,48 @@ export class NeonPool extends Pool {
 
   async #checkout(place: Error, signal: AbortSignal | undefined): Promise<HeldClient> {
     const startedAt = performance.now()
-    const giveBackPermit = await this.#admit(signal)
+    const giveBack = await this.#admitted(this.#admission.acquire(signal))
+    return this.#lend({ giveBack, startedAt, place, signal })
+  }
+
+  async #lend({ giveBack, startedAt, place, signal }: Permit): Promise<HeldClient> {
     try {
       const client = await this.#supply.take(signal)
       this.#admission.noteLent()
       this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
-      const lent = this.#loans.lend({ client, place, giveBackPermit })
+      const lent = this.#loans.lend({ client, place, giveBackPermit: giveBack })
       this.emit('acquire', client)
       return lent
     } catch (error) {
-      giveBackPermit()
+      giveBack()
       throw error
     }
   }
 
-  async #admit(signal: AbortSignal | undefined) {
+  async #share(): Promise<Shared<HeldClient>> {
+    const startedAt = performance.now()
+    const admitted = await this.#admitted(this.#admission.acquireOrJoin(this.#sharing.join))
+    if ('place' in admitted) {
+      this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
+      return admitted.place
+    }
+    const client = await this.#lend({ ...admitted, startedAt, place: IN_FLIGHT })
+    const shared = this.#sharing.open(client)
+    this.#admission.seat()
+    return shared
+  }
+
+  /** Others that wait behind it are not to wait for its end. */
+  async #giveUp(shared: Shared<HeldClient>, flight: Flight) {
+    this.#sharing.close(shared)
+    if (shared.flights === 1) return
+    this.report({ type: 'statement-cancelled' })
+    if (!(await shared.client.giveUp(flight))) this.report({ type: 'statement-unanswered' })
+  }
+
+  async #admitted<T>(admission: Promise<T>): Promise<T> {
     try {
-      return await this.#admission.acquire(signal)
+      return await admission
     } catch (error) {
       const failure = toFailure(error, 'connect')
       if (failure.kind === 'exhausted') this.report({ type: 'checkout-refused', failure })

@@ -14,23 +14,31 @@ export interface QueueOptions {
   clock?: Clock
 }
 
-export interface Queue<T> {
-  wait(signal?: AbortSignal): Promise<T>
+export interface Queue<T, Mark = never> {
+  /** `mark` says of the one who waits what `first` shows. */
+  wait(signal?: AbortSignal, mark?: Mark): Promise<T>
   /** Serves who came first; false when nobody waits. */
   serve(value: T): boolean
   /** Refuses all who wait, each with a failure of its own. */
   refuseAll(failure: () => DatabaseFailure): void
   readonly size: number
+  /** The mark of who came first. */
+  readonly first: Mark | undefined
 }
 
-interface Waiter<T> {
+interface Waiter<T, Mark> {
+  mark: Mark | undefined
   serve: (value: T) => void
   refuse: (failure: DatabaseFailure) => void
 }
 
-export function createQueue<T>({ timeoutMs, onTimeout, clock = SYSTEM_CLOCK }: QueueOptions): Queue<T> {
+export function createQueue<T, Mark = never>({
+  timeoutMs,
+  onTimeout,
+  clock = SYSTEM_CLOCK
+}: QueueOptions): Queue<T, Mark> {
   // Insertion order is the queue's order, and leaving from the middle is cheap.
-  const waiters = new Set<Waiter<T>>()
+  const waiters = new Set<Waiter<T, Mark>>()
 
   return {
     wait,
@@ -44,12 +52,17 @@ export function createQueue<T>({ timeoutMs, onTimeout, clock = SYSTEM_CLOCK }: Q
     },
     get size() {
       return waiters.size
+    },
+    get first() {
+      const [next] = waiters
+      return next?.mark
     }
   }
 
-  function wait(signal?: AbortSignal) {
+  function wait(signal?: AbortSignal, mark?: Mark) {
     return new Promise<T>((resolve, reject) => {
-      const waiter: Waiter<T> = {
+      const waiter: Waiter<T, Mark> = {
+        mark,
         serve: value => leave(() => resolve(value)),
         refuse: failure => leave(() => reject(failure))
       }

@@ -1,29 +1,66 @@
 /**
- * What can be told of a statement by its text. Each answer is on the safe side: who gets it wrong waits longer.
+ * What can be told of a statement by its text. Each answer is on the safe side: a statement that is taken for more
+ * than it is takes a way that costs more.
  */
 
-// No other statement makes the server read data of the client in the place of messages.
-const COPY = /\bcopy\b/i
+// The server takes what follows COPY for data, and of COMMIT it must be known whether it was sent.
+const ALONE = /\bcopy\b|^\s*commit\b/i
 
 // Also one inside a literal.
 const SEPARATOR = ';'
 
-const QUERY = /^\s*select\b/i
+const SELECT = /^\s*select\b/i
 
-// Rows that are locked, which waits for others and is no read.
+// What has rows and, in a transaction that is READ ONLY, can do nothing but read.
+const ROWS = /^\s*(?:select|with|values|table|show|explain)\b/i
+
+// Rows that are locked, for which it waits.
 const LOCKS = /\bfor\s+(?:no\s+key\s+update|update|share|key\s+share)\b/i
 
-/** False: nothing may be sent behind it before it is answered. */
+const CALLS = /([a-z_][\w$]*)"?\s*\(/gi
+
+// Words in front of a parenthesis that call nothing, and functions of Postgres that change nothing.
+const HARMLESS = new Set(
+  (
+    'all and any array as asc between by case cast check coalesce desc distinct else end except exists extract ' +
+    'filter from group grouping having in intersect is join lateral like ilike limit not nullif of offset on or ' +
+    'order over partition row select similar some then union using values when where with within ' +
+    'abs age array_agg array_length avg bool_and bool_or btrim cardinality ceil char_length char concat concat_ws ' +
+    'count cume_dist date_bin date_part date_trunc decimal dense_rank every first_value floor ' +
+    'format greatest initcap interval json_agg json_array_length json_build_array json_build_object ' +
+    'json_object_agg jsonb_agg jsonb_array_length jsonb_build_array jsonb_build_object jsonb_object_agg ' +
+    'jsonb_set lag last_value lead least left length lower lpad ltrim make_date max md5 min mod now numeric ' +
+    'octet_length percent_rank pg_backend_pid position power random rank regexp_match regexp_replace replace ' +
+    'reverse right round row_number row_to_json rpad rtrim sign split_part sqrt string_agg string_to_array strpos ' +
+    'substr substring sum time timestamp timestamptz to_char to_date to_json to_jsonb to_number to_timestamp ' +
+    'to_tsquery to_tsvector trim trunc ts_rank unnest upper varchar websearch_to_tsquery'
+  ).split(' ')
+)
+
+/** False: it has to be the only one on its way. */
 export function mayPipeline(text: string): boolean {
-  return !COPY.test(text)
+  return !ALONE.test(text)
 }
 
-/** A single one, which the extended protocol takes. */
+/** A single statement, which the extended protocol takes. */
 export function isSingle(text: string): boolean {
   return !text.includes(SEPARATOR)
 }
 
-/** One that most likely only reads. What it calls may write: only a transaction that is READ ONLY knows. */
+/** A single statement that, where nothing may be written, has no effect at all. */
+export function hasRowsOnly(text: string): boolean {
+  return ROWS.test(text) && isSingle(text) && mayPipeline(text)
+}
+
+/** A SELECT that locks nothing and calls nothing that is not known, so that it is the same when nothing may be written. */
 export function isQuery(text: string): boolean {
-  return QUERY.test(text) && isSingle(text) && !LOCKS.test(text) && mayPipeline(text)
+  return SELECT.test(text) && hasRowsOnly(text) && !LOCKS.test(text) && calls(text).every(isHarmless)
+}
+
+function calls(text: string): string[] {
+  return Array.from(text.matchAll(CALLS), ([, name = '']) => name)
+}
+
+function isHarmless(name: string) {
+  return HARMLESS.has(name.toLowerCase())
 }

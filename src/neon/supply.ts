@@ -34,6 +34,8 @@ export interface Supply {
   /** A free client that is alive, or a new one. */
   take(signal?: AbortSignal): Promise<NeonClient>
   giveBack(client: NeonClient, isClean: boolean): void
+  /** False for one that is given to nobody any more. */
+  isUsable(client: NeonClient): boolean
   /** Refuses who waits and who comes later. */
   close(): void
   /** Ends the clients that are free, and the others when they come back. */
@@ -80,6 +82,7 @@ export function createSupply(options: SupplyOptions): Supply {
       if (isClean) putBack(client)
       else discard(client)
     },
+    isUsable: client => client.isLinked && !isClosed && !stock.isStale(client),
     close() {
       isClosed = true
       connector.close()

@@ -2,7 +2,8 @@
  * What a transaction can be told: Drizzle's modes and our limits, checked before a client is taken.
  */
 import type { PgTransactionConfig } from 'drizzle-orm/pg-core'
-import { type Identity, identityStatement } from './identity.ts'
+import type { FlightStatement } from './flight.ts'
+import { type Identity, identityFlight, identityStatement } from './identity.ts'
 import { checkLimit } from './pool-limits.ts'
 
 export interface TransactionOptions extends PgTransactionConfig {
@@ -23,6 +24,13 @@ export interface TransactionOptions extends PgTransactionConfig {
   trackOutcome?: boolean
 }
 
+export interface OpeningRow {
+  /** Of a transaction that is tracked. */
+  xid?: string
+  /** Of one that is READ ONLY. */
+  isolation?: string
+}
+
 export const MAX_RETRY = 10
 
 const ISOLATION_LEVELS = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
@@ -31,6 +39,8 @@ const ACCESS_MODES = ['read only', 'read write']
 export interface TransactionPlan {
   /** One message, so that no statement comes between BEGIN and the identity. */
   begin: string
+  /** The same as the beginning of a flight. The rows of those that are not quiet are an `OpeningRow` together. */
+  opening: readonly FlightStatement[]
   isReadOnly: boolean
   timeoutMs: number
   retry: number
@@ -45,14 +55,24 @@ export function planTransaction(
   checkLimit('timeoutMs', timeoutMs)
   checkLimit('retry', retry, { minimum: 0, maximum: MAX_RETRY })
   const isReadOnly = accessMode === 'read only'
-  const statements = [beginStatement(options), identity && identityStatement(identity)]
+  const first = beginStatement(options)
+  const statements = [first, identity && identityStatement(identity)]
+  const opening = [{ text: first, isQuiet: true }, ...identityFlight(identity ?? {})]
   // Last, since the answer to it is read.
-  if (trackOutcome && !isReadOnly) statements.push(NAME_TRANSACTION)
+  const question = questionOf(isReadOnly, trackOutcome)
+  if (question !== undefined) {
+    statements.push(question)
+    opening.push({ text: question })
+  }
   const begin = statements.filter(statement => statement !== undefined).join('; ')
-  return { begin, isReadOnly, timeoutMs, retry }
+  return { begin, opening, isReadOnly, timeoutMs, retry }
 }
 
-const NAME_TRANSACTION = 'SELECT pg_current_xact_id()::text AS xid'
+function questionOf(isReadOnly: boolean, trackOutcome: boolean): string | undefined {
+  // Whether its COMMIT can still fail.
+  if (isReadOnly) return "SELECT current_setting('transaction_isolation') AS isolation"
+  return trackOutcome ? 'SELECT pg_current_xact_id()::text AS xid' : undefined
+}
 
 /** Drizzle appends these words raw, so they are compared with the words that exist. */
 function beginStatement({ isolationLevel, accessMode, deferrable }: PgTransactionConfig): string {

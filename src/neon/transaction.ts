@@ -11,6 +11,7 @@ import { within } from './deadline.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
 import { isHung } from './hang.ts'
 import type { Identity } from './identity.ts'
+import { type Opening, openTransaction } from './opening.ts'
 import { CommitOutcomeUnknown } from './outcome.ts'
 import type { HeldClient, NeonPool } from './pool.ts'
 import { type FailedRun, isRepeatable } from './retry.ts'
@@ -29,9 +30,8 @@ interface Run {
 const FIRST_PAUSE_MS = 20
 const MAX_PAUSE_MS = 1000
 
-// The first client may have been dead without anybody knowing, and the next one is new; a third is for a
-// network that flaps.
-const MAX_BEGINS = 3
+// PostgreSQL, "Transaction Isolation": the only one that looks at COMMIT at what was read is left out.
+const SAFE_ISOLATION = new Set<string | undefined>(['read uncommitted', 'read committed', 'repeatable read'])
 
 // A round trip on a slow link. Without an answer the client is closed, and the server rolls back.
 const ROLLBACK_TIMEOUT_MS = 1000
@@ -88,69 +88,61 @@ async function repeat<T>(run: Run, work: Work<T>): Promise<T> {
 }
 
 async function runOnce<T>(run: Run, work: Work<T>): Promise<{ result: T } | FailedRun> {
-  const begun = await begin(run)
-  const { client } = begun
+  const opening = await openTransaction(run)
   // A release destroys the client unless its transaction is over.
-  return workAndCommit(run, begun, work).then(
-    result => {
-      client.release()
-      return { result }
-    },
+  return workAndCommit(run, opening, work).then(
+    result => ({ result }),
     (error: unknown) => {
-      const wasLinkLost = !client.isLinked && (run.plan.isReadOnly || !isCommitSent(client))
-      client.release(error instanceof CommitOutcomeUnknown)
+      const { held } = opening
+      // The beginning has tried other links itself.
+      const wasLinkLost = opening.isBegun && !held.isLinked && (run.plan.isReadOnly || !isCommitSent(held))
+      held.release(error instanceof CommitOutcomeUnknown)
       return { error, wasLinkLost }
     }
   )
 }
 
-async function workAndCommit<T>(run: Run, begun: Begun, work: Work<T>): Promise<T> {
-  const result = await workOrRollBack(begun.client, run.signal, work)
-  await commit(run, begun)
+async function workAndCommit<T>(run: Run, opening: Opening, work: Work<T>): Promise<T> {
+  const result = await workOrRollBack(opening, run.signal, work)
+  const { held } = opening
+  if (!opening.isBegun) held.release()
+  else if (isSureToCommit(run, opening)) releaseAfter(held, held.query('COMMIT'))
+  else {
+    await commit(run, opening)
+    held.release()
+  }
   return result
 }
 
-interface Begun {
-  client: HeldClient
-  /** Of a transaction that is tracked. */
-  xid: string | undefined
-}
-
-/** Nothing of the caller's work has run yet, so another client is as good. */
-async function begin(run: Run, begins = 1): Promise<Begun> {
-  const { pool, plan, signal } = run
-  const client = await pool.checkout({ signal })
-  return unlessAborted(signal, client.query(plan.begin)).then(
-    answer => ({ client, xid: xidOf(answer) }),
-    (error: unknown) => {
-      const failure = toFailure(error, 'begin')
-      // Who is told that the session ends may hear it before the link does.
-      const isLost = !client.isLinked || (failure.kind === 'unreachable' && failure.sqlState !== undefined)
-      client.release()
-      if (isLost && begins < MAX_BEGINS && !signal.aborted) return begin(run, begins + 1)
-      throw failure
-    }
+/** What has changed nothing is answered at once. One that is serializable may still learn that it has read what never was. */
+function isSureToCommit({ plan }: Run, { held, row }: Opening): boolean {
+  return (
+    plan.isReadOnly && held.transactionStatus === 'open' && !held.isBusy && SAFE_ISOLATION.has(row.isolation)
   )
 }
 
-/** Two statements in one message have two answers, which the driver's types do not know. */
-function xidOf(answer: unknown): string | undefined {
-  return Array.isArray(answer) ? answer.at(-1)?.rows[0]?.xid : undefined
+/** When it is not answered the client is not clean. */
+function releaseAfter(client: HeldClient, commitment: Promise<unknown>) {
+  commitment.then(ignore, ignore).then(() => client.release())
 }
 
-async function workOrRollBack<T>(client: HeldClient, signal: AbortSignal, work: Work<T>): Promise<T> {
-  const scope = createScope(client)
+async function workOrRollBack<T>(opening: Opening, signal: AbortSignal, work: Work<T>): Promise<T> {
+  const scope = createScope(opening.client)
   try {
     // Closed before the end of the transaction is sent: what comes later would run behind it.
     const result = await unlessAborted(signal, Promise.resolve(scope).then(work)).finally(scope.close)
+    await unlessAborted(signal, opening.settled())
     if (signal.aborted) throw failureOfAbort(signal)
     if (scope.doomed) throw scope.doomed
     // The work itself has ended it, and COMMIT would be answered as if there were something to commit.
-    if (!client.isInTransaction) throw new DatabaseFailure('transactionOver')
+    if (!opening.client.isInTransaction) throw new DatabaseFailure('transactionOver')
     return result
   } catch (error) {
     // The first error is what the caller must see, whatever becomes of the rollback.
-    await rollBack(client, error)
+    opening.close()
+    // Its first statement may still be on the way, for which nobody waited.
+    if (!isHung(error)) await within(ROLLBACK_TIMEOUT_MS, opening.settled()).catch(ignore)
+    if (opening.isBegun) await rollBack(opening.held, error)
     throw error
   }
 }
@@ -163,7 +155,7 @@ async function rollBack(client: NeonClient, error: unknown) {
 }
 
 /** From here on no signal has an effect: the outcome is the server's. */
-async function commit({ pool, plan }: Run, { client, xid }: Begun) {
+async function commit({ pool, plan }: Run, { held: client, row: { xid } }: Opening) {
   const cause: unknown = await client.query('COMMIT').then(ignore, (error: unknown) => error)
   const isSent = isCommitSent(client)
   // Whatever comes behind the tag, such as the loss of the link, does not change it.

@@ -33,5 +33,9 @@ export function message(letter: string, content: number[]): number[] {
   return [letter.charCodeAt(0), ...length, ...content]
 }
 
-/** AuthenticationOk and ReadyForQuery. */
-export const AUTHENTICATED = [...message('R', [0, 0, 0, 0]), ...message('Z', [0x49])]
+/** AuthenticationCleartextPassword, as Neon asks, AuthenticationOk and ReadyForQuery. */
+export const AUTHENTICATED = [
+  ...message('R', [0, 0, 0, 3]),
+  ...message('R', [0, 0, 0, 0]),
+  ...message('Z', [0x49])
+]

@@ -1,0 +1,162 @@
+/**
+ * The beginning of a transaction: BEGIN, role and claims leave with its first statement, as one flight, so that
+ * the statement does not run when one of them has failed. Until COMMIT is sent nothing can be stored, so after the
+ * loss of a link the whole flight is sent again, on another client.
+ */
+import { type DatabaseFailure, toFailure } from './failure.ts'
+import { asFlightStatement, Flight, type FlightResult, type FlightStatement } from './flight.ts'
+import type { HeldClient, NeonPool } from './pool.ts'
+import { isStalePlan } from './stale-plan.ts'
+import type { OpeningRow, TransactionPlan } from './transaction-options.ts'
+
+export interface OpeningOptions {
+  pool: NeonPool
+  plan: TransactionPlan
+  /** Of the caller and of the time. */
+  signal: AbortSignal
+}
+
+export interface Opening {
+  /** What the statements of the transaction go through. */
+  readonly client: HeldClient
+  /** The client under it, which is another one after a lost link. */
+  readonly held: HeldClient
+  /** There is a transaction, which has to be ended. */
+  readonly isBegun: boolean
+  readonly row: OpeningRow
+  /** Resolves when no beginning is under way, and rejects with why the transaction could not begin. */
+  settled(): Promise<void>
+  /** No other client is taken from now on. */
+  close(): void
+}
+
+// The first client may have been dead without anybody knowing, and the next one is new; a third is for a
+// network that flaps.
+const MAX_BEGINS = 3
+
+/** Takes a client. BEGIN itself waits for the first statement, unless the clients of the pool do not pipeline. */
+export async function openTransaction({ pool, plan, signal }: OpeningOptions): Promise<Opening> {
+  let held = await pool.checkout({ signal })
+  let isBegun = false
+  let isClosed = false
+  let row: OpeningRow = {}
+  let beginning: Promise<void> | undefined
+  let waiting = 0
+  if (!pool.pipelines) await begin()
+
+  return {
+    client: new Proxy(Object.create(held), { get: (_client, name) => propertyOf(name) }),
+    get held() {
+      return held
+    },
+    get isBegun() {
+      return isBegun
+    },
+    get row() {
+      return row
+    },
+    settled: () => Promise.resolve(beginning),
+    close() {
+      isClosed = true
+    }
+  }
+
+  function propertyOf(name: string | symbol): unknown {
+    if (name === 'query') return query
+    // Before it has begun nobody can have ended it.
+    if (name === 'isInTransaction') return isBegun ? held.isInTransaction : true
+    const value: unknown = Reflect.get(held, name)
+    return typeof value === 'function' ? value.bind(held) : value
+  }
+
+  function query(...given: Parameters<HeldClient['query']>): unknown {
+    // Who waits for the beginning goes first.
+    if (isBegun && waiting === 0) return held.query(...given)
+    if (beginning) return behind(beginning, given)
+    const statement = asFlightStatement(...given)
+    if (statement === undefined) {
+      beginning = begin()
+      return behind(beginning, given)
+    }
+    const first = takeOff(statement)
+    beginning = first.then(ignore, error => {
+      if (!isBegun) throw error
+    })
+    beginning.catch(ignore)
+    return first
+  }
+
+  async function behind(start: Promise<void>, given: Parameters<HeldClient['query']>) {
+    waiting += 1
+    try {
+      await start
+    } finally {
+      waiting -= 1
+    }
+    return held.query(...given)
+  }
+
+  /** With what cannot be in a flight: its statement waits for the answer. */
+  async function begin(): Promise<void> {
+    for (let begins = 1; !isBegun; begins += 1) {
+      try {
+        const answer: unknown = await held.query(plan.begin)
+        note(Array.isArray(answer) ? answer : [answer])
+      } catch (error) {
+        if (!(await recover(error, begins))) throw failureToBegin(error)
+      }
+    }
+  }
+
+  async function takeOff(statement: FlightStatement): Promise<FlightResult | undefined> {
+    for (let begins = 1; ; begins += 1) {
+      const flight = new Flight([...plan.opening, statement].map(pool.named))
+      try {
+        const results = await held.fly(flight)
+        note(results.slice(0, plan.opening.length))
+        return results.at(-1)
+      } catch (error) {
+        if (await recover(error, begins)) continue
+        if (flight.answered < plan.opening.length) throw failureToBegin(error)
+        isBegun = true
+        throw error
+      }
+    }
+  }
+
+  function note(results: FlightResult[]) {
+    isBegun = true
+    row = Object.assign({}, ...results.flatMap(({ rows }) => rows))
+  }
+
+  /** True when the beginning may be sent once more. */
+  async function recover(error: unknown, begins: number): Promise<boolean> {
+    if (begins >= MAX_BEGINS || isClosed || signal.aborted) return false
+    if (held.isLinked && isStalePlan(error)) return rollBack()
+    if (held.isLinked && !endsSession(error)) return false
+    pool.report({ type: 'transaction-repeated', failure: failureToBegin(error), delayMs: 0 })
+    held.release()
+    held = await pool.checkout({ signal })
+    if (isClosed) held.release()
+    return !isClosed
+  }
+
+  async function rollBack(): Promise<boolean> {
+    return held.query('ROLLBACK').then(
+      () => true,
+      () => false
+    )
+  }
+
+  function failureToBegin(error: unknown): DatabaseFailure {
+    return toFailure(error, 'begin')
+  }
+}
+
+/** Who is told that the session ends may hear it before the link does. */
+function endsSession(error: unknown): boolean {
+  const { kind, sqlState } = toFailure(error, 'statement')
+  return kind === 'lost' && sqlState !== undefined
+}
+
+function ignore() {}

@@ -1,0 +1,73 @@
+/**
+ * A single SELECT: one flight, with the role and the claims of its user in front of it, in a transaction that the
+ * server opens and ends by itself. Nothing is left of it on the connection, so it may ride on one that others use.
+ */
+import { toFailure } from './failure.ts'
+import { Flight, type FlightResult, type FlightStatement } from './flight.ts'
+import { type Identity, identityFlight } from './identity.ts'
+import type { NeonPool } from './pool.ts'
+import { isRepeatable } from './retry.ts'
+import { isStalePlan } from './stale-plan.ts'
+
+// A link that is lost is lost once, and the second one may have been as old.
+const MOST_REPEATS = 2
+
+/**
+ * Runs a statement as `identity`, where nothing may be written. Repeats it after the loss of a link. Throws what the
+ * server answers, 25006 for a statement that writes; and a DatabaseFailure when there was no identity or no client.
+ */
+export async function runRead(
+  pool: NeonPool,
+  identity: Identity,
+  statement: FlightStatement
+): Promise<FlightResult> {
+  const startedAt = performance.now()
+  const before = identityFlight(identity, { readOnly: true })
+  try {
+    const result = await repeat(pool, [...before, statement], isRepeatableRead)
+    report('committed')
+    return result
+  } catch (error) {
+    report('rolled-back')
+    throw error
+  }
+
+  function report(outcome: 'committed' | 'rolled-back') {
+    pool.report({ type: 'transaction-ended', outcome, durationMs: performance.now() - startedAt })
+  }
+}
+
+/** Runs a statement as it is, with the role of the login, and only again when the server has not executed it. */
+export function runQuery(pool: NeonPool, statement: FlightStatement): Promise<FlightResult> {
+  return repeat(pool, [statement], isStalePlan)
+}
+
+async function repeat(
+  pool: NeonPool,
+  statements: FlightStatement[],
+  mayRepeat: (error: unknown) => boolean
+): Promise<FlightResult> {
+  for (let repeats = 0; ; repeats += 1) {
+    let flight: Flight | undefined
+    try {
+      const [result] = (
+        await pool.fly(() => {
+          flight = new Flight(statements.map(pool.named), { endsIdle: true })
+          return flight
+        })
+      ).slice(-1)
+      if (result) return result
+    } catch (error) {
+      // Without one there was no client, for which the pool has tried as long as it may.
+      if (flight === undefined) throw error
+      const isOfStatement = flight.answered === statements.length - 1
+      if (repeats >= MOST_REPEATS || !mayRepeat(error))
+        throw isOfStatement ? error : toFailure(error, 'begin')
+      pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
+    }
+  }
+}
+
+function isRepeatableRead(error: unknown): boolean {
+  return isStalePlan(error) || isRepeatable({ error, wasLinkLost: true })
+}
