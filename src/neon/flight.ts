@@ -69,9 +69,13 @@ export class Flight implements Submittable {
     return this.#steps.flatMap(({ statement: { name } }) => name || [])
   }
 
-  /** The last text of it, for who wants to know what is under way. */
+  /** Of its last statement, as a query of the driver shows them. */
   get text(): string {
     return this.#steps.at(-1)?.statement.text ?? ''
+  }
+
+  get values(): unknown[] {
+    return this.#steps.at(-1)?.statement.values ?? []
   }
 
   /** The name of the statement whose answer comes next. */
