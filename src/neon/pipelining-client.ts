@@ -20,7 +20,7 @@ interface Sent {
 // It is empty between two statements, so one is enough for all clients.
 const MESSAGES = createFrontendMessages()
 
-export class PipeliningClient extends DriverClient {
+export abstract class PipeliningClient extends DriverClient {
   /** False: one after another, as the driver does. */
   readonly pipelines: boolean
   readonly #sent: Sent[] = []
@@ -77,7 +77,7 @@ export class PipeliningClient extends DriverClient {
   }
 
   /** The last statement that left. */
-  protected onSent(_query: Answerable, _text: string): void {}
+  protected abstract onSent(query: Answerable, text: string): void
 
   #pulse() {
     this.#receiveNext()
@@ -107,7 +107,7 @@ export class PipeliningClient extends DriverClient {
     this.#last = sent
     this.#sent.push(sent)
     if (!sent.refusal) this.onSent(query, textOf(query))
-    this.#receiveNext()
+    this.#receiveNext(process.nextTick)
   }
 
   #write(query: Submittable): Sent {
@@ -167,13 +167,14 @@ export class PipeliningClient extends DriverClient {
     this.connection.stream.write(MESSAGES.take())
   }
 
-  #receiveNext() {
+  /** Who is refused hears it in his turn: the next answer may have come together with the last one. */
+  #receiveNext(tell = (refuse: () => void) => refuse()) {
     while (this.readyForQuery === true) {
       const next = this.#sent.shift()
       if (next === undefined) return
       const { query, refusal } = next
       if (refusal) {
-        process.nextTick(() => query.handleError(refusal, this.connection))
+        tell(() => query.handleError(refusal, this.connection))
         continue
       }
       this.#receiving = next

@@ -105,7 +105,7 @@ function comparable(observation: Observation, last: string | undefined): Map<str
     const before = names
       .slice(0, names.indexOf(last))
       .map(name => [`outcome of ${name}`, outcomes[name]] as const)
-    return new Map<string, unknown>([...before, ['reset', rest.reset]])
+    return new Map<string, unknown>([...before, ['reset', rest.reset.map(kindOf)]])
   }
   return new Map<string, unknown>([
     ...names.map(
