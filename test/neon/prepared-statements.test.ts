@@ -62,7 +62,7 @@ t.test('a named statement', async t => {
     use('one', 'select 1')
     use('two', 'select 2')
 
-    prepared.forgetAll()
+    prepared.doubtAll()
 
     t.strictSame(use('one', 'select 1'), ['close one', 'parse one: select 1'])
     t.strictSame(use('two', 'select 2'), ['close two', 'parse two: select 2'])
