@@ -25,6 +25,18 @@ export const TERMINATE = message('X')
 /** Each answers with one row. They take turns, since drivers use both protocols. */
 export const QUERIES: readonly Buffer[] = [simpleQuery('select 1'), extendedQuery('select $1::int4', '42')]
 
+/** Parse, Bind, Describe, Execute and Sync of an unnamed statement with one parameter, as text. */
+export function extendedMessages(sql: string, parameter: string): Buffer[] {
+  const value = Buffer.from(parameter)
+  return [
+    message('P', text('', sql), int16(0)),
+    message('B', text('', ''), int16(0), int16(1), int32(value.length), value, int16(0)),
+    message('D', Buffer.from('P'), text('')),
+    message('E', text(''), int32(0)),
+    message('S')
+  ]
+}
+
 export function startup({ user, database }: Login): Buffer {
   const body = Buffer.concat([
     int32(PROTOCOL_VERSION),
@@ -73,16 +85,8 @@ function simpleQuery(sql: string): Buffer {
   return message('Q', text(sql))
 }
 
-/** Parse, Bind, Describe, Execute and Sync of an unnamed statement with one parameter, as text. */
 function extendedQuery(sql: string, parameter: string): Buffer {
-  const value = Buffer.from(parameter)
-  return Buffer.concat([
-    message('P', text('', sql), int16(0)),
-    message('B', text('', ''), int16(0), int16(1), int32(value.length), value, int16(0)),
-    message('D', Buffer.from('P'), text('')),
-    message('E', text(''), int32(0)),
-    message('S')
-  ])
+  return Buffer.concat(extendedMessages(sql, parameter))
 }
 
 function message(type: string, ...parts: Buffer[]): Buffer {

@@ -4,12 +4,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import type { Answer } from './orders.ts'
 
 export interface ContestantProcess<Ready> {
   /** What the process says when it takes connections. */
   ready: Ready
   /** Processor time that it has taken so far, in microseconds. */
   cpuUs(): Promise<number>
+  /** Has an order carried out, one at a time. Rejects with what the process says has failed. */
+  ask<Result>(order: object): Promise<Result>
   /** Resolves when the process is gone. */
   end(): Promise<void>
 }
@@ -21,14 +24,31 @@ export async function startProcess<Ready>(
   file: URL,
   ...parameters: string[]
 ): Promise<ContestantProcess<Ready>> {
+  return await startProcessWith({ file, parameters })
+}
+
+export interface ProcessOptions {
+  file: URL
+  parameters: readonly string[]
+  /** Beside those of this process. */
+  variables?: Record<string, string>
+}
+
+export async function startProcessWith<Ready>({
+  file,
+  parameters,
+  variables
+}: ProcessOptions): Promise<ContestantProcess<Ready>> {
   const child = fork(fileURLToPath(file), parameters, {
+    // biome-ignore lint/style/noProcessEnv: Node.js reads some variables at its start alone
+    env: { ...process.env, ...variables },
     // Standard output is for the figures.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     // A terminal's Ctrl-C reaches this process alone, which ends the others in order.
     detached: true
   })
   const ready = await firstMessage<Ready>(child)
-  return { ready, cpuUs, end: () => end(child) }
+  return { ready, cpuUs, ask, end: () => end(child) }
 
   async function cpuUs(): Promise<number> {
     const answer = once(child, 'message')
@@ -36,13 +56,27 @@ export async function startProcess<Ready>(
     const [us] = await answer
     return us
   }
+
+  async function ask<Result>(order: object): Promise<Result> {
+    const answer = firstMessage<Answer & { result: Result }>(child)
+    child.send(order)
+    const answered = await answer
+    if ('failure' in answered) throw new Error(`${parameters.at(0) ?? file.pathname}: ${answered.failure}`)
+    return answered.result
+  }
 }
 
 function firstMessage<Ready>(child: ChildProcess): Promise<Ready> {
   return new Promise((resolve, reject) => {
-    child.once('message', (message: Ready) => resolve(message))
+    const onExit = (code: number | null) =>
+      reject(new Error(`${child.spawnargs.at(-1)} has ended with ${code}`))
     child.once('error', reject)
-    child.once('exit', code => reject(new Error(`${child.spawnargs.at(-1)} has ended with ${code}`)))
+    child.once('exit', onExit)
+    child.once('message', (message: Ready) => {
+      child.off('error', reject)
+      child.off('exit', onExit)
+      resolve(message)
+    })
   })
 }
 

@@ -2,7 +2,7 @@
  * The driver's inside, as far as the pipelining client leans on it, and the check that it still looks like this.
  * Written for @neondatabase/serverless 1.2.0, which has the Client of pg 8.8 in it.
  */
-import { Client, type ClientConfig } from '@neondatabase/serverless'
+import { Client, type ClientConfig, type QueryConfig } from '@neondatabase/serverless'
 import type { BoundValue } from './frontend-messages.ts'
 
 /** Takes the answers to what was sent for it. */
@@ -40,7 +40,7 @@ export interface DriverQueryConfig {
   values?: unknown[] | undefined
   name?: string | undefined
   rowMode?: string | undefined
-  types?: unknown
+  types?: QueryConfig['types']
 }
 
 /** The driver's Client, with what its types leave out. */

@@ -15,6 +15,8 @@ interface Sent {
   isAlone: boolean
   /** It was not sent, and this is what its caller is told in its turn. */
   refusal?: Error | undefined
+  /** No Sync is behind it that the server would look at after an error. */
+  needsSync?: boolean
 }
 
 // It is empty between two statements, so one is enough for all clients.
@@ -33,6 +35,7 @@ export abstract class PipeliningClient extends DriverClient {
     super(config)
     this.pipelines = pipelines
     this.connection.on('readyForQuery', () => this.#settleNames())
+    if (pipelines) this.#syncAfterErrors()
   }
 
   /** Statements that were handed over and not answered. */
@@ -67,11 +70,13 @@ export abstract class PipeliningClient extends DriverClient {
     else super._handleParseComplete()
   }
 
-  /** What the server cannot execute any more is prepared again when it is next used. False when it has no name. */
-  protected forgetPrepared(query: Answerable | null | undefined): boolean {
-    const name = nameOf(query)
-    this.#prepared.forget(name)
-    return name !== ''
+  /**
+   * The server cannot execute a statement that it had prepared: what has dropped it may have dropped others, so each
+   * is prepared again. False when it was prepared by a statement of SQL, of which nothing is known here.
+   */
+  protected forgetPrepared(): boolean {
+    this.#prepared.doubtAll()
+    return nameOf(this.activeQuery) !== ''
   }
 
   /** The last statement that left. */
@@ -121,9 +126,9 @@ export abstract class PipeliningClient extends DriverClient {
     // Once, and before anything is written: a value may be made by code of the caller.
     const values = valuesOf(query)
     if (values instanceof Error) return { query, isAlone: false, refusal: values }
-    if (isAlone(query)) return this.#writeAlone(query)
+    if (isInParts(query)) return this.#writeAlone(query)
     this.#writePlain(query, values)
-    return { query, isAlone: false }
+    return { query, isAlone: isAlone(query) }
   }
 
   /** As the driver refuses. */
@@ -154,11 +159,11 @@ export abstract class PipeliningClient extends DriverClient {
     const name = nameOf(query)
     if (name !== '') {
       Reflect.deleteProperty(Reflect.get(this.connection, 'parsedStatements'), name)
-      this.#prepared.forget(name)
-      MESSAGES.closeStatement(name)
+      this.#prepared.replace({ name, text: textOf(query) }, MESSAGES)
       this.#flush()
     }
-    return { query, isAlone: true, refusal: query.submit(this.connection) ?? undefined }
+    const refusal = query.submit(this.connection) ?? undefined
+    return { query, isAlone: true, refusal, needsSync: query instanceof DriverQuery }
   }
 
   #flush() {
@@ -182,6 +187,26 @@ export abstract class PipeliningClient extends DriverClient {
     }
   }
 
+  /** The driver sends none after the error of a portal, nor after that of a COPY, which has read the one behind it. */
+  #syncAfterErrors() {
+    const { connection } = this
+    const note = (needsSync: boolean) => {
+      if (this.#receiving?.isAlone) this.#receiving.needsSync = needsSync
+    }
+    connection.on('copyInResponse', () => {
+      const { activeQuery: query } = this
+      if (query instanceof DriverQuery && query.requiresPreparation()) note(true)
+    })
+    connection.on('commandComplete', () => note(false))
+    connection.on('emptyQuery', () => note(false))
+    connection.on('errorMessage', () => {
+      if (!this.#receiving?.needsSync) return
+      note(false)
+      MESSAGES.sync()
+      this.#flush()
+    })
+  }
+
   #settleNames() {
     const query = this.#receiving?.query
     const names = query instanceof Flight ? query.names : [nameOf(query)]
@@ -189,11 +214,14 @@ export abstract class PipeliningClient extends DriverClient {
   }
 }
 
-/** A portal is fetched in parts, COPY takes whatever comes for data, and of another library's query nothing is known. */
+/** Of another library's query nothing is known, and a portal is fetched in parts. */
 function isAlone(query: Submittable): boolean {
   if (query instanceof Flight) return false
-  if (!(query instanceof DriverQuery) || query.rows || query.portal) return true
-  return !mayPipeline(textOf(query))
+  return !(query instanceof DriverQuery) || isInParts(query) || !mayPipeline(textOf(query))
+}
+
+function isInParts({ rows, portal }: DriverQuery): boolean {
+  return Boolean(rows || portal)
 }
 
 /** An error for what cannot be sent; behind its like the driver waits for ever. */

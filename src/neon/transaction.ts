@@ -94,7 +94,8 @@ async function runOnce<T>(run: Run, work: Work<T>): Promise<{ result: T } | Fail
     result => ({ result }),
     (error: unknown) => {
       const { held } = opening
-      const wasLinkLost = !held.isLinked && (run.plan.isReadOnly || !isCommitSent(held))
+      // The beginning has tried other links itself.
+      const wasLinkLost = opening.isBegun && !held.isLinked && (run.plan.isReadOnly || !isCommitSent(held))
       held.release(error instanceof CommitOutcomeUnknown)
       return { error, wasLinkLost }
     }

@@ -54,6 +54,11 @@ export type DbOptions = Partial<PoolLimits> &
      * connection asks, so that a rotated password needs no restart.
      */
     password?: Password
+    /**
+     * Statements are sent without waiting for the answer to the one before. False is for who doubts it: then nothing
+     * is shared, and each transaction costs more round trips. @default true
+     */
+    pipelining?: boolean | undefined
   }
 
 const FIRST_RETRY_MS = 250
@@ -64,11 +69,20 @@ const REFUSED_RETRY_MS = 30_000
 
 async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
   if (fastify.hasDecorator('db')) throw new AlreadyRegisteredError()
-  const { connectionString, schema, role, applicationName = 'fastify-neon', password, ...limits } = options
+  const {
+    connectionString,
+    schema,
+    role,
+    applicationName = 'fastify-neon',
+    password,
+    pipelining,
+    ...limits
+  } = options
   const pool = new NeonPool({
     url: verifiedUrl(connectionString, 'connectionString'),
     applicationName,
     password,
+    pipelining,
     ...poolLimits(limits)
   })
   const closing = new AbortController()

@@ -8,7 +8,7 @@ import { tasks } from '../../src/db/schema/tasks.ts'
 import { type ClaimedDatabase, createDatabase, type Schema } from '../../src/neon/database.ts'
 import { start } from '../local/fixtures/sandbox.ts'
 import { openPool } from '../neon/pools.ts'
-import { breakLink, type Wire } from '../neon/wire.ts'
+import { breakLink, loseAt, type Wire } from '../neon/wire.ts'
 import { administer } from '../postgres.ts'
 import { randomnessOf } from '../reliability/randomness.ts'
 import { createServiceDatabase } from '../reliability/service.ts'
@@ -94,10 +94,10 @@ for (const max of POOL_SIZES) {
     async function suffer(harm: Harm, at: number, pids: Set<number>): Promise<string> {
       const abort = new AbortController()
       if (harm.startsWith('link')) {
-        const message = random.between(0, 2 * STATEMENTS + 1)
-        pool.once('acquire', (client: Wire) =>
-          breakAtMessage(client, message, harm === 'link behind a message')
-        )
+        // The first piece has BEGIN and a statement, the last one is COMMIT.
+        const piece = random.between(0, 2 * STATEMENTS)
+        const side = harm === 'link behind a message' ? 'behind' : 'before'
+        pool.once('acquire', (client: Wire) => loseAt(client, piece, side, () => breakLink(client)))
       }
       const options = { signal: abort.signal, ...(harm === 'timeout' && { timeoutMs: 60 }) }
       const work = alice.transaction(async tx => {
@@ -162,19 +162,4 @@ for (const max of POOL_SIZES) {
       )
     }
   })
-}
-
-/** Message 0 is BEGIN; a statement with parameters goes out by `parse`. */
-function breakAtMessage(client: Wire, message: number, isBehind: boolean) {
-  const connection = client.connection as Wire['connection'] & { parse(...message: unknown[]): void }
-  let left = message
-  for (const name of ['query', 'parse'] as const) {
-    const send = connection[name].bind(connection)
-    connection[name] = (...args: [string]) => {
-      left -= 1
-      if (left === -1 && !isBehind) breakLink(client)
-      send(...args)
-      if (left === -1 && isBehind) breakLink(client)
-    }
-  }
 }

@@ -47,7 +47,7 @@ t.test('answers', async t => {
     t.equal(count, 2, 'a login and a statement')
     await t.rejects(pool.query('select 1 / 0'))
 
-    // The server says that it is ready in a message of its own.
+    // The error comes first, and what ends the answer right behind it.
     await until(() => count === 3)
   })
 

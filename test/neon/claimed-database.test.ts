@@ -4,7 +4,7 @@ import { tasks } from '../../src/db/schema/tasks.ts'
 import { type Claims, createDatabase } from '../../src/neon/database.ts'
 import { administer } from '../postgres.ts'
 import { openPool } from './pools.ts'
-import { afterSend, breakLink, type Wire } from './wire.ts'
+import { afterPiece, afterSend, breakLink, type Wire } from './wire.ts'
 
 const tasksRelations = relations(tasks, ({ many }) => ({ siblings: many(tasks) }))
 const schema = { tasks, tasksRelations }
@@ -23,12 +23,16 @@ async function open(t: Test, { role }: { role?: string | undefined } = { role: R
     databaseUrl
   )
   const db = createDatabase(pool, { schema, role })
-  const sent: string[] = []
-  pool.on('connect', (client: Wire) => afterSend(client, text => sent.push(text)))
+  const pieces: string[][] = []
+  pool.on('connect', (client: Wire) => afterPiece(client, piece => pieces.push(piece)))
   const stored = async () =>
     (await administer('select title from tasks order by title', databaseUrl)).map(({ title }) => title)
-  return { db, pool, databaseUrl, sent, stored, count, alice: db.$as(ALICE), bob: db.$as(BOB) }
+  return { db, pool, databaseUrl, pieces, stored, count, alice: db.$as(ALICE), bob: db.$as(BOB) }
 }
+
+const identity = "SELECT set_config('app.user_id', $1, true), set_config('role', $2, true)"
+const readOnly =
+  "SELECT set_config('transaction_read_only', $1, true), set_config('app.user_id', $2, true), set_config('role', $3, true)"
 
 const titlesOf = (rows: readonly Record<string, unknown>[]) => rows.map(({ title }) => title)
 
@@ -150,7 +154,7 @@ t.test('a client with claims', async t => {
   })
 
   t.test('reads and does not write when it is to', async t => {
-    const { db, sent } = await open(t)
+    const { db, pieces } = await open(t)
     const reader = db.$as(ALICE, { readOnly: true })
 
     t.equal((await reader.select().from(tasks)).length, 1)
@@ -159,24 +163,33 @@ t.test('a client with claims', async t => {
       reader.transaction(tx => tx.delete(tasks), { accessMode: 'read write' }),
       READ_ONLY
     )
-    t.ok(
-      sent.filter(text => text.startsWith('BEGIN')).every(text => text.startsWith('BEGIN read only; SELECT'))
-    )
+    const begins = pieces.flat().filter(text => text.startsWith('BEGIN'))
+    t.ok(begins.length > 0)
+    t.ok(begins.every(text => text === 'BEGIN read only'))
   })
 
   t.test(
-    'sends BEGIN, role and claims as one message, and nothing between them and the statement',
+    'sends role and claims in one flight with a read, and BEGIN with them and the first statement of a write',
     async t => {
-      const { alice, sent } = await open(t)
+      const { alice, pieces } = await open(t)
 
       await alice.execute(sql`select 1`)
+      t.strictSame(pieces, [[readOnly, 'select 1']])
+      pieces.length = 0
 
-      t.match(sent, [
-        /^BEGIN; SELECT set_config\('app\.user_id', .*set_config\('role', /,
-        'select 1',
-        'COMMIT'
-      ])
-      t.equal(sent.length, 3)
+      await alice.update(tasks).set({ title: 'x' })
+      t.match(pieces, [['BEGIN', identity, /^update "tasks"/], ['COMMIT']])
+      pieces.length = 0
+
+      await alice.transaction(async tx => {
+        await tx.execute(sql`select 1`)
+        await tx.execute(sql`select 2`)
+      })
+      t.strictSame(pieces, [['BEGIN', identity, 'select 1'], ['select 2'], ['COMMIT']])
+      pieces.length = 0
+
+      await alice.execute(sql`select 1; select 2`)
+      t.match(pieces, [[/^BEGIN; SELECT set_config\(/], ['select 1; select 2'], ['COMMIT']])
     }
   )
 
@@ -237,14 +250,16 @@ t.test('a client with claims', async t => {
 })
 
 t.test('a statement with claims', async t => {
-  t.test('is run again when the link is lost, also at the COMMIT of a read', async t => {
+  t.test('is run again when the link is lost in a read, or in a write before its COMMIT', async t => {
     const { db, pool, count } = await open(t)
     const reader = db.$as(ALICE, { readOnly: true })
-    pool.once('acquire', (client: Wire) => breakAt(client, 'COMMIT'))
+    pool.once('acquire', (client: Wire) => breakAt(client, readOnly))
 
     t.strictSame(titlesOf(await reader.select().from(tasks)), ['of alice'])
-
     t.equal(count('transaction-repeated'), 1)
+
+    pool.once('acquire', (client: Wire) => breakAt(client, 'BEGIN'))
+    t.equal((await db.$as(ALICE).update(tasks).set({ title: 'of alice' })).rowCount, 1)
   })
 
   t.test('is not run again when the COMMIT of a write was lost', async t => {

@@ -57,13 +57,15 @@ t.test('a named statement', async t => {
     t.strictSame(use('one', 'select 1'), ['close one', 'parse one: select 1'])
   })
 
-  t.test('is prepared again after it was forgotten', async t => {
+  t.test('is prepared again after all were forgotten', async t => {
     const { prepared, use } = open()
     use('one', 'select 1')
+    use('two', 'select 2')
 
-    prepared.forget('one')
+    prepared.doubtAll()
 
     t.strictSame(use('one', 'select 1'), ['close one', 'parse one: select 1'])
+    t.strictSame(use('two', 'select 2'), ['close two', 'parse two: select 2'])
   })
 
   t.test('takes its name from every other text', async t => {

@@ -137,6 +137,7 @@ t.test('a nested transaction', async t => {
 
     await t.rejects(
       db.transaction(async tx => {
+        await tx.execute(sql`select 1`)
         await killOthers(url)
         await tx.transaction(async () => {})
       }),
@@ -150,6 +151,7 @@ t.test('a nested transaction', async t => {
 
     await t.rejects(
       db.transaction(async tx => {
+        await tx.execute(sql`select 1`)
         tx.transaction(async inner => {
           late = new Promise(resolve => setImmediate(resolve)).then(() =>
             inner.insert(notes).values({ body: 'late' })

@@ -2,10 +2,13 @@ import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { NeonClient } from '../../src/neon/client.ts'
 import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
+import { Flight } from '../../src/neon/flight.ts'
 import { runTransaction } from '../../src/neon/transaction.ts'
 import { administer, atCommit, DIE } from '../postgres.ts'
 import { killOthers, notes, openNotes } from './notes.ts'
 import { breakBefore, breakLink, type Wire } from './wire.ts'
+
+const END_OF_SESSION = 'select pg_terminate_backend(pg_backend_pid())'
 
 t.test('a transaction', async t => {
   t.test('commits and returns what the work returns', async t => {
@@ -128,11 +131,11 @@ t.test('a transaction', async t => {
     const { db, pool } = await openNotes(t)
     pool.once('acquire', breakLink)
 
-    t.equal(await db.transaction(async () => 'served'), 'served')
+    t.ok(await db.transaction(tx => tx.execute(sql`select 1`)))
 
     pool.on('acquire', breakLink)
     await t.rejects(
-      db.transaction(async () => {}),
+      db.transaction(tx => tx.execute(sql`select 1`)),
       { code: 'FST_NEON_UNREACHABLE', retryable: true }
     )
     pool.off('acquire', breakLink)
@@ -142,13 +145,17 @@ t.test('a transaction', async t => {
 
   t.test('begins on another client when BEGIN is answered with the end of the session', async t => {
     const { db, pool } = await openNotes(t)
-    pool.once('acquire', ({ connection }) => {
-      const send = connection.query
-      connection.query = (text: string) =>
-        send(text.replace(/^BEGIN/, 'select pg_terminate_backend(pg_backend_pid())'))
+    let begins = 0
+    pool.once('acquire', (client: NeonClient) => {
+      client.fly = () => {
+        begins += 1
+        return NeonClient.prototype.fly.call(client, new Flight([{ text: END_OF_SESSION }]))
+      }
     })
 
-    t.equal(await db.transaction(async () => 'served'), 'served')
+    t.ok(await db.transaction(tx => tx.execute(sql`select 1`)))
+
+    t.equal(begins, 1)
     t.match(pool.stats(), { total: 1, idle: 1, held: 0, waiting: 0 })
   })
 

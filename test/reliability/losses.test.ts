@@ -5,7 +5,7 @@
 import t from 'tap'
 import { until } from '../helper.ts'
 import { openSockets, start } from '../local/fixtures/sandbox.ts'
-import { afterSend, breakLink, type Wire } from '../neon/wire.ts'
+import { afterSend, breakLink, loseAt, type Wire } from '../neon/wire.ts'
 import { collectGarbage } from './garbage.ts'
 import { randomnessOf } from './randomness.ts'
 import { createServiceDatabase, openService } from './service.ts'
@@ -59,7 +59,7 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
     }
     if (place === 'commit') commitsToLose += 1
     else if (place === 'free') lostWhenFree.set(client, lose)
-    else breakAt(client, place, lose)
+    else loseAt(client, 0, place === 'first' ? 'before' : 'behind', lose)
   })
   pool.on('release', (_error: unknown, client: Link) => {
     const lose = lostWhenFree.get(client)
@@ -131,18 +131,3 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
     )
   }
 })
-
-/** Messages of the extended protocol go out by `parse`, those without parameters by `query`. */
-function breakAt({ connection }: Link, place: 'first' | 'after-first', lose: () => void) {
-  for (const name of ['query', 'parse'] as const) {
-    const own = Object.getOwnPropertyDescriptor(connection, name)
-    const send = connection[name].bind(connection)
-    connection[name] = (...message: [string]) => {
-      if (own) Object.defineProperty(connection, name, own)
-      else Reflect.deleteProperty(connection, name)
-      if (place === 'first') lose()
-      send(...message)
-      if (place === 'after-first') lose()
-    }
-  }
-}

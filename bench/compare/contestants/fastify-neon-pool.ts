@@ -1,0 +1,26 @@
+/**
+ * This project's pool without Drizzle: `fastify.db.$client`.
+ */
+import { verifiedUrl } from '../../../src/neon/connection-url.ts'
+import { NeonPool, poolLimits } from '../../../src/neon/pool.ts'
+import { textWorks } from '../works.ts'
+import type { Contestant, ContestantOptions } from './contestant.ts'
+import { transactionOn } from './text-transaction.ts'
+
+export async function open(options: ContestantOptions): Promise<Contestant> {
+  const pool = createPool(options)
+  const works = textWorks({
+    query: (text, values) => pool.query(text, values),
+    transaction: work => transactionOn(pool, work)
+  })
+  return { works, close: () => pool.end() }
+}
+
+/** With the plugin's defaults. */
+export function createPool({ url, max }: ContestantOptions): NeonPool {
+  return new NeonPool({
+    url: verifiedUrl(url, 'url'),
+    applicationName: 'fastify-neon',
+    ...poolLimits({ max })
+  })
+}

@@ -1,0 +1,104 @@
+/**
+ * `npm --prefix bench run quick` and `… run all`: the same work by this project and by its peers, side by side.
+ * Prints the rows and writes `{ name, ratio, target, ok }` of each, and everything that was measured. Ends with
+ * 1 when a row is not ok.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { onStopSignal } from '../../src/cli/stop-signals.ts'
+import { measureBurst } from './measures/burst.ts'
+import { measureConnection } from './measures/connection.ts'
+import { measureFloor } from './measures/floor.ts'
+import { measureHttp } from './measures/http.ts'
+import { measureMemory } from './measures/memory.ts'
+import { measurePromises } from './measures/promises.ts'
+import { measureStatements } from './measures/statements.ts'
+import { measureWake } from './measures/wake.ts'
+import { CONTESTANT_NAMES, POOL_NAMES } from './names.ts'
+import { ALL, type Plan, QUICK } from './plans.ts'
+import { tableOf } from './report-tables.ts'
+import { type Run, rounded } from './results.ts'
+import { type Row, rowsOf } from './rows.ts'
+import type { Sample } from './samples.ts'
+import { openStage, type Stage } from './stage.ts'
+import { userOf } from './works.ts'
+
+const PLANS: Record<string, Plan> = { quick: QUICK, all: ALL }
+const RESULTS = new URL('../results/', import.meta.url)
+const PEERS = new URL('../node_modules/', import.meta.url)
+
+const [kind = 'quick'] = process.argv.slice(2)
+const stop = new AbortController()
+onStopSignal(() => stop.abort(new Error('stopped')))
+
+try {
+  if (!existsSync(PEERS)) throw new Error('what to compare with is not installed: npm ci --prefix bench')
+  const plan = PLANS[kind]
+  if (!plan) throw new Error(`there is no run ${kind}, but ${Object.keys(PLANS).join(' and ')}`)
+  await run(plan)
+} catch (error) {
+  process.exitCode = 1
+  note(error instanceof Error ? error.message : String(error))
+}
+// The watch on signals would keep the process.
+process.exit()
+
+async function run(plan: Plan) {
+  const startMs = performance.now()
+  const stage = await openStage(stop.signal, userOf(0))
+  const samples = await measureAll(stage, plan).finally(stage.close)
+  const rows = rowsOf(samples)
+  await keep(samples, rows)
+  note(`all: ${secondsSince(startMs)} s`)
+  process.stdout.write(`${tableOf(rows)}\n`)
+  if (rows.some(({ ok }) => !ok)) process.exitCode = 1
+}
+
+async function measureAll(stage: Stage, plan: Plan): Promise<Sample[]> {
+  const samples: Sample[] = []
+  const { floor, wake, memory } = plan.others
+  await measureStatements(stage, plan.warmUp)
+  for (const statements of plan.statements) {
+    await add('statements', () => measureStatements(stage, statements))
+  }
+  await add('bursts', () => measureBurst(stage, plan.burst))
+  await add('new connections', () => measureConnection(stage, plan.connection))
+  await add('memory', () => measureMemory(stage, CONTESTANT_NAMES, memory))
+  await add('requests', () => measureHttp(stage, plan.http))
+  await add('promises', () => measurePromises(stage))
+  await add('the floor', () => measureFloor(stage, floor))
+  // Last, since Postgres starts anew.
+  await add('wakes', () => measureWake(stage, POOL_NAMES, wake))
+  return samples
+
+  async function add(what: string, measure: () => Promise<Sample[]>) {
+    const startMs = performance.now()
+    samples.push(...(await measure()))
+    note(`${what}: ${secondsSince(startMs)} s`)
+  }
+}
+
+async function keep(samples: readonly Sample[], rows: readonly Row[]) {
+  const at = new Date().toISOString()
+  const machine = { node: process.version, platform: process.platform, cpus: cpus().length }
+  const whole: Run = { at, kind, machine, rows: [...rows], samples: samples.map(rounded) }
+  await mkdir(RESULTS, { recursive: true })
+  await Promise.all([
+    write(`${kind}.json`, rows),
+    write(`${kind}-last.json`, whole),
+    write(`${kind}-${at.replaceAll(':', '-')}.json`, whole)
+  ])
+}
+
+async function write(name: string, content: object) {
+  await writeFile(new URL(name, RESULTS), `${JSON.stringify(content, null, 1)}\n`)
+}
+
+function note(text: string) {
+  process.stderr.write(`${text}\n`)
+}
+
+function secondsSince(startMs: number): string {
+  return ((performance.now() - startMs) / 1000).toFixed(0)
+}
