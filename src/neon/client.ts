@@ -256,7 +256,7 @@ export class NeonClient extends PipeliningClient {
   }
 
   #dropStalePlan() {
-    const isOurs = this.pipelines && this.forgetPrepared(this.activeQuery)
+    const isOurs = this.pipelines && this.forgetPrepared()
     if (!isOurs) this.#hasStalePlan = true
   }
 

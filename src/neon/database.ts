@@ -12,6 +12,7 @@ import {
 } from 'drizzle-orm'
 import { NeonDatabase, NeonTransaction } from 'drizzle-orm/neon-serverless'
 import { PgDialect } from 'drizzle-orm/pg-core'
+import { type BatchResults, createGathering, type Gathering, runBatch, startAll } from './batch.ts'
 import { toFailure } from './failure.ts'
 import { asFlightStatement, type FlightStatement } from './flight.ts'
 import { type Claims, checkClaims, type Identity } from './identity.ts'
@@ -36,6 +37,15 @@ export type ClaimedDatabase<TSchema extends Schema = Record<string, never>> = Ne
     work: (tx: NeonTransaction<TSchema, ExtractTablesWithRelations<TSchema>>) => Promise<T>,
     options?: TransactionOptions
   ): Promise<T>
+  /**
+   * Queries that do not depend on each other's answers, as one transaction in one round trip:
+   * `db.$batch(db => [db.insert(…).values(…), db.select().from(…)])`. All or none of them take effect. Together they
+   * have the time of one statement. Throws what one of them fails with; CommitOutcomeUnknown when the link broke
+   * before they were answered; and FST_NEON_OPTION_INVALID for what is not a query of the client that it gives.
+   */
+  $batch<const T extends readonly PromiseLike<unknown>[]>(
+    build: (db: NeonDatabase<TSchema>) => T
+  ): Promise<BatchResults<T>>
 }
 
 export interface ClaimedOptions {
@@ -77,7 +87,21 @@ export function createDatabase<TSchema extends Schema>(
     const session = new PoolSession(pool, manner, dialect, relational)
     const database = new NeonDatabase<TSchema>(dialect, session, relational)
     printAs(database, () => ({ type: 'NeonDatabase', pool }))
-    return database
+    return Object.assign(database, { $batch: batchAs(manner) })
+  }
+
+  function batchAs({
+    identity = {},
+    readOnly: isReadOnly = false
+  }: Manner): ClaimedDatabase<TSchema>['$batch'] {
+    return async build => {
+      const gathering = createGathering()
+      const session = new FailureSession(throughGathering(pool, gathering), dialect, relational)
+      const started = startAll(gathering, build(new NeonDatabase<TSchema>(dialect, session, relational)))
+      const run = runBatch({ pool, identity, isReadOnly }, gathering.statements)
+      gathering.answer(run)
+      return started
+    }
   }
 }
 
@@ -127,6 +151,10 @@ class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig
       work(new ScopedTransaction(this.dialect, scope, this.#relational))
     )
   }
+}
+
+function throughGathering(pool: NeonPool, { query }: Gathering): NeonPool {
+  return new Proxy(pool, { get: (_pool, name) => (name === 'query' ? query : undefined) })
 }
 
 /** The pool with nothing but `query`: as a flight where that can be, and otherwise in a transaction, or as it is. */

@@ -2,7 +2,7 @@
  * The driver's inside, as far as the pipelining client leans on it, and the check that it still looks like this.
  * Written for @neondatabase/serverless 1.2.0, which has the Client of pg 8.8 in it.
  */
-import { Client, type ClientConfig } from '@neondatabase/serverless'
+import { Client, type ClientConfig, type QueryConfig } from '@neondatabase/serverless'
 import type { BoundValue } from './frontend-messages.ts'
 
 /** Takes the answers to what was sent for it. */
@@ -40,7 +40,7 @@ export interface DriverQueryConfig {
   values?: unknown[] | undefined
   name?: string | undefined
   rowMode?: string | undefined
-  types?: unknown
+  types?: QueryConfig['types']
 }
 
 /** The driver's Client, with what its types leave out. */
@@ -113,18 +113,21 @@ export function warnOf(misfit: string | undefined): boolean {
  * What of the driver is not as it should be, or undefined when all is. Without it statements are sent one after
  * another, as the driver does.
  */
-export function findMisfit(client: object = new Client({ host: 'localhost' }), query: unknown = DriverQuery) {
+export function findMisfit(
+  client: object = new Client({ host: 'localhost' }),
+  Query: typeof DriverQuery | null = DriverQuery
+) {
   const connection: unknown = Reflect.get(client, 'connection')
-  if (typeof query !== 'function') return 'Client.Query'
+  if (typeof Query !== 'function') return 'Client.Query'
   if (!isObject(connection)) return 'client.connection'
   return (
     missingMethod('client', client, METHODS_OF_CLIENT) ??
-    missingMethod('Query', query.prototype, METHODS_OF_QUERY) ??
+    missingMethod('Query', Query.prototype, METHODS_OF_QUERY) ??
     missingMethod('connection', connection, METHODS_OF_CONNECTION) ??
     missingMethod('connection.stream', Reflect.get(connection, 'stream'), ['write', 'emit']) ??
     (Array.isArray(Reflect.get(client, 'queryQueue')) ? undefined : 'client.queryQueue') ??
     (isObject(Reflect.get(connection, 'parsedStatements')) ? undefined : 'connection.parsedStatements') ??
-    (findPrepareValue() ? undefined : 'prepareValue')
+    (canPrepareValues(Query) ? undefined : 'prepareValue')
   )
 }
 
@@ -141,10 +144,20 @@ type PrepareValue = (value: unknown) => BoundValue
 
 let prepareValue: PrepareValue | undefined
 
+/** A query of another version may throw at a connection that has so little. */
+function canPrepareValues(Query: typeof DriverQuery): boolean {
+  try {
+    findPrepareValue(Query)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** How the driver turns values of JavaScript into those of Postgres, which it tells nobody but its connection. */
-function findPrepareValue(): PrepareValue | undefined {
+function findPrepareValue(Query: typeof DriverQuery): PrepareValue {
   const ignore = () => {}
-  const query = new DriverQuery({ text: 'select $1' }, [1])
+  let found: PrepareValue | undefined
   const connection = {
     parsedStatements: {},
     parse: ignore,
@@ -152,17 +165,19 @@ function findPrepareValue(): PrepareValue | undefined {
     execute: ignore,
     sync: ignore,
     bind({ valueMapper }: { valueMapper?: PrepareValue }) {
-      prepareValue = valueMapper
+      found = valueMapper
     }
   }
-  query.submit(connection)
-  return typeof prepareValue === 'function' ? prepareValue : undefined
+  new Query({ text: 'select $1' }, [1]).submit(connection)
+  if (found === undefined) throw new TypeError('the driver does not say how it prepares values')
+  return found
 }
 
 /** Throws what a value throws that cannot be turned into one of Postgres. */
 export function boundValues(values: readonly unknown[]): BoundValue[] {
   if (values.length > MOST_PARAMETERS)
     throw new RangeError(`a statement takes at most ${MOST_PARAMETERS} parameters`)
-  const prepare = prepareValue ?? findPrepareValue() ?? String
+  prepareValue ??= findPrepareValue(DriverQuery)
+  const prepare = prepareValue
   return values.map(value => prepare(value) ?? null)
 }

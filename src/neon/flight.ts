@@ -69,9 +69,13 @@ export class Flight implements Submittable {
     return this.#steps.flatMap(({ statement: { name } }) => name || [])
   }
 
-  /** The last text of it, for who wants to know what is under way. */
+  /** Of its last statement, as a query of the driver shows them. */
   get text(): string {
     return this.#steps.at(-1)?.statement.text ?? ''
+  }
+
+  get values(): unknown[] {
+    return this.#steps.at(-1)?.statement.values ?? []
   }
 
   /** The name of the statement whose answer comes next. */
@@ -121,6 +125,11 @@ export class Flight implements Submittable {
     this.answered += 1
   }
 
+  /** The server may be at work on it. */
+  get isReached(): boolean {
+    return this.#isReached
+  }
+
   /** Resolves when the next answer is for it, or when the link is lost. */
   reached(): Promise<void> {
     return new Promise(resolve => {
@@ -135,7 +144,7 @@ export class Flight implements Submittable {
   }
 
   handleError(error: unknown) {
-    this.noteReached()
+    this.#onReached()
     if (this.#hasFailed) return
     this.#hasFailed = true
     this.callback?.(error)

@@ -5,6 +5,7 @@
  */
 import { type DatabaseFailure, toFailure } from './failure.ts'
 import { asFlightStatement, Flight, type FlightResult, type FlightStatement } from './flight.ts'
+import { isHung } from './hang.ts'
 import type { HeldClient, NeonPool } from './pool.ts'
 import { isStalePlan } from './stale-plan.ts'
 import type { OpeningRow, TransactionPlan } from './transaction-options.ts'
@@ -117,7 +118,8 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
         return results.at(-1)
       } catch (error) {
         if (await recover(error, begins)) continue
-        if (flight.answered < plan.opening.length) throw failureToBegin(error)
+        // Which of them got no answer in time is not known, and the statement is what takes time.
+        if (flight.answered < plan.opening.length && !isHung(error)) throw failureToBegin(error)
         isBegun = true
         throw error
       }

@@ -5,7 +5,7 @@
 import type { ClientConfig } from '@neondatabase/serverless'
 import { type Answerable, boundValues, DriverClient, DriverQuery, type Submittable } from './driver.ts'
 import { Flight, type FlightResult } from './flight.ts'
-import { createFrontendMessages } from './frontend-messages.ts'
+import { type BoundValue, createFrontendMessages } from './frontend-messages.ts'
 import { createPreparedStatements } from './prepared-statements.ts'
 import { mayPipeline } from './statement-text.ts'
 
@@ -15,12 +15,14 @@ interface Sent {
   isAlone: boolean
   /** It was not sent, and this is what its caller is told in its turn. */
   refusal?: Error | undefined
+  /** No Sync is behind it that the server would look at after an error. */
+  needsSync?: boolean
 }
 
 // It is empty between two statements, so one is enough for all clients.
 const MESSAGES = createFrontendMessages()
 
-export class PipeliningClient extends DriverClient {
+export abstract class PipeliningClient extends DriverClient {
   /** False: one after another, as the driver does. */
   readonly pipelines: boolean
   readonly #sent: Sent[] = []
@@ -33,6 +35,7 @@ export class PipeliningClient extends DriverClient {
     super(config)
     this.pipelines = pipelines
     this.connection.on('readyForQuery', () => this.#settleNames())
+    if (pipelines) this.#syncAfterErrors()
   }
 
   /** Statements that were handed over and not answered. */
@@ -67,15 +70,17 @@ export class PipeliningClient extends DriverClient {
     else super._handleParseComplete()
   }
 
-  /** What the server cannot execute any more is prepared again when it is next used. False when it has no name. */
-  protected forgetPrepared(query: Answerable | null | undefined): boolean {
-    const name = nameOf(query)
-    this.#prepared.forget(name)
-    return name !== ''
+  /**
+   * The server cannot execute a statement that it had prepared: what has dropped it may have dropped others, so each
+   * is prepared again. False when it was prepared by a statement of SQL, of which nothing is known here.
+   */
+  protected forgetPrepared(): boolean {
+    this.#prepared.doubtAll()
+    return nameOf(this.activeQuery) !== ''
   }
 
   /** The last statement that left. */
-  protected onSent(_query: Answerable, _text: string): void {}
+  protected abstract onSent(query: Answerable, text: string): void
 
   #pulse() {
     this.#receiveNext()
@@ -105,7 +110,7 @@ export class PipeliningClient extends DriverClient {
     this.#last = sent
     this.#sent.push(sent)
     if (!sent.refusal) this.onSent(query, textOf(query))
-    this.#receiveNext()
+    this.#receiveNext(process.nextTick)
   }
 
   #write(query: Submittable): Sent {
@@ -115,35 +120,34 @@ export class PipeliningClient extends DriverClient {
       this.#flush()
       return { query, isAlone: false }
     }
-    const refusal = query instanceof DriverQuery ? this.#refusalOf(query) : undefined
+    if (!(query instanceof DriverQuery)) return this.#writeAlone(query)
+    const refusal = this.#refusalOf(query)
     if (refusal) return { query, isAlone: false, refusal }
-    if (isAlone(query)) return { query, isAlone: true, refusal: this.#submitAlone(query) }
-    this.#writePlain(query)
-    return { query, isAlone: false }
+    // Once, and before anything is written: a value may be made by code of the caller.
+    const values = valuesOf(query)
+    if (values instanceof Error) return { query, isAlone: false, refusal: values }
+    if (isInParts(query)) return this.#writeAlone(query)
+    this.#writePlain(query, values)
+    return { query, isAlone: isAlone(query) }
   }
 
-  /** As the driver refuses, and for values that cannot be sent, behind which it waits for ever. */
+  /** As the driver refuses. */
   #refusalOf({ text, name, values }: DriverQuery): Error | undefined {
     if (typeof text !== 'string' && typeof name !== 'string')
       return new Error('A query must have either text or a name. Supplying neither is unsupported.')
     if (name && this.#prepared.isTaken({ name: String(name), text: String(text ?? '') }))
       return new Error(`Prepared statements must be unique - '${name}' was used for a different statement`)
     if (values && !Array.isArray(values)) return new Error('Query values must be an array')
-    try {
-      boundValues(values ?? [])
-    } catch (error) {
-      return error instanceof Error ? error : new Error(String(error))
-    }
     return undefined
   }
 
-  #writePlain(query: Submittable) {
+  #writePlain(query: DriverQuery, values: BoundValue[]) {
     const text = textOf(query)
-    if (!(query instanceof DriverQuery) || !query.requiresPreparation()) return this.connection.query(text)
+    if (!query.requiresPreparation()) return this.connection.query(text)
     const name = nameOf(query)
     if (name === '') MESSAGES.parse('', text)
     else this.#prepared.write({ name, text }, MESSAGES)
-    MESSAGES.bind(name, boundValues(query.values ?? []), query.binary)
+    MESSAGES.bind(name, values, query.binary)
     MESSAGES.describePortal()
     MESSAGES.execute()
     MESSAGES.sync()
@@ -151,28 +155,29 @@ export class PipeliningClient extends DriverClient {
   }
 
   /** What the driver knows of names is not kept up to date here, so the server forgets this one first. */
-  #submitAlone(query: Submittable): Error | undefined {
+  #writeAlone(query: Submittable): Sent {
     const name = nameOf(query)
     if (name !== '') {
       Reflect.deleteProperty(Reflect.get(this.connection, 'parsedStatements'), name)
-      this.#prepared.forget(name)
-      MESSAGES.closeStatement(name)
+      this.#prepared.replace({ name, text: textOf(query) }, MESSAGES)
       this.#flush()
     }
-    return query.submit(this.connection) ?? undefined
+    const refusal = query.submit(this.connection) ?? undefined
+    return { query, isAlone: true, refusal, needsSync: query instanceof DriverQuery }
   }
 
   #flush() {
     this.connection.stream.write(MESSAGES.take())
   }
 
-  #receiveNext() {
+  /** Who is refused hears it in his turn: the next answer may have come together with the last one. */
+  #receiveNext(tell = (refuse: () => void) => refuse()) {
     while (this.readyForQuery === true) {
       const next = this.#sent.shift()
       if (next === undefined) return
       const { query, refusal } = next
       if (refusal) {
-        process.nextTick(() => query.handleError(refusal, this.connection))
+        tell(() => query.handleError(refusal, this.connection))
         continue
       }
       this.#receiving = next
@@ -182,6 +187,26 @@ export class PipeliningClient extends DriverClient {
     }
   }
 
+  /** The driver sends none after the error of a portal, nor after that of a COPY, which has read the one behind it. */
+  #syncAfterErrors() {
+    const { connection } = this
+    const note = (needsSync: boolean) => {
+      if (this.#receiving?.isAlone) this.#receiving.needsSync = needsSync
+    }
+    connection.on('copyInResponse', () => {
+      const { activeQuery: query } = this
+      if (query instanceof DriverQuery && query.requiresPreparation()) note(true)
+    })
+    connection.on('commandComplete', () => note(false))
+    connection.on('emptyQuery', () => note(false))
+    connection.on('errorMessage', () => {
+      if (!this.#receiving?.needsSync) return
+      note(false)
+      MESSAGES.sync()
+      this.#flush()
+    })
+  }
+
   #settleNames() {
     const query = this.#receiving?.query
     const names = query instanceof Flight ? query.names : [nameOf(query)]
@@ -189,11 +214,23 @@ export class PipeliningClient extends DriverClient {
   }
 }
 
-/** A portal is fetched in parts, COPY takes whatever comes for data, and of another library's query nothing is known. */
+/** Of another library's query nothing is known, and a portal is fetched in parts. */
 function isAlone(query: Submittable): boolean {
   if (query instanceof Flight) return false
-  if (!(query instanceof DriverQuery) || query.rows || query.portal) return true
-  return !mayPipeline(textOf(query))
+  return !(query instanceof DriverQuery) || isInParts(query) || !mayPipeline(textOf(query))
+}
+
+function isInParts({ rows, portal }: DriverQuery): boolean {
+  return Boolean(rows || portal)
+}
+
+/** An error for what cannot be sent; behind its like the driver waits for ever. */
+function valuesOf({ values = [] }: DriverQuery): BoundValue[] | Error {
+  try {
+    return boundValues(values)
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
 }
 
 function nameOf(query: Answerable | null | undefined): string {

@@ -10,7 +10,7 @@ import { clientConfig, NeonClient, type Password } from './client.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import { driverFits } from './driver.ts'
 import { type DatabaseFailure, toFailure } from './failure.ts'
-import type { Flight, FlightResult, FlightStatement } from './flight.ts'
+import { asFlightStatement, type Flight, type FlightResult, type FlightStatement } from './flight.ts'
 import { isHung } from './hang.ts'
 import { createKnownStatements, type KnownStatements } from './known-statements.ts'
 import { createLoans, type HeldClient, type Loans } from './loans.ts'
@@ -19,6 +19,7 @@ import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } 
 import type { PoolLimits } from './pool-limits.ts'
 import { printAs } from './printed.ts'
 import { probe } from './probe.ts'
+import { runQuery } from './read.ts'
 import { createSharing, type Shared, type Sharing } from './sharing.ts'
 import { closeSockets, createSocketRegister, type SocketRegister } from './socket.ts'
 import { type AlivenessLimits, createSupply, type Supply } from './supply.ts'
@@ -55,6 +56,11 @@ export interface PoolStats extends PoolCounters {
   max: number
   /** How long callers have met a full pool without one client coming back, in ms; 0 when nobody has. */
   blockedForMs: number
+}
+
+export interface FlyOptions {
+  /** Nothing else goes on its connection. @default false */
+  isAlone?: boolean
 }
 
 interface Permit {
@@ -157,6 +163,9 @@ export class NeonPool extends Pool {
       idleCount: { get: () => this.#supply.free },
       waitingCount: { get: () => this.#admission.waiting }
     })
+    // Not by a method, whose types would have to repeat those of the driver.
+    const query = { value: (...given: unknown[]) => this.#query(given) }
+    Object.defineProperty(this, 'query', { ...query, writable: true, configurable: true })
     printAs(this, () => ({
       type: 'NeonPool',
       max,
@@ -234,8 +243,8 @@ export class NeonPool extends Pool {
    * Sends a flight on a client of its own, or, when there is none, behind flights of others: only what ends with no
    * transaction open, and locks nothing that others wait for. Makes the flight when there is a client for it.
    */
-  async fly(createFlight: () => Flight): Promise<FlightResult[]> {
-    const shared = await this.#share()
+  async fly(createFlight: () => Flight, { isAlone = false }: FlyOptions = {}): Promise<FlightResult[]> {
+    const shared = await this.#share(isAlone)
     const { client } = shared
     const flight = createFlight()
     try {
@@ -259,6 +268,13 @@ export class NeonPool extends Pool {
     return undefined
   }
 
+  /** What only reads may share a connection, as a query of `fastify.db`; everything else has one for itself. */
+  #query([config, values, callback]: unknown[]): unknown {
+    const statement = this.pipelines ? asFlightStatement(config, values, callback) : undefined
+    if (statement && this.known.note(statement.text).isQuery) return runQuery(this, statement)
+    return Reflect.apply(Pool.prototype.query, this, [config, values, callback])
+  }
+
   async #checkout(place: Error, signal: AbortSignal | undefined): Promise<HeldClient> {
     const startedAt = performance.now()
     const giveBack = await this.#admitted(this.#admission.acquire(signal))
@@ -279,16 +295,18 @@ export class NeonPool extends Pool {
     }
   }
 
-  async #share(): Promise<Shared<HeldClient>> {
+  async #share(isAlone: boolean): Promise<Shared<HeldClient>> {
     const startedAt = performance.now()
-    const admitted = await this.#admitted(this.#admission.acquireOrJoin(this.#sharing.join))
+    const join = isAlone ? nowhere : this.#sharing.join
+    const admitted = await this.#admitted(this.#admission.acquireOrJoin(join))
     if ('place' in admitted) {
       this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
       return admitted.place
     }
     const client = await this.#lend({ ...admitted, startedAt, place: IN_FLIGHT })
     const shared = this.#sharing.open(client)
-    this.#admission.seat()
+    if (isAlone) this.#sharing.close(shared)
+    else this.#admission.seat()
     return shared
   }
 
@@ -327,3 +345,7 @@ export class NeonPool extends Pool {
 }
 
 function ignore() {}
+
+function nowhere() {
+  return undefined
+}

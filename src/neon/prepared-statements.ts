@@ -19,8 +19,10 @@ export interface PreparedStatements {
   parsed(name: string): void
   /** All is answered that was sent with it. */
   settled(name: string): void
-  /** The server cannot execute it any more, as after a change of its tables. */
-  forget(name: string): void
+  /** The driver prepares it by itself. */
+  replace(statement: NamedStatement, messages: FrontendMessages): void
+  /** The server may have none any more: each is prepared anew before its next use. */
+  doubtAll(): void
 }
 
 // Neon's pooler keeps 1000 for each connection. Source: Neon docs, "Connection pooling", max_prepared_statements.
@@ -30,6 +32,7 @@ export function createPreparedStatements(most = MOST_STATEMENTS): PreparedStatem
   // In the order of their last use.
   const texts = new Map<string, string>()
   const awaited = new Map<string, string>()
+  const doubtful = new Set<string>()
 
   return {
     isAwaited: name => awaited.has(name),
@@ -37,10 +40,12 @@ export function createPreparedStatements(most = MOST_STATEMENTS): PreparedStatem
       const known = texts.get(name)
       return known !== undefined && text !== '' && known !== text
     },
-    write({ name, text }, messages) {
+    write({ name, text: given }, messages) {
       const known = texts.get(name)
-      if (known !== undefined) return touch(name, known)
-      if (texts.size >= most) closeOldest(messages)
+      const text = given || (known ?? '')
+      if (known !== undefined && !doubtful.has(name)) return touch(name, known)
+      // Many may be awaited at once, and count from the start.
+      while (texts.size > 0 && texts.size + awaited.size >= most) closeOldest(messages)
       // One that is stale, or whose close was skipped behind an error, may still be there.
       messages.closeStatement(name)
       messages.parse(name, text)
@@ -50,10 +55,17 @@ export function createPreparedStatements(most = MOST_STATEMENTS): PreparedStatem
       const text = awaited.get(name)
       if (text === undefined) return
       awaited.delete(name)
-      texts.set(name, text)
+      doubtful.delete(name)
+      touch(name, text)
     },
     settled: name => awaited.delete(name),
-    forget: name => texts.delete(name)
+    replace({ name, text }, messages) {
+      messages.closeStatement(name)
+      awaited.set(name, text)
+    },
+    doubtAll() {
+      for (const name of texts.keys()) doubtful.add(name)
+    }
   }
 
   function touch(name: string, text: string) {
@@ -64,6 +76,7 @@ export function createPreparedStatements(most = MOST_STATEMENTS): PreparedStatem
   function closeOldest(messages: FrontendMessages) {
     const [oldest = ''] = texts.keys()
     texts.delete(oldest)
+    doubtful.delete(oldest)
     messages.closeStatement(oldest)
   }
 }

@@ -4,6 +4,7 @@
  */
 import { toFailure } from './failure.ts'
 import { Flight, type FlightResult, type FlightStatement } from './flight.ts'
+import { isHung } from './hang.ts'
 import { type Identity, identityFlight } from './identity.ts'
 import type { NeonPool } from './pool.ts'
 import { isRepeatable } from './retry.ts'
@@ -60,12 +61,17 @@ async function repeat(
     } catch (error) {
       // Without one there was no client, for which the pool has tried as long as it may.
       if (flight === undefined) throw error
-      const isOfStatement = flight.answered === statements.length - 1
-      if (repeats >= MOST_REPEATS || !mayRepeat(error))
+      const isOfStatement = flight.answered === statements.length - 1 || isHung(error)
+      if (repeats >= MOST_REPEATS || !(mayRepeat(error) || hasOnlyWaited(flight, error)))
         throw isOfStatement ? error : toFailure(error, 'begin')
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
     }
   }
+}
+
+/** Behind others that took all its time: the wait for a client is over, and its own time begins. */
+function hasOnlyWaited({ isReached }: Flight, error: unknown): boolean {
+  return isHung(error) && !isReached
 }
 
 function isRepeatableRead(error: unknown): boolean {

@@ -17,7 +17,8 @@ const ROWS = /^\s*(?:select|with|values|table|show|explain)\b/i
 // Rows that are locked, for which it waits.
 const LOCKS = /\bfor\s+(?:no\s+key\s+update|update|share|key\s+share)\b/i
 
-const CALLS = /([a-z_][\w$]*)"?\s*\(/gi
+// Looks at each letter once: a text may be a large literal.
+const LAST_WORD = /(?<![\w$".\u0080-\uffff])[\w$".\u0080-\uffff]*$/
 
 // Words in front of a parenthesis that call nothing, and functions of Postgres that change nothing.
 const HARMLESS = new Set(
@@ -57,10 +58,16 @@ export function isQuery(text: string): boolean {
   return SELECT.test(text) && hasRowsOnly(text) && !LOCKS.test(text) && calls(text).every(isHarmless)
 }
 
+/** What stands in front of each parenthesis. */
 function calls(text: string): string[] {
-  return Array.from(text.matchAll(CALLS), ([, name = '']) => name)
+  return text.split('(').slice(0, -1)
 }
 
-function isHarmless(name: string) {
-  return HARMLESS.has(name.toLowerCase())
+/** A name with quotes, with a schema or behind a comment may be that of any function. */
+function isHarmless(before: string): boolean {
+  const text = before.trimEnd()
+  if (text.includes('--') || text.endsWith('*/')) return false
+  const start = text.search(LAST_WORD)
+  const name = text.slice(start).toLowerCase()
+  return name === '' || (HARMLESS.has(name) && !text.slice(0, start).trimEnd().endsWith('.'))
 }

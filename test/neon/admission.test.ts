@@ -119,3 +119,139 @@ t.test('admission', async t => {
     giveBackThird()
   })
 })
+
+/** So many places on what others have a permit for. */
+function createPlaces(count: number) {
+  const places = Array.from({ length: count }, (_, index) => `place ${index + 1}`)
+  return { join: () => places.shift(), add: (place: string) => places.push(place), places }
+}
+
+t.test('admission of those who share', async t => {
+  t.test('gives a permit as long as there is one, and then a place', async t => {
+    const admission = createAdmission<string>({ permits: 1, maxWaiting: 10, timeoutMs: LONG_MS })
+    const { join } = createPlaces(1)
+
+    const first = await admission.acquireOrJoin(join)
+    t.strictSame(await admission.acquireOrJoin(join), { place: 'place 1' })
+    const third = admission.acquireOrJoin(join)
+    t.equal(admission.waiting, 1)
+
+    if (!('giveBack' in first)) throw new Error('a place')
+    first.giveBack()
+    first.giveBack()
+    t.match(await third, { giveBack: Function })
+    const fourth = admission.acquire()
+    t.equal(admission.waiting, 1, 'a permit comes back once')
+    admission.close()
+    await t.rejects(fourth, { code: 'FST_NEON_CLOSED' })
+  })
+
+  t.test('seats those at the front as soon as there are places', async t => {
+    const clock = createManualClock()
+    const admission = createAdmission<string>({ permits: 1, maxWaiting: 10, timeoutMs: LONG_MS, clock })
+    const { join, add, places } = createPlaces(0)
+    await admission.acquire()
+    const first = admission.acquireOrJoin(join)
+    const second = admission.acquireOrJoin(join)
+    const third = admission.acquireOrJoin(join)
+    await clock.pass(100)
+
+    admission.seat()
+    t.equal(admission.waiting, 3, 'there is none')
+    t.equal(admission.blockedForMs, 100)
+    add('one')
+    add('two')
+    admission.seat()
+
+    t.strictSame(await Promise.all([first, second]), [{ place: 'one' }, { place: 'two' }])
+    t.equal(admission.waiting, 1)
+    t.equal(admission.blockedForMs, 0, 'somebody was served')
+    await clock.pass(100)
+    t.equal(admission.blockedForMs, 100)
+    add('three')
+    add('four')
+    admission.seat()
+    t.strictSame(await third, { place: 'three' })
+    t.strictSame(places, ['four'])
+    await clock.pass(100)
+    t.equal(admission.blockedForMs, 0, 'nobody waits')
+  })
+
+  t.test('lets nobody overtake who needs a client of his own', async t => {
+    const admission = createAdmission<string>({ permits: 1, maxWaiting: 10, timeoutMs: LONG_MS })
+    const { join, places } = createPlaces(2)
+    const giveBack = await admission.acquire()
+    const order: string[] = []
+    const exclusive = admission.acquire().then(give => {
+      order.push('exclusive')
+      return give
+    })
+    const shared = admission.acquireOrJoin(join).then(() => order.push('shared'))
+
+    admission.seat()
+    await new Promise(resolve => setImmediate(resolve))
+    t.strictSame(order, [])
+    t.equal(places.length, 2, 'nobody takes a place')
+    giveBack()
+    await exclusive
+    admission.seat()
+    await shared
+
+    t.strictSame(order, ['exclusive', 'shared'])
+  })
+
+  t.test('holds the queue’s length and its deadline for both', async t => {
+    const clock = createManualClock()
+    const admission = createAdmission<string>({ permits: 1, maxWaiting: 2, timeoutMs: 1000, clock })
+    const { join } = createPlaces(0)
+    await admission.acquire()
+    const late = [
+      t.rejects(admission.acquire(), { code: 'FST_NEON_EXHAUSTED' }),
+      t.rejects(admission.acquireOrJoin(join), { code: 'FST_NEON_EXHAUSTED' })
+    ]
+
+    await t.rejects(admission.acquire(), { code: 'FST_NEON_EXHAUSTED' })
+    await t.rejects(admission.acquireOrJoin(join), { code: 'FST_NEON_EXHAUSTED' })
+    t.equal(admission.waiting, 2)
+    await clock.pass(1000)
+
+    await Promise.all(late)
+    t.equal(admission.waiting, 0)
+    t.equal(admission.blockedForMs, 1000)
+  })
+
+  t.test('seats nobody who has gone', async t => {
+    const clock = createManualClock()
+    const admission = createAdmission<string>({ permits: 1, maxWaiting: 2, timeoutMs: 1000, clock })
+    const { join, add, places } = createPlaces(0)
+    await admission.acquire()
+    const late = t.rejects(admission.acquireOrJoin(join), { code: 'FST_NEON_EXHAUSTED' })
+    await clock.pass(1000)
+    await late
+
+    add('one')
+    admission.seat()
+
+    t.strictSame(places, ['one'])
+  })
+
+  t.test('refuses who waits and who comes after it was closed', async t => {
+    const admission = createAdmission<string>({ permits: 1, maxWaiting: 2, timeoutMs: LONG_MS })
+    const { join } = createPlaces(0)
+    await admission.acquire()
+    const waiting = t.rejects(admission.acquireOrJoin(join), { code: 'FST_NEON_CLOSED' })
+
+    admission.close()
+
+    await waiting
+    await t.rejects(admission.acquireOrJoin(join), { code: 'FST_NEON_CLOSED' })
+  })
+
+  t.test('refuses at once who has given up before', async t => {
+    const admission = createAdmission<string>({ permits: 1, maxWaiting: 2, timeoutMs: LONG_MS })
+
+    await t.rejects(admission.acquire(AbortSignal.abort()), { code: 'FST_NEON_ABORTED' })
+
+    t.type(await admission.acquire(), 'function')
+  })
+})

@@ -3,18 +3,18 @@
  */
 import { once } from 'node:events'
 import type { Test } from 'tap'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 
 /** Calls `answer` for each message of a client, counted from one. */
 export async function scriptedServer(
   t: Test,
-  answer: (socket: WebSocket, count: number) => void,
+  answer: (socket: WebSocket, count: number, frame: RawData) => void,
   { autoPong = true } = {}
 ) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', autoPong })
   server.on('connection', socket => {
     let count = 0
-    socket.on('message', () => answer(socket, ++count))
+    socket.on('message', frame => answer(socket, ++count, frame))
   })
   t.teardown(() => {
     for (const socket of server.clients) socket.terminate()

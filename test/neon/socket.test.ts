@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import { type WebSocket, WebSocketServer } from 'ws'
 import { closeSockets, createSocketRegister } from '../../src/neon/socket.ts'
 import { until } from '../helper.ts'
-import { scriptedServer } from './scripted-server.ts'
+import { message, scriptedServer } from './scripted-server.ts'
 
 t.test('the end of sockets', async t => {
   t.test('is not disturbed by one that breaks meanwhile', async t => {
@@ -23,6 +24,19 @@ t.test('the end of sockets', async t => {
     t.type(await broken, Error)
     t.equal(open.size, 0)
   })
+
+  t.test('comes by force for one that does not close', async t => {
+    const server = await scriptedServer(t, () => {})
+    const { NeonSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+    const socket = new NeonSocket(`ws://${new URL(server.url).host}/v2`)
+    await once(socket, 'open')
+    const closed = once(socket, 'close')
+
+    await closeSockets(open, 1)
+
+    await closed
+    t.equal(open.size, 0)
+  })
 })
 
 t.test('a socket', async t => {
@@ -40,6 +54,15 @@ t.test('a socket', async t => {
     t.ok(socket.silentMs < 5000)
     socket.terminate()
     await once(socket, 'close')
+  })
+
+  t.test('is never without TLS where it has to be secure', async t => {
+    const { NeonSocket } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: true })
+
+    const socket = new NeonSocket('ws://127.0.0.1:1/v2')
+
+    t.equal(socket.url, 'wss://127.0.0.1:1/v2')
+    await once(socket, 'error')
   })
 
   t.test('gives up a server that does not answer the upgrade', async t => {
@@ -87,5 +110,109 @@ t.test('a socket', async t => {
       await broken
       await until(() => open.size === 0)
     }
+  })
+})
+
+/** A socket that is open, and the frames that its server gets. */
+async function openSocket(t: Test, answer: (socket: WebSocket) => void = () => {}) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  const frames: string[] = []
+  server.on('connection', peer => {
+    peer.on('message', data => frames.push(String(data)))
+    answer(peer)
+  })
+  await once(server, 'listening')
+  const { NeonSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+  const socket = new NeonSocket(`ws://127.0.0.1:${Reflect.get(Object(server.address()), 'port')}/v2`)
+  t.teardown(() => {
+    for (const each of open) each.terminate()
+    server.close()
+  })
+  return { socket, frames }
+}
+
+t.test('what is sent', async t => {
+  t.test('in one tick leaves in one frame, in order', async t => {
+    const { socket, frames } = await openSocket(t)
+    await once(socket, 'open')
+    const bytes = Buffer.from('-alone-')
+
+    socket.send('one ')
+    socket.send(Buffer.from('two '))
+    queueMicrotask(() => socket.send(new Uint8Array([0x33])))
+    await until(() => frames.length === 1)
+    socket.send(bytes.subarray(1, 6))
+    await until(() => frames.length === 2)
+
+    t.strictSame(frames, ['one two 3', 'alone'])
+  })
+
+  t.test('is waiting leaves in front of the close', async t => {
+    const { socket, frames } = await openSocket(t)
+    await once(socket, 'open')
+
+    socket.send('goodbye')
+    socket.close()
+    socket.send('too late')
+
+    await once(socket, 'close')
+    t.strictSame(frames, ['goodbye'])
+  })
+
+  t.test('while it is not open goes nowhere, and is no error', async t => {
+    const { socket, frames } = await openSocket(t)
+    socket.on('error', error => t.fail(error.message))
+
+    socket.send('too early')
+    await once(socket, 'open')
+    socket.send('in time')
+    await until(() => frames.length === 1)
+    socket.close()
+    await once(socket, 'close')
+    socket.send('too late')
+    await new Promise(resolve => setImmediate(resolve))
+
+    t.strictSame(frames, ['in time'])
+  })
+})
+
+t.test('what comes', async t => {
+  t.test('is delivered as whole messages, however the frames are cut', async t => {
+    const first = Buffer.from(message('D', [1, 2, 3]))
+    const second = Buffer.from(message('Z', [0x49]))
+    const { socket } = await openSocket(t, peer => {
+      peer.send(first.subarray(0, 4))
+      peer.send(Buffer.concat([first.subarray(4), second, first]))
+    })
+    const delivered: Buffer[] = []
+    socket.deliver(messages => delivered.push(messages))
+
+    await until(() => delivered.length > 0)
+
+    t.strictSame(delivered, [Buffer.concat([first, second, first])])
+  })
+
+  t.test('is not copied for the driver, which asks for it', async t => {
+    const { socket } = await openSocket(t, peer => peer.send(Buffer.from('bytes')))
+    socket.addEventListener('message', () => t.fail('the driver hears of it'))
+    const opened = new Promise(resolve => socket.addEventListener('open', resolve))
+
+    socket.binaryType = 'arraybuffer'
+    const [data] = await once(socket, 'message')
+
+    await opened
+    t.equal(socket.binaryType, 'nodebuffer')
+    t.ok(Buffer.isBuffer(data))
+  })
+
+  t.test('and cannot be read ends the socket, and nothing else', async t => {
+    const { socket } = await openSocket(t, peer => peer.send(Buffer.from('bytes')))
+    socket.on('message', () => {
+      throw new Error('cannot be read')
+    })
+
+    await once(socket, 'close')
+
+    t.equal(socket.readyState, socket.CLOSED)
   })
 })

@@ -1,0 +1,153 @@
+/**
+ * Statements that are known beforehand: one flight, one transaction, one round trip. The server commits them
+ * together at the end of the flight, and none of them when one fails.
+ */
+import { OptionInvalidError } from '../errors.ts'
+import { DatabaseFailure, toFailure } from './failure.ts'
+import { asFlightStatement, Flight, type FlightResult, type FlightStatement } from './flight.ts'
+import { isHung } from './hang.ts'
+import { type Identity, identityFlight } from './identity.ts'
+import { CommitOutcomeUnknown } from './outcome.ts'
+import type { NeonPool } from './pool.ts'
+import { isRepeatable } from './retry.ts'
+import { isStalePlan } from './stale-plan.ts'
+import { runTransaction } from './transaction.ts'
+
+/** What each query of a batch answers, in order. */
+export type BatchResults<T extends readonly unknown[]> = { -readonly [K in keyof T]: Awaited<T[K]> }
+
+export interface BatchOptions {
+  pool: NeonPool
+  identity: Identity
+  isReadOnly: boolean
+}
+
+/** What Drizzle's builders send their statement through, one after another, before any is answered. */
+export interface Gathering {
+  query(config: unknown, values?: unknown): Promise<FlightResult>
+  readonly statements: FlightStatement[]
+  /** Answers them all. */
+  answer(results: Promise<FlightResult[]>): void
+}
+
+// As of a single statement: what the server has rolled back for the sake of others may fare better.
+const MOST_REPEATS = 2
+
+export function createGathering(): Gathering {
+  const statements: FlightStatement[] = []
+  let answer!: (results: Promise<FlightResult[]>) => void
+  const answered = new Promise<FlightResult[]>(resolve => {
+    answer = resolve
+  })
+
+  return {
+    statements,
+    answer,
+    async query(config, values) {
+      const statement = asFlightStatement(config, values)
+      if (statement === undefined)
+        throw new OptionInvalidError(
+          'each query of a batch must be a single statement, and no COPY or COMMIT'
+        )
+      const index = statements.push(statement) - 1
+      const result = (await answered)[index]
+      if (result === undefined) throw new DatabaseFailure('lost')
+      return result
+    }
+  }
+}
+
+/** Starts each query, which must send one statement at once. */
+export function startAll<const T extends readonly PromiseLike<unknown>[]>(
+  gathering: Gathering,
+  queries: T
+): Promise<BatchResults<T>>
+export function startAll(gathering: Gathering, queries: readonly PromiseLike<unknown>[]): Promise<unknown> {
+  return Promise.all(
+    queries.map((query, index) => {
+      const started = new Promise<unknown>((resolve, reject) => query.then(resolve, reject))
+      if (gathering.statements.length === index + 1) return started
+      started.catch(ignore)
+      throw new OptionInvalidError(
+        'each query of a batch must be one query of the client that the batch is given'
+      )
+    })
+  )
+}
+
+/**
+ * Throws what the server answers, after which nothing is stored; CommitOutcomeUnknown when the link broke before all
+ * was answered, unless nothing may be written; and a DatabaseFailure when there was no identity or no client.
+ */
+export async function runBatch(
+  options: BatchOptions,
+  statements: FlightStatement[]
+): Promise<FlightResult[]> {
+  const { pool, identity, isReadOnly } = options
+  if (statements.length === 0) return []
+  if (!pool.pipelines) return oneByOne(options, statements)
+  const startedAt = performance.now()
+  const before = identityFlight(identity, { readOnly: isReadOnly })
+  try {
+    const results = await repeat(options, [...before, ...statements], before.length)
+    report('committed')
+    return results.slice(before.length)
+  } catch (error) {
+    report(error instanceof CommitOutcomeUnknown ? 'unknown' : 'rolled-back')
+    throw error
+  }
+
+  function report(outcome: 'committed' | 'rolled-back' | 'unknown') {
+    pool.report({ type: 'transaction-ended', outcome, durationMs: performance.now() - startedAt })
+  }
+}
+
+async function repeat(
+  { pool, isReadOnly }: BatchOptions,
+  statements: FlightStatement[],
+  before: number
+): Promise<FlightResult[]> {
+  for (let repeats = 0; ; repeats += 1) {
+    let flight: Flight | undefined
+    try {
+      return await pool.fly(
+        () => {
+          flight = new Flight(statements.map(pool.named), { endsIdle: true })
+          return flight
+        },
+        { isAlone: !isReadOnly }
+      )
+    } catch (error) {
+      if (flight === undefined) throw error
+      const isFinal =
+        repeats >= MOST_REPEATS || !(isStalePlan(error) || isRepeatable({ error, wasLinkLost: isReadOnly }))
+      if (isFinal) throw failureOf(error)
+      pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
+      continue
+    }
+
+    function failureOf(error: unknown): unknown {
+      if (!isReadOnly && isUnanswered(error))
+        return new CommitOutcomeUnknown({ pool, xid: undefined, cause: error })
+      const isOfBatch = (flight?.answered ?? 0) >= before || isHung(error)
+      return isOfBatch ? error : toFailure(error, 'begin')
+    }
+  }
+}
+
+/** The server commits when it has done all, and nobody knows how far it came. */
+function isUnanswered(error: unknown): boolean {
+  return isHung(error) || toFailure(error, 'commit').kind === 'commitOutcomeUnknown'
+}
+
+function oneByOne({ pool, identity, isReadOnly }: BatchOptions, statements: FlightStatement[]) {
+  const options = { identity, retry: MOST_REPEATS, ...(isReadOnly && { accessMode: 'read only' as const }) }
+  return runTransaction(pool, options, async ({ client }) => {
+    const results: FlightResult[] = []
+    for (const { text, values, ...how } of statements)
+      results.push(await client.query<Record<string, unknown>>({ text, ...how }, values))
+    return results
+  })
+}
+
+function ignore() {}

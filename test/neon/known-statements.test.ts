@@ -1,0 +1,48 @@
+import t from 'tap'
+import { createKnownStatements } from '../../src/neon/known-statements.ts'
+
+const nameAfter = (uses: number, text: string, known = createKnownStatements()) => {
+  for (let use = 1; use < uses; use += 1) known.note(text)
+  return known.note(text).name
+}
+
+t.test('a statement', async t => {
+  t.test('gets a name with its third use, and keeps it', async t => {
+    const known = createKnownStatements()
+
+    const names = Array.from({ length: 5 }, () => known.note('select 1').name)
+
+    t.strictSame(names, [undefined, undefined, 'fn1', 'fn1', 'fn1'])
+    t.equal(nameAfter(3, 'select 2', known), 'fn2', 'each has its own')
+  })
+
+  t.test('gets none when its text is too long to be remembered', async t => {
+    t.equal(nameAfter(9, `select '${'x'.repeat(10_000)}'`), undefined)
+    t.equal(nameAfter(3, `select '${'x'.repeat(10_000 - 9)}'`), 'fn1')
+  })
+
+  t.test('is forgotten when others were used since, and then has another name', async t => {
+    const known = createKnownStatements({ usesForName: 1, most: 2 })
+    known.note('select 1')
+    known.note('select 2')
+    known.note('select 1')
+
+    t.equal(known.note('select 3').name, 'fn3')
+
+    t.equal(known.note('select 1').name, 'fn1', 'it was used since')
+    t.equal(known.note('select 2').name, 'fn4')
+  })
+
+  t.test('is a query by its text, until the server has refused it', async t => {
+    const known = createKnownStatements()
+    t.equal(known.note('select 1').isQuery, true)
+    t.equal(known.note('delete from notes').isQuery, false)
+
+    known.noteWriter('select * into other from notes')
+    known.noteWriter('select 1')
+
+    t.equal(known.note('select * into other from notes').isQuery, false)
+    t.equal(known.note('select 1').isQuery, false)
+    t.equal(nameAfter(2, 'select 1', known), 'fn1', 'a refusal counts for no use')
+  })
+})
