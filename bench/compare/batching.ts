@@ -172,7 +172,7 @@ function report(rates: ReadonlyMap<Case, readonly number[]>) {
       `${atOnce} at once`.padStart(11),
       way.padEnd(12),
       `${bufferutil} bufferutil`.padEnd(18),
-      `${perSecond} /s`.padStart(8),
+      `${perSecond} /s`.padStart(9),
       `spread ${(apart * 100).toFixed(0)} %`
     ].join('  ')
   )
