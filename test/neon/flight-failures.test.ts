@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { Database } from '../../src/neon/database.ts'
+import type { Database, Schema } from '../../src/neon/database.ts'
 import type { NeonPool } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { administer } from '../postgres.ts'
@@ -10,10 +10,10 @@ import { breakLink, loseAt, type Wire } from './wire.ts'
 interface Way {
   steps: string[]
   isReadOnly: boolean
-  run(db: Database, divisor?: number): Promise<{ rows: Record<string, unknown>[] }>
+  run(db: Database<Schema>, divisor?: number): Promise<{ rows: Record<string, unknown>[] }>
 }
 
-const alice = (db: Database, readOnly = false) => db.$as(ALICE, { readOnly })
+const alice = (db: Database<Schema>, readOnly = false) => db.$as(ALICE, { readOnly })
 
 const WAYS: Record<string, Way> = {
   'a read': {
