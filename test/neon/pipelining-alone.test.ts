@@ -59,6 +59,35 @@ t.test('what must not share the way', async t => {
     t.match(sent().slice(0, 2), ['PBDES', /^PBDEH/])
   })
 
+  const WITHOUT_SYNC = [
+    [
+      'parts of a result that ends in an error',
+      { text: 'select 1 / (3 - n) from generate_series(1, 5) n', rows: 2 },
+      '22012'
+    ],
+    ['parts of what is no statement', { text: 'selec 1', rows: 2 }, '42601'],
+    ['parts of an empty text', { text: '', rows: 2 }, undefined],
+    ['COPY in parts', { text: 'copy kept from stdin', rows: 2 }, '57014'],
+    ['COPY with a value that it does not take', { text: 'copy kept from stdin', values: [1] }, '08P01'],
+    ['COPY with a name', { name: 'copy', text: 'copy kept from stdin' }, '57014']
+  ] as const
+  for (const [title, query, code] of WITHOUT_SYNC)
+    t.test(`is ${title}, behind which the next one is answered`, async t => {
+      const { client } = await openClient(t)
+      await client.query('create temp table kept (n int)')
+
+      const [before, outcome, after] = await Promise.allSettled([
+        number(client, 1),
+        client.query(Object(query)),
+        number(client, 2)
+      ])
+
+      t.match([before, after], [{ value: 1 }, { value: 2 }])
+      t.match(outcome, code === undefined ? { status: 'fulfilled' } : { reason: { code } })
+      t.equal(client.unanswered, 0)
+      t.equal(await number(client, 3), 3)
+    })
+
   t.test('is the query of another library', async t => {
     const { client, sent } = await openClient(t)
     const own = foreignQuery(sends('select 1 as foreign'))

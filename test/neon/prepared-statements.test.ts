@@ -68,6 +68,16 @@ t.test('a named statement', async t => {
     t.strictSame(use('two', 'select 2'), ['close two', 'parse two: select 2'])
   })
 
+  t.test('is prepared with the text that it had when it is in doubt and called by its name', async t => {
+    const { prepared, use } = open()
+    use('one', 'select 1')
+
+    prepared.doubtAll()
+
+    t.strictSame(use('one', ''), ['close one', 'parse one: select 1'])
+    t.strictSame(use('two', ''), ['close two', 'parse two: '], 'the server knows what to say')
+  })
+
   t.test('takes its name from every other text', async t => {
     const { prepared, use } = open()
     t.equal(prepared.isTaken({ name: 'one', text: 'select 1' }), false)
