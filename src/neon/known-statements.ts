@@ -8,6 +8,8 @@ export interface KnownStatement {
   name: string | undefined
   /** Most likely it only reads. */
   isQuery: boolean
+  /** Others are not to wait behind it. */
+  isSlow: boolean
 }
 
 export interface KnownStatements {
@@ -15,6 +17,8 @@ export interface KnownStatements {
   note(text: string): KnownStatement
   /** The server has refused it where nothing may be written. */
   noteWriter(text: string): void
+  /** How it was when it was run last. */
+  noteSpeed(text: string, isSlow: boolean): void
 }
 
 export interface KnownStatementsOptions {
@@ -45,11 +49,20 @@ export function createKnownStatements({
     },
     noteWriter(text) {
       entryOf(text).isQuery = false
+    },
+    noteSpeed(text, isSlow) {
+      const entry = entries.get(text)
+      if (entry) entry.isSlow = isSlow
     }
   }
 
   function entryOf(text: string) {
-    const entry = entries.get(text) ?? { uses: 0, name: undefined, isQuery: isQuery(text) }
+    const entry = entries.get(text) ?? {
+      uses: 0,
+      name: undefined,
+      isQuery: isQuery(text),
+      isSlow: false
+    }
     // Behind all others, which makes the first one the oldest.
     entries.delete(text)
     if (text.length <= LONGEST_TEXT) entries.set(text, entry)

@@ -14,7 +14,7 @@ import { asFlightStatement, type Flight, type FlightResult, type FlightStatement
 import { isHung } from './hang.ts'
 import { createKnownStatements, type KnownStatements } from './known-statements.ts'
 import { createLoans, type HeldClient, type Loans } from './loans.ts'
-import type { LoginManner } from './login.ts'
+import { type LoginManner, LoginMannerError } from './login.ts'
 import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } from './pool-events.ts'
 import type { PoolLimits } from './pool-limits.ts'
 import { printAs } from './printed.ts'
@@ -213,8 +213,10 @@ export class NeonPool extends Pool {
    * neither events nor `answers` show it. Resolves with why there was no answer, or undefined when
    * there was, in `timeoutMs` at most. It wakes a compute that sleeps.
    */
-  ask(timeoutMs: number): Promise<DatabaseFailure | undefined> {
-    return probe(this.#createProbe(), timeoutMs)
+  async ask(timeoutMs: number): Promise<DatabaseFailure | undefined> {
+    const failure = await probe(this.#createProbe(), timeoutMs)
+    const wantsAnother = failure?.original instanceof LoginMannerError
+    return wantsAnother ? probe(this.#createProbe(), timeoutMs) : failure
   }
 
   override connect(): Promise<PoolClient>
@@ -241,7 +243,8 @@ export class NeonPool extends Pool {
 
   /**
    * Sends a flight on a client of its own, or, when there is none, behind flights of others: only what ends with no
-   * transaction open, and locks nothing that others wait for. Makes the flight when there is a client for it.
+   * transaction open, and locks nothing that others wait for. Makes the flight when there is a client for it. A
+   * statement that was slow when it was run last goes alone.
    */
   async fly(createFlight: () => Flight, { isAlone = false }: FlyOptions = {}): Promise<FlightResult[]> {
     const shared = await this.#share(isAlone)
@@ -253,7 +256,9 @@ export class NeonPool extends Pool {
       if (isHung(error)) this.#giveUp(shared, flight)
       throw error
     } finally {
-      if (this.#sharing.leave(shared)) client.release()
+      const { isLast, wasSlow } = this.#sharing.leave(shared)
+      this.known.noteSpeed(flight.text, wasSlow)
+      if (isLast) client.release()
       else this.#admission.seat()
     }
   }

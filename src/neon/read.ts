@@ -48,14 +48,18 @@ async function repeat(
   statements: FlightStatement[],
   mayRepeat: (error: unknown) => boolean
 ): Promise<FlightResult> {
+  const text = statements.at(-1)?.text ?? ''
   for (let repeats = 0; ; repeats += 1) {
     let flight: Flight | undefined
     try {
       const [result] = (
-        await pool.fly(() => {
-          flight = new Flight(statements.map(pool.named), { endsIdle: true })
-          return flight
-        })
+        await pool.fly(
+          () => {
+            flight = new Flight(statements.map(pool.named), { endsIdle: true })
+            return flight
+          },
+          { isAlone: pool.known.note(text).isSlow }
+        )
       ).slice(-1)
       if (result) return result
     } catch (error) {

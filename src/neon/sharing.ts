@@ -25,8 +25,15 @@ export interface Sharing<Client> {
   join(): Shared<Client> | undefined
   /** No more flights than there are on it now. */
   close(shared: Shared<Client>): void
-  /** A flight has ended. True when it was the last one, and the client is nobody's any more. */
-  leave(shared: Shared<Client>): boolean
+  /** A flight has ended. */
+  leave(shared: Shared<Client>): Left
+}
+
+export interface Left {
+  /** It was the last one, and the client is nobody's any more. */
+  isLast: boolean
+  /** Others would have waited long behind it. */
+  wasSlow: boolean
 }
 
 // Longer than most statements take, and short beside any deadline.
@@ -69,14 +76,15 @@ export function createSharing<Client>({
     },
     leave(shared) {
       const entry = entries.get(shared)
-      if (entry === undefined) return false
+      if (entry === undefined) return { isLast: false, wasSlow: false }
       const now = clock.now()
-      fastestMs = Math.min(fastestMs, now - entry.since)
+      const tookMs = now - entry.since
+      const wasSlow = tookMs >= slowMs()
+      fastestMs = Math.min(fastestMs, tookMs)
       entry.since = now
       entry.flights -= 1
-      if (entry.flights > 0) return false
-      entries.delete(shared)
-      return true
+      if (entry.flights === 0) entries.delete(shared)
+      return { isLast: entry.flights === 0, wasSlow }
     }
   }
 

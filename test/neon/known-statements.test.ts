@@ -45,4 +45,17 @@ t.test('a statement', async t => {
     t.equal(known.note('select 1').isQuery, false)
     t.equal(nameAfter(2, 'select 1', known), 'fn1', 'a refusal counts for no use')
   })
+
+  t.test('is slow or not as it was when it was run last', async t => {
+    const known = createKnownStatements()
+    t.equal(known.note('select 1').isSlow, false)
+
+    known.noteSpeed('select 1', true)
+    known.noteSpeed('select 2', true)
+
+    t.equal(known.note('select 1').isSlow, true)
+    t.equal(known.note('select 2').isSlow, false, 'it was not known')
+    known.noteSpeed('select 1', false)
+    t.equal(known.note('select 1').isSlow, false)
+  })
 })

@@ -139,6 +139,13 @@ t.test('a server', async t => {
       for (const client of clients) client.release()
     })
 
+  t.test('that wants another login answers the first question of health', async t => {
+    const server = await scriptedServer(t, (socket, count) => socket.send(count === 1 ? WELCOME : ANSWER))
+    const { pool } = await openPool(t, {}, server.url)
+
+    t.equal(await pool.ask(5000), undefined)
+  })
+
   t.test('that wants another login is told by an error of its own', async t => {
     const server = await scriptedServer(t, socket => socket.send(WELCOME))
     const { client, login } = openClient(t, server.url)

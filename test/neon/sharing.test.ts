@@ -112,8 +112,8 @@ t.test('a shared connection', async t => {
     const shared = share()
     sharing.join()
 
-    t.equal(sharing.leave(shared), false)
-    t.equal(sharing.leave(shared), true)
+    t.match(sharing.leave(shared), { isLast: false })
+    t.match(sharing.leave(shared), { isLast: true })
 
     t.equal(sharing.join(), undefined)
   })
@@ -124,9 +124,9 @@ t.test('a shared connection', async t => {
     sharing.join()
     sharing.close(shared)
 
-    t.equal(sharing.leave(shared), false)
+    t.match(sharing.leave(shared), { isLast: false })
     t.equal(sharing.join(), undefined)
-    t.equal(sharing.leave(shared), true)
+    t.match(sharing.leave(shared), { isLast: true })
   })
 
   t.test('is left and closed only while it is shared', async t => {
@@ -135,8 +135,8 @@ t.test('a shared connection', async t => {
     sharing.leave(shared)
     const stranger: Shared<Client> = { client: { isLinked: true }, flights: 1 }
 
-    t.equal(sharing.leave(shared), false)
-    t.equal(sharing.leave(stranger), false)
+    t.match(sharing.leave(shared), { isLast: false })
+    t.match(sharing.leave(stranger), { isLast: false })
     sharing.close(stranger)
     t.equal(sharing.join(), undefined)
   })
@@ -146,5 +146,19 @@ t.test('a shared connection', async t => {
     const shared = sharing.open({ isLinked: true })
 
     t.equal(sharing.join(), shared)
+  })
+
+  t.test('tells whether the flight that has ended would have kept others waiting', async t => {
+    const { clock, sharing, share } = open()
+    const shared = share()
+    sharing.join()
+    sharing.join()
+
+    await clock.pass(20)
+    t.match(sharing.leave(shared), { wasSlow: false })
+    await clock.pass(89)
+    t.match(sharing.leave(shared), { wasSlow: false }, 'a link that takes 20 ms is no slow statement')
+    await clock.pass(90)
+    t.match(sharing.leave(shared), { wasSlow: true })
   })
 })
