@@ -3,7 +3,7 @@
  * together at the end of the flight, and none of them when one fails.
  */
 import { OptionInvalidError } from '../errors.ts'
-import { DatabaseFailure, toFailure } from './failure.ts'
+import { toFailure } from './failure.ts'
 import { asFlightStatement, Flight, type FlightResult, type FlightStatement } from './flight.ts'
 import { isHung } from './hang.ts'
 import { type Identity, identityFlight } from './identity.ts'
@@ -24,8 +24,10 @@ export interface BatchOptions {
 
 /** What Drizzle's builders send their statement through, one after another, before any is answered. */
 export interface Gathering {
-  query(config: unknown, values?: unknown): Promise<FlightResult>
+  query(config: unknown, values?: unknown): Promise<FlightResult | undefined>
   readonly statements: FlightStatement[]
+  /** What is thrown for a query that is none of a batch. */
+  readonly refusal: Error
   /** Answers them all. */
   answer(results: Promise<FlightResult[]>): void
 }
@@ -35,6 +37,9 @@ const MOST_REPEATS = 2
 
 export function createGathering(): Gathering {
   const statements: FlightStatement[] = []
+  const refusal = new OptionInvalidError(
+    'each query of a batch must be a single statement of the client that the batch is given, and no COPY or COMMIT'
+  )
   let answer!: (results: Promise<FlightResult[]>) => void
   const answered = new Promise<FlightResult[]>(resolve => {
     answer = resolve
@@ -42,6 +47,7 @@ export function createGathering(): Gathering {
 
   return {
     statements,
+    refusal,
     answer,
     async query(config, values) {
       const statement = asFlightStatement(config, values)
@@ -50,29 +56,37 @@ export function createGathering(): Gathering {
           'each query of a batch must be a single statement, and no COPY or COMMIT'
         )
       const index = statements.push(statement) - 1
-      const result = (await answered)[index]
-      if (result === undefined) throw new DatabaseFailure('lost')
-      return result
+      return (await answered)[index]
     }
   }
 }
 
-/** Starts each query, which must send one statement at once. */
-export function startAll<const T extends readonly PromiseLike<unknown>[]>(
+// A builder may take a turn or two of promises until it sends its statement.
+const MOST_TURNS = 10
+
+/** Starts each query, which must send one statement; resolves with all their answers when `send` has got them. */
+export function runAll<const T extends readonly PromiseLike<unknown>[]>(
   gathering: Gathering,
-  queries: T
+  queries: T,
+  send: (statements: FlightStatement[]) => Promise<FlightResult[]>
 ): Promise<BatchResults<T>>
-export function startAll(gathering: Gathering, queries: readonly PromiseLike<unknown>[]): Promise<unknown> {
-  return Promise.all(
-    queries.map((query, index) => {
-      const started = new Promise<unknown>((resolve, reject) => query.then(resolve, reject))
-      if (gathering.statements.length === index + 1) return started
-      started.catch(ignore)
-      throw new OptionInvalidError(
-        'each query of a batch must be one query of the client that the batch is given'
-      )
-    })
-  )
+export async function runAll(
+  gathering: Gathering,
+  queries: readonly PromiseLike<unknown>[],
+  send: (statements: FlightStatement[]) => Promise<FlightResult[]>
+): Promise<unknown> {
+  const started: Promise<unknown>[] = []
+  for (const query of queries) {
+    const answer = new Promise<unknown>((resolve, reject) => query.then(resolve, reject))
+    // Until all are started nobody listens.
+    answer.catch(ignore)
+    started.push(answer)
+    for (let turn = 0; turn < MOST_TURNS && gathering.statements.length < started.length; turn += 1)
+      await undefined
+    if (gathering.statements.length !== started.length) throw gathering.refusal
+  }
+  gathering.answer(send(gathering.statements))
+  return Promise.all(started)
 }
 
 /**
@@ -121,17 +135,15 @@ async function repeat(
       if (flight === undefined) throw error
       const isFinal =
         repeats >= MOST_REPEATS || !(isStalePlan(error) || isRepeatable({ error, wasLinkLost: isReadOnly }))
-      if (isFinal) throw failureOf(error)
+      if (isFinal) throw failureOf(error, flight.answered)
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
-      continue
     }
+  }
 
-    function failureOf(error: unknown): unknown {
-      if (!isReadOnly && isUnanswered(error))
-        return new CommitOutcomeUnknown({ pool, xid: undefined, cause: error })
-      const isOfBatch = (flight?.answered ?? 0) >= before || isHung(error)
-      return isOfBatch ? error : toFailure(error, 'begin')
-    }
+  function failureOf(error: unknown, answered: number): unknown {
+    if (!isReadOnly && isUnanswered(error))
+      return new CommitOutcomeUnknown({ pool, xid: undefined, cause: error })
+    return answered >= before || isHung(error) ? error : toFailure(error, 'begin')
   }
 }
 

@@ -12,7 +12,7 @@ import {
 } from 'drizzle-orm'
 import { NeonDatabase, NeonTransaction } from 'drizzle-orm/neon-serverless'
 import { PgDialect } from 'drizzle-orm/pg-core'
-import { type BatchResults, createGathering, type Gathering, runBatch, startAll } from './batch.ts'
+import { type BatchResults, createGathering, type Gathering, runAll, runBatch } from './batch.ts'
 import { toFailure } from './failure.ts'
 import { asFlightStatement, type FlightStatement } from './flight.ts'
 import { type Claims, checkClaims, type Identity } from './identity.ts'
@@ -97,10 +97,8 @@ export function createDatabase<TSchema extends Schema>(
     return async build => {
       const gathering = createGathering()
       const session = new FailureSession(throughGathering(pool, gathering), dialect, relational)
-      const started = startAll(gathering, build(new NeonDatabase<TSchema>(dialect, session, relational)))
-      const run = runBatch({ pool, identity, isReadOnly }, gathering.statements)
-      gathering.answer(run)
-      return started
+      const queries = build(new NeonDatabase<TSchema>(dialect, session, relational))
+      return runAll(gathering, queries, statements => runBatch({ pool, identity, isReadOnly }, statements))
     }
   }
 }

@@ -6,8 +6,8 @@
 // The server takes what follows COPY for data, and of COMMIT it must be known whether it was sent.
 const ALONE = /\bcopy\b|^\s*commit\b/i
 
-// Also one inside a literal.
-const SEPARATOR = ';'
+// Also one inside a literal. Drizzle ends some statements with one.
+const SEPARATOR = /;(?!\s*$)/
 
 const SELECT = /^\s*select\b/i
 
@@ -45,7 +45,7 @@ export function mayPipeline(text: string): boolean {
 
 /** A single statement, which the extended protocol takes. */
 export function isSingle(text: string): boolean {
-  return !text.includes(SEPARATOR)
+  return !SEPARATOR.test(text)
 }
 
 /** A single statement that, where nothing may be written, has no effect at all. */

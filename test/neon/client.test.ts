@@ -1,7 +1,11 @@
 import t from 'tap'
 import { clientConfig, NeonClient } from '../../src/neon/client.ts'
 import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
+import { Flight } from '../../src/neon/flight.ts'
 import { createSocketRegister } from '../../src/neon/socket.ts'
+import { until } from '../helper.ts'
+import { administer } from '../postgres.ts'
+import { openClient } from './clients.ts'
 
 t.test('a client that has not connected is not there', async t => {
   const { connection: url } = verifyConnectionUrl('postgresql://u:p@127.0.0.1:1/d')
@@ -13,3 +17,60 @@ t.test('a client that has not connected is not there', async t => {
   t.strictSame([client.isLinked, client.isBusy, client.silentMs], [false, false, 0])
   t.equal(await client.answersPing(1), false)
 })
+
+t.test('a statement that is given up', async t => {
+  const sleeping = () => new Flight([{ text: 'select pg_sleep(60)' }])
+  const answering = () => new Flight([{ text: 'select 1 as n' }])
+
+  t.test('ends, and those behind it are answered', async t => {
+    const { client, databaseUrl } = await openClient(t)
+    const flight = sleeping()
+    const ended = t.rejects(client.fly(flight), { code: '57014' })
+    const next = client.fly(answering())
+    await until(() => isSleeping(databaseUrl))
+
+    t.equal(await client.giveUp(flight), true)
+
+    await ended
+    t.match(await next, [{ rows: [{ n: 1 }] }])
+    t.strictSame([client.cancels, client.isLinked], [1, true])
+  })
+
+  t.test('while it waits ends as soon as it is its turn', async t => {
+    const { client, databaseUrl } = await openClient(t)
+    const first = sleeping()
+    const second = sleeping()
+    const ended = [first, second].map(flight => t.rejects(client.fly(flight), { code: '57014' }))
+    const next = client.fly(answering())
+    await until(() => isSleeping(databaseUrl))
+
+    const givenUp = client.giveUp(second)
+    t.equal(client.cancels, 0)
+    await client.giveUp(first)
+
+    t.equal(await givenUp, true)
+    await Promise.all(ended)
+    t.match(await next, [{ rows: [{ n: 1 }] }])
+  })
+
+  t.test('after it has ended is left alone, and so is what runs now', async t => {
+    const { client, databaseUrl } = await openClient(t)
+    const flight = answering()
+    await client.fly(flight)
+    const running = sleeping()
+    const ended = t.rejects(client.fly(running), { code: '57014' })
+    await until(() => isSleeping(databaseUrl))
+
+    t.equal(await client.giveUp(flight), true)
+    t.equal(client.cancels, 0)
+
+    await client.giveUp(running)
+    await ended
+  })
+})
+
+async function isSleeping(databaseUrl: string): Promise<boolean> {
+  const sleeping =
+    "select 1 from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+  return (await administer(sleeping, databaseUrl)).length > 0
+}

@@ -48,6 +48,10 @@ export async function openClient(
   return { client, sent: () => frames.splice(0).map(lettersOf), front, databaseUrl: direct }
 }
 
+/** A statement with a parameter, which it gives back. */
+export const number = (client: NeonClient, value: number) =>
+  client.query('select $1::int as n', [value]).then(({ rows: [row] }) => row.n)
+
 /** Of each message of the client its first byte. PostgreSQL, "Message Formats". */
 function lettersOf(frame: Buffer): string {
   let letters = ''

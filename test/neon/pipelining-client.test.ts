@@ -1,17 +1,13 @@
+/**
+ * Statements on one connection: they leave together, and each has an outcome of its own.
+ */
 import { Client } from '@neondatabase/serverless'
 import t from 'tap'
-import type { NeonClient } from '../../src/neon/client.ts'
 import { Flight } from '../../src/neon/flight.ts'
 import { until } from '../helper.ts'
 import { administer } from '../postgres.ts'
-import { openClient } from './clients.ts'
+import { number, openClient } from './clients.ts'
 import { pidOf } from './pools.ts'
-
-const number = (client: NeonClient, value: number) =>
-  client.query('select $1::int as n', [value]).then(({ rows: [row] }) => row.n)
-
-const rowsOf = (client: NeonClient, text: string, values?: unknown[]) =>
-  client.query(text, values).then(({ rows }) => rows)
 
 t.test('statements that are issued at once', async t => {
   t.test('leave in one frame, and are answered in order', async t => {
@@ -144,258 +140,11 @@ t.test('statements that are issued at once', async t => {
   })
 })
 
-t.test('statements with a name', async t => {
-  const named = (client: NeonClient, value: number, name = 'one') =>
-    client.query({ name, text: 'select $1::int as n', values: [value] }).then(({ rows: [row] }) => row.n)
-
-  t.test('are prepared once, and the next one waits only for that', async t => {
-    const { client, sent } = await openClient(t)
-
-    t.strictSame(await Promise.all([named(client, 1), named(client, 2), named(client, 3)]), [1, 2, 3])
-    t.strictSame(sent(), ['CPBDES', 'BDESBDES'])
-
-    t.strictSame(await Promise.all([named(client, 4), named(client, 5), named(client, 6, 'two')]), [4, 5, 6])
-    t.strictSame(sent(), ['BDESBDESCPBDES'])
-  })
-
-  t.test('are each prepared anew when the first one could not be', async t => {
-    const { client, sent } = await openClient(t)
-    const read = () => client.query({ name: 'read', text: 'select * from late' })
-
-    const [first, , second] = await Promise.allSettled([
-      read(),
-      client.query('create table late as select 1 as n'),
-      read()
-    ])
-
-    t.match(first, { status: 'rejected', reason: { code: '42P01' } })
-    t.match(second, { status: 'fulfilled', value: { rows: [{ n: 1 }] } })
-    t.strictSame(sent(), ['CPBDESQ', 'CPBDES'])
-  })
-
-  t.test('are prepared although their first execution fails', async t => {
-    const { client, sent } = await openClient(t)
-    const divide = (by: number) =>
-      client.query({ name: 'divide', text: 'select 1 / $1::int as n', values: [by] })
-
-    await t.rejects(divide(0), { code: '22012' })
-
-    t.match(await divide(1), { rows: [{ n: 1 }] })
-    t.strictSame(sent(), ['CPBDES', 'BDES'])
-  })
-
-  t.test('work again after what they give has changed', async t => {
-    const { client } = await openClient(t)
-    const read = () => client.query({ name: 'read', text: 'select * from changing' })
-    await client.query('create table changing (a int)')
-    await read()
-
-    await client.query('alter table changing add b int')
-
-    await t.rejects(read(), { code: '0A000' })
-    t.match(await read(), { fields: [{ name: 'a' }, { name: 'b' }] })
-  })
-
-  t.test('work again after the session has dropped them', async t => {
-    const { client } = await openClient(t)
-    await named(client, 1)
-
-    await client.query('deallocate all')
-
-    await t.rejects(named(client, 2), { code: '26000' })
-    t.equal(await named(client, 3), 3)
-  })
-
-  t.test('keep the server at what one connection may have', async t => {
-    const { client } = await openClient(t)
-    const count = () => rowsOf(client, 'select count(*)::int as n from pg_prepared_statements')
-
-    for (let index = 0; index < 210; index += 1) {
-      await named(client, index, `name ${index}`)
-      if (index > 195) t.ok(Reflect.get(Object((await count())[0]), 'n') <= 200)
-    }
-    t.strictSame(await count(), [{ n: 200 }])
-    const names = Array.from({ length: 210 }, (_, index) => named(client, index, `at once ${index}`))
-    t.strictSame(await Promise.all(names), Object.keys(names).map(Number))
-    t.equal(await named(client, 1, 'name 209'), 1)
-
-    t.strictSame(await count(), [{ n: 200 }])
-  })
-
-  t.test('may be called by it alone', async t => {
-    const { client } = await openClient(t)
-    await named(client, 1)
-
-    const { rows } = await client.query(Object({ name: 'one', values: [2] }))
-
-    t.strictSame(rows, [{ n: 2 }])
-  })
-})
-
-t.test('what must not share the way', async t => {
-  t.test('is COPY from the client, which is refused, and nothing else is', async t => {
-    const { client, sent } = await openClient(t)
-    await client.query('create table notes (n int)')
-    sent()
-
-    const [before, copy, after, last] = await Promise.allSettled([
-      number(client, 1),
-      client.query('copy notes from stdin'),
-      number(client, 2),
-      client.query('select * from notes')
-    ])
-
-    t.match(before, { value: 1 })
-    t.match(copy, { status: 'rejected', reason: { code: '57014' } })
-    t.match(after, { value: 2 })
-    t.match(last, { value: { rows: [] } })
-    t.strictSame(sent(), ['PBDES', 'Q', 'f', 'PBDESQ'])
-  })
-
-  t.test('is COPY to the client, of which the driver keeps no rows', async t => {
-    const { client } = await openClient(t)
-
-    const [before, copy, after] = await Promise.all([
-      number(client, 1),
-      client.query('copy (select generate_series(1, 100)) to stdout'),
-      number(client, 2)
-    ])
-
-    t.strictSame([before, after], [1, 2])
-    t.match(copy, { command: 'COPY', rowCount: 100, rows: [] })
-  })
-
-  t.test('is COMMIT, so that it is known whether it left', async t => {
-    const { client, sent } = await openClient(t)
-
-    await Promise.all([client.query('begin'), client.query('select 1'), client.query('commit')])
-
-    t.strictSame(sent(), ['QQ', 'Q'])
-  })
-
-  t.test('is a result that is fetched in parts', async t => {
-    const { client, sent } = await openClient(t)
-    const inParts = (name?: string) =>
-      client
-        .query(Object({ text: 'select generate_series(1, $1::int) as n', values: [5], rows: 2, name }))
-        .then(({ rows }: { rows: { n: number }[] }) => rows.map(({ n }) => n))
-    const five = [1, 2, 3, 4, 5]
-
-    t.strictSame(await Promise.all([number(client, 1), inParts(), number(client, 2)]), [1, five, 2])
-    t.strictSame(await Promise.all([inParts('parts'), inParts('parts'), number(client, 3)]), [five, five, 3])
-
-    t.match(sent().slice(0, 2), ['PBDES', /^PBDEH/])
-  })
-
-  t.test('is the query of another library', async t => {
-    const { client, sent } = await openClient(t)
-    const own = foreignQuery(sends('select 1 as foreign'))
-    const failing = foreignQuery(sends('select 1 / 0'))
-
-    const [before, , , after] = await Promise.allSettled([
-      number(client, 1),
-      client.query(own) && own.ended,
-      client.query(failing) && failing.ended,
-      number(client, 2)
-    ])
-
-    t.match([before, after], [{ value: 1 }, { value: 2 }])
-    t.strictSame(own.heard, ['row description', 'row', 'SELECT 1', 'ready'])
-    t.match(failing.heard, ['error: division by zero'])
-    t.strictSame(sent(), ['PBDES', 'Q', 'Q', 'PBDES'])
-  })
-
-  t.test('is the query of another library that cannot be sent', async t => {
-    const { client } = await openClient(t)
-    const refused = foreignQuery(() => new Error('not today'))
-
-    const before = number(client, 1)
-    client.query(refused)
-    const after = number(client, 2)
-
-    t.strictSame(await Promise.all([before, after]), [1, 2])
-    await refused.ended
-    t.strictSame(refused.heard, ['error: not today'])
-  })
-})
-
-t.test('a statement that cannot be sent is refused in its turn', async t => {
-  const circle: Record<string, unknown> = {}
-  circle.self = circle
-  const throwing = (thrown: unknown) => ({
-    toPostgres() {
-      throw thrown
-    }
-  })
-  const REFUSED = [
-    ['a circle', { text: 'select $1', values: [circle] }, /circular/i],
-    ['a value that throws', { text: 'select $1', values: [throwing(new RangeError('mine'))] }, /^mine$/],
-    ['a value that throws no Error', { text: 'select $1', values: [throwing('a text')] }, /^a text$/],
-    ['a bad value under a name', { name: 'bad', text: 'select $1', values: [circle] }, /circular/i],
-    ['a bad value in parts', { text: 'select $1', values: [circle], rows: 1 }, /circular/i],
-    ['more values than there may be', { text: 'select 1', values: new Array(65_536) }, /at most 65535/],
-    ['values that are no array', { text: 'select $1', values: 'x' }, /^Query values must be an array$/],
-    ['neither text nor name', { values: [1] }, /^A query must have either text or a name\. Supplying/],
-    [
-      'a name of another text',
-      { name: 'taken', text: 'select 2' },
-      /^Prepared statements must be unique - 'taken' was used for a different statement$/
-    ]
-  ] as const
-
-  for (const [title, query, wanted] of REFUSED)
-    t.test(`for ${title}`, async t => {
-      const { client } = await openClient(t)
-      await client.query({ name: 'taken', text: 'select 1' })
-      const order: string[] = []
-      const note = (name: string) => () => order.push(name)
-
-      const [before, refused, after] = await Promise.allSettled([
-        client.query('select 1 as n').finally(note('before')),
-        client.query(Object(query)).finally(note('refused')),
-        client.query('select 2 as n').finally(note('after'))
-      ])
-
-      t.match([before, after], [{ value: { rows: [{ n: 1 }] } }, { value: { rows: [{ n: 2 }] } }])
-      t.match(refused, { status: 'rejected', reason: { message: wanted } })
-      t.strictSame(order, ['before', 'refused', 'after'])
-      t.equal(client.unanswered, 0)
-      t.equal(await number(client, 3), 3)
-    })
-
-  t.test('also when nothing else is under way', async t => {
-    const { client } = await openClient(t)
-
-    await t.rejects(client.query('select $1', [circle]), { name: 'TypeError' })
-
-    t.equal(client.unanswered, 0)
-  })
-
-  t.test('and a value is asked for once, whatever it does', async t => {
-    const { client } = await openClient(t)
-    const { client: other } = await openClient(t)
-    let asked = 0
-    let aside: Promise<number> | undefined
-    const busy = {
-      toPostgres() {
-        asked += 1
-        aside = number(other, 5)
-        return '4'
-      }
-    }
-
-    t.match(await client.query('select $1::int as n', [busy]), { rows: [{ n: 4 }] })
-
-    t.equal(asked, 1)
-    t.equal(await aside, 5)
-  })
-})
-
 t.test('a statement that takes too long', async t => {
   t.test('is given up alone, and the others get their own answers', async t => {
     const { client } = await openClient(t)
-    const limited = new (Reflect.get(Client, 'Query'))('select pg_sleep(0.4)')
-    limited.query_timeout = 100
+    const limited = new (Reflect.get(Client, 'Query'))('select pg_sleep(1)')
+    limited.query_timeout = 300
     const late = new Promise(resolve => {
       limited.callback = resolve
     })
@@ -405,7 +154,7 @@ t.test('a statement that takes too long', async t => {
     const others = [2, 3].map(value => number(client, value))
 
     t.match(await late, { message: 'Query read timeout' })
-    t.equal(client.unanswered, 3)
+    t.ok(client.unanswered >= 3, 'its own answer is still to come')
     t.strictSame(await Promise.all([before, ...others]), [1, 2, 3])
     t.equal(client.unanswered, 0)
   })
@@ -413,12 +162,12 @@ t.test('a statement that takes too long', async t => {
   t.test('is not sent any more when it was still waiting', async t => {
     const { client, sent } = await openClient(t)
     const limited = new (Reflect.get(Client, 'Query'))('copy (select 1) to stdout')
-    limited.query_timeout = 100
+    limited.query_timeout = 300
     const late = new Promise(resolve => {
       limited.callback = resolve
     })
 
-    const slow = client.query('select pg_sleep(0.4)')
+    const slow = client.query('select pg_sleep(1)')
     client.query(limited)
     const after = number(client, 2)
 
@@ -542,41 +291,6 @@ t.test('a client that does not pipeline', async t => {
     t.equal(await number(client, 1), 1)
   })
 })
-
-interface Connection {
-  query(text: string): void
-}
-
-/** What a library such as pg-cursor hands to `client.query`. */
-function foreignQuery(send: (connection: Connection) => Error | undefined) {
-  const heard: string[] = []
-  let end = () => {}
-  const ended = new Promise<void>(resolve => {
-    end = resolve
-  })
-  return {
-    heard,
-    ended,
-    submit: send,
-    handleRowDescription: () => heard.push('row description'),
-    handleDataRow: () => heard.push('row'),
-    handleCommandComplete: ({ text }: { text: string }) => heard.push(text),
-    handleEmptyQuery() {},
-    handleError({ message }: Error) {
-      heard.push(`error: ${message}`)
-      end()
-    },
-    handleReadyForQuery() {
-      heard.push('ready')
-      end()
-    }
-  }
-}
-
-const sends = (text: string) => (connection: Connection) => {
-  connection.query(text)
-  return undefined
-}
 
 /** Statements that wait in the server for their time to pass. */
 async function running(databaseUrl: string): Promise<number> {

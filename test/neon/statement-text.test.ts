@@ -27,10 +27,13 @@ const MAY_PIPELINE: Row[] = [
 const IS_SINGLE: Row[] = [
   ['', true],
   ['select 1', true],
-  ['select 1;', false],
+  ['select 1;', true],
+  ['select 1 ;\n ', true],
+  ['select 1;;', false],
   ['select 1; select 2', false],
   ["select ';'", false],
-  ['select 1 -- ; ', false]
+  ['select 1 -- ; ', true],
+  ['select 1 -- ; \n; select 2', false]
 ]
 
 const HAS_ROWS_ONLY: Row[] = [

@@ -1,0 +1,97 @@
+/**
+ * The names of statements on one connection: prepared once, again when the server has lost them, and not too many.
+ */
+import t from 'tap'
+import type { NeonClient } from '../../src/neon/client.ts'
+import { openClient } from './clients.ts'
+
+const rowsOf = (client: NeonClient, text: string, values?: unknown[]) =>
+  client.query(text, values).then(({ rows }) => rows)
+
+t.test('statements with a name', async t => {
+  const named = (client: NeonClient, value: number, name = 'one') =>
+    client.query({ name, text: 'select $1::int as n', values: [value] }).then(({ rows: [row] }) => row.n)
+
+  t.test('are prepared once, and the next one waits only for that', async t => {
+    const { client, sent } = await openClient(t)
+
+    t.strictSame(await Promise.all([named(client, 1), named(client, 2), named(client, 3)]), [1, 2, 3])
+    t.strictSame(sent(), ['CPBDES', 'BDESBDES'])
+
+    t.strictSame(await Promise.all([named(client, 4), named(client, 5), named(client, 6, 'two')]), [4, 5, 6])
+    t.strictSame(sent(), ['BDESBDESCPBDES'])
+  })
+
+  t.test('are each prepared anew when the first one could not be', async t => {
+    const { client, sent } = await openClient(t)
+    const read = () => client.query({ name: 'read', text: 'select * from late' })
+
+    const [first, , second] = await Promise.allSettled([
+      read(),
+      client.query('create table late as select 1 as n'),
+      read()
+    ])
+
+    t.match(first, { status: 'rejected', reason: { code: '42P01' } })
+    t.match(second, { status: 'fulfilled', value: { rows: [{ n: 1 }] } })
+    t.strictSame(sent(), ['CPBDESQ', 'CPBDES'])
+  })
+
+  t.test('are prepared although their first execution fails', async t => {
+    const { client, sent } = await openClient(t)
+    const divide = (by: number) =>
+      client.query({ name: 'divide', text: 'select 1 / $1::int as n', values: [by] })
+
+    await t.rejects(divide(0), { code: '22012' })
+
+    t.match(await divide(1), { rows: [{ n: 1 }] })
+    t.strictSame(sent(), ['CPBDES', 'BDES'])
+  })
+
+  t.test('work again after what they give has changed', async t => {
+    const { client } = await openClient(t)
+    const read = () => client.query({ name: 'read', text: 'select * from changing' })
+    await client.query('create table changing (a int)')
+    await read()
+
+    await client.query('alter table changing add b int')
+
+    await t.rejects(read(), { code: '0A000' })
+    t.match(await read(), { fields: [{ name: 'a' }, { name: 'b' }] })
+  })
+
+  t.test('work again after the session has dropped them', async t => {
+    const { client } = await openClient(t)
+    await named(client, 1)
+
+    await client.query('deallocate all')
+
+    await t.rejects(named(client, 2), { code: '26000' })
+    t.equal(await named(client, 3), 3)
+  })
+
+  t.test('keep the server at what one connection may have', async t => {
+    const { client } = await openClient(t)
+    const count = () => rowsOf(client, 'select count(*)::int as n from pg_prepared_statements')
+
+    for (let index = 0; index < 210; index += 1) {
+      await named(client, index, `name ${index}`)
+      if (index > 195) t.ok(Reflect.get(Object((await count())[0]), 'n') <= 200)
+    }
+    t.strictSame(await count(), [{ n: 200 }])
+    const names = Array.from({ length: 210 }, (_, index) => named(client, index, `at once ${index}`))
+    t.strictSame(await Promise.all(names), Object.keys(names).map(Number))
+    t.equal(await named(client, 1, 'name 209'), 1)
+
+    t.strictSame(await count(), [{ n: 200 }])
+  })
+
+  t.test('may be called by it alone', async t => {
+    const { client } = await openClient(t)
+    await named(client, 1)
+
+    const { rows } = await client.query(Object({ name: 'one', values: [2] }))
+
+    t.strictSame(rows, [{ n: 2 }])
+  })
+})
