@@ -6,13 +6,16 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { documentOf, plotsOf } from './document.ts'
 import { type Run, textOf } from './results.ts'
+import { rowsOf } from './rows.ts'
 
 const KEPT = new URL('../comparison.json', import.meta.url)
 const DOCS = new URL('../../docs/', import.meta.url)
 
 const [kind = 'all'] = process.argv.slice(2)
 const last = new URL(`../results/${kind}-last.json`, import.meta.url)
-const run: Run = JSON.parse(await readFile(existsSync(last) ? last : KEPT, 'utf8'))
+const found: Run = JSON.parse(await readFile(existsSync(last) ? last : KEPT, 'utf8'))
+// A target may have changed since.
+const run: Run = { ...found, rows: rowsOf(found.samples) }
 await writeFile(KEPT, textOf(run))
 await writeFile(new URL('benchmarks.md', DOCS), documentOf(run))
 for (const [name, svg] of Object.entries(plotsOf(run))) await writeFile(new URL(name, DOCS), svg)

@@ -58,7 +58,7 @@ async function run(plan: Plan) {
 async function measureAll(stage: Stage, plan: Plan): Promise<Sample[]> {
   const samples: Sample[] = []
   const { floor, wake, memory } = plan.others
-  await measureStatements(stage, plan.warmUp)
+  for (const warmUp of plan.warmUp) await measureStatements(stage, warmUp)
   for (const statements of plan.statements) {
     await add('statements', () => measureStatements(stage, statements))
   }
