@@ -76,6 +76,8 @@ function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
       connectionString: settings.DATABASE_URL,
       role: roleOf(settings.DATABASE_ROLE),
       max: settings.DATABASE_POOL_MAX,
+      sharing: settings.DATABASE_SHARING,
+      pipelining: settings.DATABASE_PIPELINING === 'on',
       checkoutTimeoutMs: settings.DATABASE_CHECKOUT_TIMEOUT_MS,
       connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,
       statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS

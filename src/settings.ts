@@ -60,6 +60,18 @@ export const Settings = Type.Object({
     maximum: 1000,
     description: 'Most connections of one process'
   }),
+  DATABASE_SHARING: Type.Integer({
+    default: POOL_DEFAULTS.sharing,
+    minimum: 1,
+    maximum: 100,
+    description: 'Most reads on one connection at once, when all are in use; 1 shares none'
+  }),
+  DATABASE_PIPELINING: Type.Unsafe<(typeof SWITCH)[number]>({
+    type: 'string',
+    enum: SWITCH,
+    default: 'on',
+    description: 'Statements are sent without waiting for the answer to the one before'
+  }),
   DATABASE_CHECKOUT_TIMEOUT_MS: milliseconds(
     POOL_DEFAULTS.checkoutTimeoutMs,
     'Longest wait for a free connection'

@@ -31,7 +31,14 @@ t.test('the settings', async t => {
       logLevel: 'info',
       drainDelayMs: 0,
       shutdownTimeoutMs: 20_000,
-      database: { max: 10, checkoutTimeoutMs: 10_000, connectTimeoutMs: 15_000, statementTimeoutMs: 10_000 },
+      database: {
+        max: 10,
+        sharing: 10,
+        pipelining: true,
+        checkoutTimeoutMs: 10_000,
+        connectTimeoutMs: 15_000,
+        statementTimeoutMs: 10_000
+      },
       auth: { issuer: 'https://issuer.test', audience: 'tasks' },
       api: { rateLimitPerMinute: 600, corsOrigins: [], hasDocs: true }
     })
@@ -45,10 +52,16 @@ t.test('the settings', async t => {
       PORT: '8080',
       HOST: '0.0.0.0',
       LOG_LEVEL: '',
-      DATABASE_POOL_MAX: '3'
+      DATABASE_POOL_MAX: '3',
+      DATABASE_PIPELINING: 'off'
     })
 
-    t.match(config, { port: 8080, host: '0.0.0.0', logLevel: 'info', database: { max: 3 } })
+    t.match(config, {
+      port: 8080,
+      host: '0.0.0.0',
+      logLevel: 'info',
+      database: { max: 3, pipelining: false }
+    })
   })
 
   t.test('name the role of transactions, or none', async t => {

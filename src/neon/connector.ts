@@ -2,6 +2,7 @@
  * Makes connections for those who need one: a single try at first, more side by side once one has
  * succeeded, with pauses after a failure and within one limit of time, and never again for what cannot heal.
  */
+import { setMaxListeners } from 'node:events'
 import { failureOfAbort, onAbort } from './abort.ts'
 import { backoffMs } from './backoff.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
@@ -46,6 +47,8 @@ export function createConnector<Client>(options: ConnectorOptions<Client>): Conn
   const { connect, open, max, budgetMs, clock = SYSTEM_CLOCK } = options
   const waiting = createQueue<Client>({ timeoutMs: budgetMs, onTimeout: () => again(lastFailure), clock })
   const closing = new AbortController()
+  // One for each try, of which there are as many as the pool has clients.
+  setMaxListeners(0, closing.signal)
   let connecting = 0
   // Doubles with each success, as TCP's slow start does, so that nobody storms a database that has just come back.
   let width = 1

@@ -30,6 +30,7 @@ const READY = message('Z', [0x49])
 const SASL = message('R', [0, 0, 0, 10, ...Buffer.from('SCRAM-SHA-256\0\0')])
 const MD5 = message('R', [0, 0, 0, 5, 1, 2, 3, 4])
 const WELCOME = Buffer.from([...AUTHENTICATION_OK, ...READY])
+const ANSWER = Buffer.from([...message('C', [...Buffer.from('SELECT 0'), 0]), ...READY])
 const PASSWORD = 0x70
 
 /** Where the start-up message ends, there may be another one. */
