@@ -167,9 +167,9 @@ export class Flight implements Submittable {
   }
 }
 
-/** None while the server has not answered whether it has the name: a flight waits for nothing. */
-function nameFor({ name = '' }: FlightStatement, prepared: PreparedStatements) {
-  return prepared.isAwaited(name) ? '' : name
+/** None while the server has not answered whether it has the name, since a flight waits for nothing, nor for one of another text. */
+function nameFor({ name = '', text }: FlightStatement, prepared: PreparedStatements) {
+  return prepared.isAwaited(name) || prepared.isTaken({ name, text }) ? '' : name
 }
 
 function isResults(results: unknown): results is FlightResult[] {

@@ -77,6 +77,6 @@ export function createKnownStatements({
 
   function nextName() {
     named += 1
-    return `fn${named}`
+    return `fastify-neon-${named}`
   }
 }

@@ -79,12 +79,22 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
       beginning = begin()
       return behind(beginning, given)
     }
-    const first = takeOff(statement)
+    return flyFirst(statement)
+  }
+
+  /** Rejects for a value that cannot be sent; then the next statement is the first. */
+  async function flyFirst(statement: FlightStatement): Promise<FlightResult | undefined> {
+    const flight = flightOf(statement)
+    const first = takeOff(statement, flight)
     beginning = first.then(ignore, error => {
       if (!isBegun) throw error
     })
     beginning.catch(ignore)
     return first
+  }
+
+  function flightOf(statement: FlightStatement): Flight {
+    return new Flight([...plan.opening, statement].map(pool.named))
   }
 
   async function behind(start: Promise<void>, given: Parameters<HeldClient['query']>) {
@@ -109,9 +119,8 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
     }
   }
 
-  async function takeOff(statement: FlightStatement): Promise<FlightResult | undefined> {
-    for (let begins = 1; ; begins += 1) {
-      const flight = new Flight([...plan.opening, statement].map(pool.named))
+  async function takeOff(statement: FlightStatement, first: Flight): Promise<FlightResult | undefined> {
+    for (let begins = 1, flight = first; ; begins += 1, flight = flightOf(statement)) {
       try {
         const results = await held.fly(flight)
         note(results.slice(0, plan.opening.length))

@@ -126,7 +126,7 @@ export class NeonPool extends Pool {
         super(config, { url, sockets, onAnswer, login, pipelines })
       }
     }
-    this.#createProbe = () => new NeonClient(this.options, { url, sockets, login })
+    this.#createProbe = () => new NeonClient(this.options, { url, sockets, login, pipelines })
     this.#max = max
     this.#sockets = sockets
     this.#endTimeoutMs = options.endTimeoutMs
@@ -249,15 +249,16 @@ export class NeonPool extends Pool {
   async fly(createFlight: () => Flight, { isAlone = false }: FlyOptions = {}): Promise<FlightResult[]> {
     const shared = await this.#share(isAlone)
     const { client } = shared
-    const flight = createFlight()
+    let flight: Flight | undefined
     try {
+      flight = createFlight()
       return await client.fly(flight)
     } catch (error) {
-      if (isHung(error)) this.#giveUp(shared, flight)
+      if (flight && isHung(error)) this.#giveUp(shared, flight)
       throw error
     } finally {
       const { isLast, wasSlow } = this.#sharing.leave(shared)
-      this.known.noteSpeed(flight.text, wasSlow)
+      if (flight) this.known.noteSpeed(flight.text, wasSlow)
       if (isLast) client.release()
       else this.#admission.seat()
     }

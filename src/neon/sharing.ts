@@ -39,12 +39,16 @@ export interface Left {
 // Longer than most statements take, and short beside any deadline.
 const SLOW_MS = 50
 
+// Each connection comes back to the pool now and then, however many use it.
+const LONGEST_MS = 10_000
+
 // So that a slow link does not count as a slow statement.
 const FACTOR_OF_FASTEST = 2
 
 interface Entry<Client> extends Shared<Client> {
   flights: number
   isClosed: boolean
+  openedAt: number
   /** When the statement began that is being answered. */
   since: number
 }
@@ -59,7 +63,8 @@ export function createSharing<Client>({
 
   return {
     open(client) {
-      const entry = { client, flights: 1, isClosed: false, since: clock.now() }
+      const openedAt = clock.now()
+      const entry = { client, flights: 1, isClosed: false, openedAt, since: openedAt }
       entries.set(entry, entry)
       return entry
     },
@@ -89,7 +94,9 @@ export function createSharing<Client>({
   }
 
   function hasRoom(entry: Entry<Client>): boolean {
-    return !entry.isClosed && isUsable(entry.client) && clock.now() - entry.since < slowMs()
+    const now = clock.now()
+    const isInTime = now - entry.openedAt < LONGEST_MS && now - entry.since < slowMs()
+    return !entry.isClosed && isInTime && isUsable(entry.client)
   }
 
   function slowMs(): number {

@@ -12,13 +12,13 @@ t.test('a statement', async t => {
 
     const names = Array.from({ length: 5 }, () => known.note('select 1').name)
 
-    t.strictSame(names, [undefined, undefined, 'fn1', 'fn1', 'fn1'])
-    t.equal(nameAfter(3, 'select 2', known), 'fn2', 'each has its own')
+    t.strictSame(names, [undefined, undefined, 'fastify-neon-1', 'fastify-neon-1', 'fastify-neon-1'])
+    t.equal(nameAfter(3, 'select 2', known), 'fastify-neon-2', 'each has its own')
   })
 
   t.test('gets none when its text is too long to be remembered', async t => {
     t.equal(nameAfter(9, `select '${'x'.repeat(10_000)}'`), undefined)
-    t.equal(nameAfter(3, `select '${'x'.repeat(10_000 - 9)}'`), 'fn1')
+    t.equal(nameAfter(3, `select '${'x'.repeat(10_000 - 9)}'`), 'fastify-neon-1')
   })
 
   t.test('is forgotten when others were used since, and then has another name', async t => {
@@ -27,10 +27,10 @@ t.test('a statement', async t => {
     known.note('select 2')
     known.note('select 1')
 
-    t.equal(known.note('select 3').name, 'fn3')
+    t.equal(known.note('select 3').name, 'fastify-neon-3')
 
-    t.equal(known.note('select 1').name, 'fn1', 'it was used since')
-    t.equal(known.note('select 2').name, 'fn4')
+    t.equal(known.note('select 1').name, 'fastify-neon-1', 'it was used since')
+    t.equal(known.note('select 2').name, 'fastify-neon-4')
   })
 
   t.test('is a query by its text, until the server has refused it', async t => {
@@ -43,7 +43,7 @@ t.test('a statement', async t => {
 
     t.equal(known.note('select * into other from notes').isQuery, false)
     t.equal(known.note('select 1').isQuery, false)
-    t.equal(nameAfter(2, 'select 1', known), 'fn1', 'a refusal counts for no use')
+    t.equal(nameAfter(2, 'select 1', known), 'fastify-neon-1', 'a refusal counts for no use')
   })
 
   t.test('is slow or not as it was when it was run last', async t => {

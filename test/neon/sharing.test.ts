@@ -162,3 +162,18 @@ t.test('a shared connection', async t => {
     t.match(sharing.leave(shared), { wasSlow: true })
   })
 })
+
+t.test('a connection that is always in use comes back to the pool now and then', async t => {
+  const { clock, sharing, share } = open()
+  const shared = share()
+
+  for (let ms = 0; ms < 9999; ms += 33) {
+    await clock.pass(33)
+    t.ok(sharing.join())
+    sharing.leave(shared)
+  }
+  await clock.pass(33)
+
+  t.equal(sharing.join(), undefined)
+  t.match(sharing.leave(shared), { isLast: true })
+})
