@@ -26,10 +26,14 @@ export interface FlightResult {
 
 interface Step {
   statement: FlightStatement
-  query: DriverQuery
+  /** Takes the answer, where anybody wants it. */
+  query: DriverQuery | undefined
   values: BoundValue[]
-  tag: string | undefined
+  /** What it is prepared under; empty for none. */
+  name: string
 }
+
+const NO_RESULT: FlightResult = { rows: [], rowCount: 0, command: '' }
 
 export interface FlightOptions {
   /** A session that has a transaction open behind it is ended, since others ride on it. @default false */
@@ -54,19 +58,15 @@ export class Flight implements Submittable {
     this.endsIdle = endsIdle
     this.#steps = statements.map(statement => ({
       statement,
-      query: new DriverQuery(statement),
+      query: statement.isQuiet ? undefined : new DriverQuery(statement),
       values: boundValues(statement.values ?? []),
-      tag: undefined
+      name: ''
     }))
   }
 
-  get size(): number {
-    return this.#steps.length
-  }
-
-  /** Of all its statements that have one. */
+  /** That its statements were sent under. */
   get names(): string[] {
-    return this.#steps.flatMap(({ statement: { name } }) => name || [])
+    return this.#steps.flatMap(({ name }) => name || [])
   }
 
   /** Of its last statement, as a query of the driver shows them. */
@@ -80,16 +80,17 @@ export class Flight implements Submittable {
 
   /** The name of the statement whose answer comes next. */
   get name(): string {
-    return this.#steps[this.answered]?.statement.name ?? ''
+    return this.#current?.name ?? ''
   }
 
   write(messages: FrontendMessages, prepared: PreparedStatements): void {
-    for (const { statement, values } of this.#steps) {
-      const name = nameFor(statement, prepared)
-      if (name === '') messages.parse('', statement.text)
-      else prepared.write({ name, text: statement.text }, messages)
-      messages.bind(name, values)
-      if (!statement.isQuiet) messages.describePortal()
+    for (const step of this.#steps) {
+      const { statement, values, query } = step
+      step.name = nameFor(statement, prepared)
+      if (step.name === '') messages.parse('', statement.text)
+      else prepared.write({ name: step.name, text: statement.text }, messages)
+      messages.bind(step.name, values)
+      if (query) messages.describePortal()
       messages.execute()
     }
     messages.sync()
@@ -97,7 +98,7 @@ export class Flight implements Submittable {
 
   /** Lets the server's answer to each find the types of its columns. */
   useTypes(types: unknown) {
-    for (const { query } of this.#steps) query._result._types ??= types
+    for (const { query } of this.#steps) if (query) query._result._types ??= types
   }
 
   /** A client of which the driver is not as it should be has no flights. */
@@ -106,18 +107,15 @@ export class Flight implements Submittable {
   }
 
   handleRowDescription(message: object) {
-    this.#current?.query.handleRowDescription(message)
+    this.#current?.query?.handleRowDescription(message)
   }
 
   handleDataRow(message: object) {
-    const step = this.#current
-    if (!step?.statement.isQuiet) step?.query.handleDataRow(message)
+    this.#current?.query?.handleDataRow(message)
   }
 
   handleCommandComplete(message: { text: string }, connection: object) {
-    const step = this.#current
-    step?.query.handleCommandComplete(message, connection)
-    if (step) step.tag = message.text
+    this.#current?.query?.handleCommandComplete(message, connection)
     this.answered += 1
   }
 
@@ -153,6 +151,10 @@ export class Flight implements Submittable {
   handleReadyForQuery(connection: object) {
     const results: unknown[] = []
     for (const { query } of this.#steps) {
+      if (query === undefined) {
+        results.push(NO_RESULT)
+        continue
+      }
       query.callback = (error, result) => {
         if (error) this.handleError(error)
         else results.push(result)

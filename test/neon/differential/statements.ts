@@ -96,7 +96,7 @@ export const SESSION = [
   'show bytea_output',
   'set client_min_messages = warning',
   'reset all',
-  'set search_path = public',
+  'set datestyle = german',
   'show no_setting_of_this_name',
   `listen ${CHANNEL}`,
   `listen ${CHANNEL}`,
