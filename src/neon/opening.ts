@@ -29,6 +29,8 @@ export interface Opening {
   settled(): Promise<void>
   /** No other client is taken from now on. */
   close(): void
+  /** Gives the client back, unless it was given back already and may be another's. */
+  release(doubt?: boolean): void
 }
 
 // The first client may have been dead without anybody knowing, and the next one is new; a third is for a
@@ -38,6 +40,8 @@ const MAX_BEGINS = 3
 /** Takes a client. BEGIN itself waits for the first statement, unless the clients of the pool do not pipeline. */
 export async function openTransaction({ pool, plan, signal }: OpeningOptions): Promise<Opening> {
   let held = await pool.checkout({ signal })
+  // Kept, since the client has that of its next user when it is lent again.
+  let { release } = held
   let isBegun = false
   let isClosed = false
   let row: OpeningRow = {}
@@ -59,7 +63,8 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
     settled: () => Promise.resolve(beginning),
     close() {
       isClosed = true
-    }
+    },
+    release: doubt => release(doubt)
   }
 
   function propertyOf(name: string | symbol): unknown {
@@ -146,9 +151,10 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
     if (held.isLinked && isStalePlan(error)) return rollBack()
     if (held.isLinked && !endsSession(error)) return false
     pool.report({ type: 'transaction-repeated', failure: failureToBegin(error), delayMs: 0 })
-    held.release()
+    release()
     held = await pool.checkout({ signal })
-    if (isClosed) held.release()
+    release = held.release
+    if (isClosed) release()
     return !isClosed
   }
 

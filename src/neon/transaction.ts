@@ -13,7 +13,7 @@ import { isHung } from './hang.ts'
 import type { Identity } from './identity.ts'
 import { type Opening, openTransaction } from './opening.ts'
 import { CommitOutcomeUnknown } from './outcome.ts'
-import type { HeldClient, NeonPool } from './pool.ts'
+import type { NeonPool } from './pool.ts'
 import { type FailedRun, isRepeatable } from './retry.ts'
 import { createScope, type Scope } from './scope.ts'
 import { planTransaction, type TransactionOptions, type TransactionPlan } from './transaction-options.ts'
@@ -96,7 +96,7 @@ async function runOnce<T>(run: Run, work: Work<T>): Promise<{ result: T } | Fail
       const { held } = opening
       // The beginning has tried other links itself.
       const wasLinkLost = opening.isBegun && !held.isLinked && (run.plan.isReadOnly || !isCommitSent(held))
-      held.release(error instanceof CommitOutcomeUnknown)
+      opening.release(error instanceof CommitOutcomeUnknown)
       return { error, wasLinkLost }
     }
   )
@@ -105,11 +105,11 @@ async function runOnce<T>(run: Run, work: Work<T>): Promise<{ result: T } | Fail
 async function workAndCommit<T>(run: Run, opening: Opening, work: Work<T>): Promise<T> {
   const result = await workOrRollBack(opening, run.signal, work)
   const { held } = opening
-  if (!opening.isBegun) held.release()
-  else if (isSureToCommit(run, opening)) releaseAfter(held, held.query('COMMIT'))
+  if (!opening.isBegun) opening.release()
+  else if (isSureToCommit(run, opening)) releaseAfter(opening, held.query('COMMIT'))
   else {
     await commit(run, opening)
-    held.release()
+    opening.release()
   }
   return result
 }
@@ -122,8 +122,8 @@ function isSureToCommit({ plan }: Run, { held, row }: Opening): boolean {
 }
 
 /** When it is not answered the client is not clean. */
-function releaseAfter(client: HeldClient, commitment: Promise<unknown>) {
-  commitment.then(ignore, ignore).then(() => client.release())
+function releaseAfter(opening: Opening, commitment: Promise<unknown>) {
+  commitment.then(ignore, ignore).then(() => opening.release())
 }
 
 async function workOrRollBack<T>(opening: Opening, signal: AbortSignal, work: Work<T>): Promise<T> {

@@ -44,7 +44,7 @@ export async function openMarks(t: Test) {
     url,
     async open(t: Test, options: Partial<NeonPoolOptions> = {}) {
       const { pool, count } = await openPool(t, { max: 1, ...options }, url)
-      const db = createDrizzle(pool, { role: ROLE })
+      const db = createDrizzle<Record<string, never>>(pool, { role: ROLE })
       return { pool, count, db, alice: db.$as(ALICE), reader: db.$as(ALICE, { readOnly: true }) }
     },
     async clear() {

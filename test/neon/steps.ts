@@ -56,13 +56,27 @@ export const withSync =
 function stepsIn(bytes: Buffer): Message[][] {
   const steps: Message[][] = [[]]
   if (bytes[0] === 0) return steps
-  for (let start = 0; start + HEADER_BYTES <= bytes.length; start += bytes.readUInt32BE(start + 1) + 1) {
-    const letter = String.fromCharCode(bytes[start] ?? 0)
-    const body = bytes.subarray(start + HEADER_BYTES, start + 1 + bytes.readUInt32BE(start + 1))
-    steps.at(-1)?.push({ letter, body })
-    if (letter === 'E') steps.push([])
+  for (const message of messagesIn(bytes).messages) {
+    steps.at(-1)?.push(message)
+    if (message.letter === 'E') steps.push([])
   }
   return steps
+}
+
+/** Those that are whole, and where they end. */
+export function messagesIn(bytes: Buffer): { messages: Message[]; end: number } {
+  const messages: Message[] = []
+  let end = 0
+  while (end + HEADER_BYTES <= bytes.length) {
+    const next = end + 1 + bytes.readUInt32BE(end + 1)
+    if (next > bytes.length) break
+    messages.push({
+      letter: String.fromCharCode(bytes[end] ?? 0),
+      body: bytes.subarray(end + HEADER_BYTES, next)
+    })
+    end = next
+  }
+  return { messages, end }
 }
 
 /** Several steps, and one Sync behind them. */
