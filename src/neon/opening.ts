@@ -84,18 +84,17 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
       beginning = begin()
       return behind(beginning, given)
     }
-    return flyFirst(statement)
-  }
-
-  /** Rejects for a value that cannot be sent; then the next statement is the first. */
-  async function flyFirst(statement: FlightStatement): Promise<FlightResult | undefined> {
-    const flight = flightOf(statement)
-    const first = takeOff(statement, flight)
-    beginning = first.then(ignore, error => {
-      if (!isBegun) throw error
-    })
-    beginning.catch(ignore)
-    return first
+    try {
+      const first = takeOff(statement, flightOf(statement))
+      beginning = first.then(ignore, error => {
+        if (!isBegun) throw error
+      })
+      beginning.catch(ignore)
+      return first
+    } catch (error) {
+      // A value that cannot be sent: the next statement is the first.
+      return Promise.reject(error)
+    }
   }
 
   function flightOf(statement: FlightStatement): Flight {
@@ -132,8 +131,9 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
         return results.at(-1)
       } catch (error) {
         if (await recover(error, begins)) continue
-        // Which of them got no answer in time is not known, and the statement is what takes time.
-        if (flight.answered < plan.opening.length && !isHung(error)) throw failureToBegin(error)
+        // The server has ended it in its midst, each time.
+        if (endsSession(error)) throw toFailure(error, 'statement')
+        if (!held.isLinked || isOfBeginning(flight, error)) throw failureToBegin(error)
         isBegun = true
         throw error
       }
@@ -156,6 +156,11 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
     release = held.release
     if (isClosed) release()
     return !isClosed
+  }
+
+  /** Which of them got no answer in time is not known, and the statement is what takes time. */
+  function isOfBeginning({ answered }: Flight, error: unknown): boolean {
+    return answered < plan.opening.length && !isHung(error)
   }
 
   async function rollBack(): Promise<boolean> {

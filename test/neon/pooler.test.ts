@@ -112,7 +112,7 @@ t.test('behind a pooler that gives each transaction to another session', async t
       sqlState: '25006'
     })
     await t.rejects(as('alice').insert(tasks).values({ owner: 'bob', title: 'x' }), {
-      code: 'FST_NEON_REFUSED',
+      code: 'FST_NEON_STATEMENT_FAILED',
       sqlState: '42501'
     })
     await t.rejects(
