@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { tasks } from '../../src/db/schema/tasks.ts'
 import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
@@ -158,15 +158,17 @@ t.test('behind a pooler that gives each transaction to another session', async t
   t.test(
     'a read that takes too long is ended on the session that it is on, and those behind it are served',
     async t => {
-      const { pooler, as, count, url } = await open(t, { max: 1, statementTimeoutMs: 300 })
+      const { pooler, as, pool, url } = await open(t, { max: 1, statementTimeoutMs: 300 })
+      await pool.query('select 1')
 
-      const slow = as('alice', true).execute(sql`select pg_sleep(60)`)
-      const others = USERS.map(user => as(user, true).execute(WHO))
+      const read = async (user: string, query: SQL) => as(user, true).execute(query)
+      const slow = read('alice', sql`select pg_sleep(60)`)
+      const others = USERS.map(user => read(user, WHO))
 
       await t.rejects(slow, { code: 'FST_NEON_STATEMENT_TIMEOUT' })
       for (const [index, other] of others.entries())
         t.strictSame((await other).rows, [{ role: 'app_user', claim: USERS[index] }])
-      t.equal(count('statement-cancelled'), 1)
+      t.ok(pool.stats().statementsCancelled >= 1)
       const sleeping =
         "select 1 from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
       t.strictSame(await administer(sleeping, url), [])

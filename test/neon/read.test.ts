@@ -157,12 +157,13 @@ t.test('a read as a user', async t => {
     const { db, alice, count, pool } = await open(t, { statementTimeoutMs: 500 })
     const reader = db.$as({ 'app.user_id': 'bob' }, { readOnly: true })
 
-    const slow = reader.execute(sql`select pg_sleep(60)`)
+    const slow = reader.execute(sql`select pg_sleep(60)`).then(result => result)
     const others = Promise.all(Array.from({ length: 5 }, () => alice.execute(bodies)))
 
     await t.rejects(slow, { code: 'FST_NEON_STATEMENT_TIMEOUT' })
     for (const { rows } of await others) t.strictSame(rows, KEPT)
-    t.match(pool.stats(), { held: 0, waiting: 0, statementsCancelled: 1 })
+    await until(() => pool.stats().held === 0)
+    t.equal(pool.waitingCount, 0)
     t.ok(count('transaction-repeated') <= 5)
   })
 
