@@ -11,6 +11,7 @@ import { CommitOutcomeUnknown } from './outcome.ts'
 import type { NeonPool } from './pool.ts'
 import { isRepeatable } from './retry.ts'
 import { isStalePlan } from './stale-plan.ts'
+import { mayEndTransaction } from './statement-text.ts'
 import { runTransaction } from './transaction.ts'
 
 /** What each query of a batch answers, in order. */
@@ -38,7 +39,7 @@ const MOST_REPEATS = 2
 export function createGathering(): Gathering {
   const statements: FlightStatement[] = []
   const refusal = new OptionInvalidError(
-    'each query of a batch must be a single statement of the client that the batch is given, and no COPY or COMMIT'
+    'each query of a batch must be a single statement of the client that the batch is given, and no COPY or CALL, nor one that begins or ends a transaction'
   )
   let answer!: (results: Promise<FlightResult[]>) => void
   const answered = new Promise<FlightResult[]>(resolve => {
@@ -51,10 +52,7 @@ export function createGathering(): Gathering {
     answer,
     async query(config, values) {
       const statement = asFlightStatement(config, values)
-      if (statement === undefined)
-        throw new OptionInvalidError(
-          'each query of a batch must be a single statement, and no COPY or COMMIT'
-        )
+      if (statement === undefined || mayEndTransaction(statement.text)) throw refusal
       const index = statements.push(statement) - 1
       return (await answered)[index]
     }

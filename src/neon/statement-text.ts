@@ -17,6 +17,10 @@ const ROWS = /^\s*(?:select|with|values|table|show|explain)\b/i
 // Rows that are locked, for which it waits.
 const LOCKS = /\bfor\s+(?:no\s+key\s+update|update|share|key\s+share)\b/i
 
+// A CALL or DO may commit, and behind a comment may stand any of them.
+const ENDS_TRANSACTION =
+  /^\s*(?:--|\/\*|(?:abort|begin|call|commit|do|end|rollback|start)\b|prepare\s+transaction\b)/i
+
 // Looks at each letter once: a text may be a large literal.
 const LAST_WORD = /(?<![\w$".\u0080-\uffff])[\w$".\u0080-\uffff]*$/
 
@@ -41,6 +45,11 @@ const HARMLESS = new Set(
 /** False: it has to be the only one on its way. */
 export function mayPipeline(text: string): boolean {
   return !ALONE.test(text)
+}
+
+/** What may begin or end a transaction: the next statement would run outside of this one, as whoever has logged in. */
+export function mayEndTransaction(text: string): boolean {
+  return ENDS_TRANSACTION.test(text)
 }
 
 /** A single statement, which the extended protocol takes. */
