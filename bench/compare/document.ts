@@ -2,16 +2,19 @@
  * Owns docs/benchmarks.md and its plots, all of it made from one run.
  */
 import { median, spread } from '../endpoint/figures.ts'
-import * as burst from './measures/burst.ts'
-import * as connection from './measures/connection.ts'
-import * as floor from './measures/floor.ts'
-import * as http from './measures/http.ts'
-import * as memory from './measures/memory.ts'
-import { type Conditions, describe, MEASURE as STATEMENTS } from './measures/statements.ts'
-import * as wake from './measures/wake.ts'
 import { CONTESTANT_NAMES, type ContestantName, FLOORS, HTTP_NAMES } from './names.ts'
 import { ALL } from './plans.ts'
 import { type Bar, type Plot, svgOf } from './plots.ts'
+import {
+  burst,
+  type Conditions,
+  connection,
+  floor,
+  http,
+  memory,
+  statements as ofStatements,
+  wake
+} from './questions.ts'
 import type { Run } from './results.ts'
 import { burstRoundTripsOf, roundTripsOf } from './rows.ts'
 import { figuresOf, type Question, type Sample } from './samples.ts'
@@ -36,7 +39,10 @@ export function plotsOf(run: Run): Record<string, string> {
 function filledPlots({ samples }: Run): Record<string, Plot> {
   const one: Conditions = { work: 'key', atOnce: 1, max: 10, roundTripMs: 0, tls: false }
   const hundred = { ...one, atOnce: 100 }
-  const statement = (conditions: Conditions) => ({ measure: STATEMENTS, conditions: describe(conditions) })
+  const statement = (conditions: Conditions) => ({
+    measure: ofStatements.MEASURE,
+    conditions: ofStatements.describe(conditions)
+  })
   const plots: Record<string, Plot> = {
     'benchmarks-latency.svg': {
       title: 'Time of a select by key, one at a time',
@@ -149,7 +155,10 @@ function statementSections(samples: Samples): string[] {
   }
   return [...groups].map(([title, group]) => {
     const measured = group.filter(conditions =>
-      samples.some(sample => sample.measure === STATEMENTS && sample.conditions === describe(conditions))
+      samples.some(
+        sample =>
+          sample.measure === ofStatements.MEASURE && sample.conditions === ofStatements.describe(conditions)
+      )
     )
     if (measured.length === 0) return NOTHING
     const header = [
@@ -167,7 +176,11 @@ function statementSections(samples: Samples): string[] {
 }
 
 function statementCell(samples: Samples, contestant: ContestantName, conditions: Conditions): string {
-  const question = { measure: STATEMENTS, contestant, conditions: describe(conditions) }
+  const question = {
+    measure: ofStatements.MEASURE,
+    contestant,
+    conditions: ofStatements.describe(conditions)
+  }
   const cpu = cellOf(figuresOf(samples, question, 'cpuUs'), value => `${significant(value)} µs`)
   if (cpu === NOTHING) return NOTHING
   const speed =
@@ -193,7 +206,7 @@ function roundTripsTable(samples: Samples): string {
 
 function roundTripsCell(samples: Samples, contestant: ContestantName, work: Work): string {
   const far = { work, atOnce: 1, max: 10, roundTripMs: 20, tls: false } as const
-  const question = { measure: STATEMENTS, contestant, conditions: describe(far) }
+  const question = { measure: ofStatements.MEASURE, contestant, conditions: ofStatements.describe(far) }
   if (figuresOf(samples, question, 'p50Ms').length === 0) return NOTHING
   return roundTripsOf(samples, contestant, work).toFixed(1)
 }

@@ -3,6 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { quantile } from '../endpoint/figures.ts'
+import { latePlaces } from './samples.ts'
 
 export type Call = (turn: number) => Promise<unknown>
 
@@ -107,11 +108,6 @@ export async function runQueue(call: Call, atOnce: number): Promise<QueueFigures
     lastMs: Math.max(...answeredMs),
     latePlaces: latePlaces(order)
   }
-}
-
-/** `order` has the numbers of the callers as they were answered. */
-export function latePlaces(order: readonly number[]): number {
-  return Math.max(0, ...order.map((caller, place) => place - caller))
 }
 
 /** Bytes that each of so many hold while they wait for an answer. */

@@ -3,8 +3,9 @@
  */
 import type { BurstPlan } from './measures/burst.ts'
 import type { HttpPlan } from './measures/http.ts'
-import type { Conditions, StatementsPlan } from './measures/statements.ts'
+import type { StatementsPlan } from './measures/statements.ts'
 import { CONTESTANT_NAMES, type ContestantName } from './names.ts'
+import type { Conditions } from './questions.ts'
 
 export interface Plan {
   /** Before anything counts, so that the code of all is hot. */

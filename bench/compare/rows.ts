@@ -3,12 +3,15 @@
  */
 
 import { median } from '../endpoint/figures.ts'
-import * as burst from './measures/burst.ts'
-import * as connection from './measures/connection.ts'
-import * as http from './measures/http.ts'
-import * as promises from './measures/promises.ts'
-import { type Conditions, describe, MEASURE as STATEMENTS } from './measures/statements.ts'
 import type { ContestantName } from './names.ts'
+import {
+  burst,
+  type Conditions,
+  connection,
+  http,
+  statements as ofStatements,
+  promises
+} from './questions.ts'
 import { figuresOf, medianOf, ratioOf, type Sample } from './samples.ts'
 import type { Work } from './works.ts'
 
@@ -192,9 +195,9 @@ export function connectionRoundTripsOf(
 /** By round. */
 function addedMs(samples: readonly Sample[], contestant: ContestantName, work: Work): number[] {
   const at = (roundTripMs: 0 | typeof FAR_MS) => ({
-    measure: STATEMENTS,
+    measure: ofStatements.MEASURE,
     contestant,
-    conditions: describe({ ...ONE, work, roundTripMs })
+    conditions: ofStatements.describe({ ...ONE, work, roundTripMs })
   })
   const nearMs = medianOf(samples, at(0), 'p50Ms')
   return figuresOf(samples, at(FAR_MS), 'p50Ms').map(ms => ms - nearMs)
@@ -208,9 +211,9 @@ function statements(
   figure: 'p50Ms' | 'perSecond' | 'cpuUs'
 ): number {
   const of = (contestant: ContestantName) => ({
-    measure: STATEMENTS,
+    measure: ofStatements.MEASURE,
     contestant,
-    conditions: describe(conditions)
+    conditions: ofStatements.describe(conditions)
   })
   return ratioOf(samples, of(one), of(other), figure)
 }

@@ -63,3 +63,8 @@ function figureOf({ figures, contestant }: Sample, figure: string): number {
   if (value === undefined) throw new RangeError(`${contestant} has no ${figure}`)
   return value
 }
+
+/** `order` has the numbers of the callers as they were answered. */
+export function latePlaces(order: readonly number[]): number {
+  return Math.max(0, ...order.map((caller, place) => place - caller))
+}

@@ -4,13 +4,12 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { documentOf, plotsOf } from '../../bench/compare/document.ts'
-import { latePlaces } from '../../bench/compare/load.ts'
-import { describe } from '../../bench/compare/measures/statements.ts'
 import { type Plot, svgOf } from '../../bench/compare/plots.ts'
+import { statements } from '../../bench/compare/questions.ts'
 import { tableOf } from '../../bench/compare/report-tables.ts'
 import { type Run, rounded, textOf } from '../../bench/compare/results.ts'
 import { roundTripsOf, rowsOf } from '../../bench/compare/rows.ts'
-import { medianOf, ratioOf, rotated, type Sample } from '../../bench/compare/samples.ts'
+import { latePlaces, medianOf, ratioOf, rotated, type Sample } from '../../bench/compare/samples.ts'
 import { createWireCount } from '../../bench/compare/wire.ts'
 import { ROOT } from '../processes.ts'
 
@@ -80,7 +79,7 @@ t.test('who is served late is counted in places', async t => {
 
 t.test('round trips are what the longer way adds, beside what it adds to one statement', async t => {
   const at = (work: 'key' | 'read', roundTripMs: 0 | 20) =>
-    describe({ work, atOnce: 1, max: 10, roundTripMs, tls: false })
+    statements.describe({ work, atOnce: 1, max: 10, roundTripMs, tls: false })
   const samples = [
     ...rounds('pg', [{ p50Ms: 1 }], { conditions: at('key', 0) }),
     ...rounds('pg', [{ p50Ms: 22 }, { p50Ms: 26 }], { conditions: at('key', 20) }),

@@ -4,6 +4,7 @@
  */
 import { median } from '../../endpoint/figures.ts'
 import type { ContestantName } from '../names.ts'
+import { burst as question } from '../questions.ts'
 import { rotated, type Sample } from '../samples.ts'
 import type { RoundTripMs, Stage } from '../stage.ts'
 
@@ -13,12 +14,8 @@ export interface BurstPlan {
   rounds: number
 }
 
-export const MEASURE = 'burst'
-export const AT_ONCE = 100
-const CONNECTIONS = 10
+const { MEASURE, AT_ONCE, CONNECTIONS, describe } = question
 const TIMES = 3
-
-export const describe = (roundTripMs: number) => `${AT_ONCE} at once, pool ${CONNECTIONS}, ${roundTripMs} ms`
 
 export async function measureBurst(
   stage: Stage,

@@ -3,14 +3,13 @@
  * them on the wire.
  */
 import type { ContestantName } from '../names.ts'
+import { connection } from '../questions.ts'
 import type { Sample } from '../samples.ts'
 import type { Stage } from '../stage.ts'
 
-export const MEASURE = 'connection'
+const { MEASURE, describe } = connection
 /** Long beside the time that either side takes, so that bytes which nobody waited for are not taken for an answer. */
 const ROUND_TRIP_MS = 20
-
-export const describe = (tls: boolean) => `first row, ${tls ? 'TLS' : 'no TLS'}`
 
 export async function measureConnection(
   stage: Stage,

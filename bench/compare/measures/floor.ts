@@ -10,12 +10,12 @@ import { promisify } from 'node:util'
 import { runLoad } from '../../endpoint/load.ts'
 import { openSocket } from '../../endpoint/transport.ts'
 import type { FloorName } from '../names.ts'
+import { floor } from '../questions.ts'
 import type { Sample } from '../samples.ts'
 import type { Stage } from '../stage.ts'
 import { KEY_STATEMENT } from '../works.ts'
 
-export const MEASURE = 'floor'
-export const CONNECTIONS = [1, 10] as const
+const { MEASURE, CONNECTIONS, describe } = floor
 const SECONDS = 1
 const execute = promisify(execFile)
 
@@ -23,8 +23,6 @@ interface Floor {
   name: FloorName
   run(connections: number): Promise<{ p50Ms: number; perSecond: number }>
 }
-
-export const describe = (connections: number) => `key, ${connections} at once on ${connections}`
 
 export async function measureFloor(stage: Stage, rounds: number): Promise<Sample[]> {
   const directory = await mkdtemp(join(tmpdir(), 'fastify-neon-bench-floor-'))

@@ -6,6 +6,7 @@ import autocannon from 'autocannon'
 import type { ContestantProcess } from '../../process/process.ts'
 import type { HttpReady } from '../http-contestant.ts'
 import { HTTP_NAMES, type HttpName } from '../names.ts'
+import { http } from '../questions.ts'
 import { rotated, type Sample } from '../samples.ts'
 import type { RoundTripMs, Stage } from '../stage.ts'
 
@@ -16,11 +17,7 @@ export interface HttpPlan {
   measureSeconds: number
 }
 
-export const MEASURE = 'http'
-export const START_MEASURE = 'start'
-const CONNECTIONS = 100
-
-export const describe = (roundTripMs: number) => `GET /tasks, ${CONNECTIONS} connections, ${roundTripMs} ms`
+const { MEASURE, START_MEASURE, CONNECTIONS, describe } = http
 
 interface App {
   name: HttpName

@@ -2,12 +2,11 @@
  * Measures memory: what each of a thousand requests holds while it waits for an answer.
  */
 import type { ContestantName } from '../names.ts'
+import { memory } from '../questions.ts'
 import type { Sample } from '../samples.ts'
 import type { Stage } from '../stage.ts'
 
-export const MEASURE = 'memory'
-const WAITING = 1000
-export const CONDITIONS = `${WAITING} waiting`
+const { MEASURE, WAITING, CONDITIONS } = memory
 
 export async function measureMemory(
   stage: Stage,

@@ -3,11 +3,11 @@
  * answer meanwhile, and a thousand statements at once that queue for ten connections.
  */
 import type { QueueFigures } from '../load.ts'
+import { promises } from '../questions.ts'
 import type { Sample } from '../samples.ts'
 import type { Stage } from '../stage.ts'
 
-export const MEASURE = 'promises'
-export const CONDITIONS = 'over wss'
+const { MEASURE, CONDITIONS } = promises
 const CONTESTANT = 'fastify-neon'
 const WAY = { roundTripMs: 0, tls: true } as const
 const AT_ONCE = 100

@@ -4,15 +4,9 @@
  */
 import type { LoadFigures } from '../load.ts'
 import type { ContestantName } from '../names.ts'
+import { type Conditions, statements } from '../questions.ts'
 import { rotated, type Sample } from '../samples.ts'
-import type { Stage, Way } from '../stage.ts'
-import type { Work } from '../works.ts'
-
-export interface Conditions extends Way {
-  work: Work
-  atOnce: number
-  max: number
-}
+import type { Stage } from '../stage.ts'
 
 export interface StatementsPlan {
   cases: readonly (Conditions & { contestants: readonly ContestantName[] })[]
@@ -23,7 +17,7 @@ export interface StatementsPlan {
   measureMs: number
 }
 
-export const MEASURE = 'statements'
+const { MEASURE, describe } = statements
 const LEAST_ROUNDS = 3
 
 export async function measureStatements(stage: Stage, plan: StatementsPlan): Promise<Sample[]> {
@@ -40,10 +34,6 @@ export async function measureStatements(stage: Stage, plan: StatementsPlan): Pro
     }
   }
   return samples
-}
-
-export function describe({ work, atOnce, max, roundTripMs, tls }: Conditions): string {
-  return `${work}, ${atOnce} at once, pool ${max}, ${roundTripMs} ms, ${tls ? 'TLS' : 'no TLS'}`
 }
 
 async function measureOne(

@@ -3,11 +3,11 @@
  * and how many statements fail until there is one.
  */
 import type { ContestantName } from '../names.ts'
+import { wake as question } from '../questions.ts'
 import { rotated, type Sample } from '../samples.ts'
 import type { Stage } from '../stage.ts'
 
-export const MEASURE = 'wake'
-export const CONDITIONS = 'first row from sleep'
+const { MEASURE, CONDITIONS } = question
 /** More than any pool here has connections that may have ended. */
 const MOST_FAILURES = 20
 
