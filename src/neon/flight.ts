@@ -10,7 +10,7 @@ import {
   type Submittable
 } from './driver.ts'
 import type { BoundValue, FrontendMessages } from './frontend-messages.ts'
-import type { PreparedStatements } from './prepared-statements.ts'
+import { canBeName, type PreparedStatements } from './prepared-statements.ts'
 import { isSingle, mayPipeline } from './statement-text.ts'
 
 export interface FlightStatement extends DriverQueryConfig {
@@ -53,7 +53,7 @@ export class Flight implements Submittable {
   constructor(statements: readonly FlightStatement[], { endsIdle = false }: FlightOptions = {}) {
     this.endsIdle = endsIdle
     this.#steps = statements.map(statement => ({
-      statement,
+      statement: canBeName(statement.name) ? statement : { ...statement, name: undefined },
       query: new DriverQuery(statement),
       values: boundValues(statement.values ?? []),
       tag: undefined
