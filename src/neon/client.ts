@@ -34,6 +34,9 @@ const CLOSE_GRACE_MS = 500
 // A handshake and a round trip; who waits for the outcome has had its error long before.
 const CANCEL_TIMEOUT_MS = 2000
 
+// PostgreSQL, "Error Codes", query_canceled.
+const CANCELLED = '57014'
+
 // PostgreSQL, "Message Formats", ReadyForQuery.
 const STATUS_BY_LETTER = { I: 'idle', T: 'open', E: 'failed' } as const
 
@@ -184,17 +187,13 @@ export class NeonClient extends PipeliningClient {
    * answered, and the link is ended.
    */
   async giveUp(flight: Flight): Promise<boolean> {
+    flight.isGivenUp = true
     if (this.activeQuery !== flight) await flight.reached()
     if (this.activeQuery !== flight) return true
     this.#cancels += 1
     const isAnswered = await this.#cancel()
     if (!isAnswered) this.kill()
     return isAnswered
-  }
-
-  /** Statements that were given up while others went on. */
-  get cancels(): number {
-    return this.#cancels
   }
 
   /** Ends what runs on the server now, and nothing when nothing does. False when neither was answered. */
@@ -236,8 +235,9 @@ export class NeonClient extends PipeliningClient {
       this.#onAnswer()
       if (this.isInTransaction && this.activeQuery instanceof Flight && this.activeQuery.endsIdle) this.kill()
     })
-    connection.on('errorMessage', ({ routine }: { routine?: string }) => {
+    connection.on('errorMessage', ({ routine, code }: { routine?: string; code?: string }) => {
       this.#transactionStatus = 'unknown'
+      if (code === CANCELLED && this.#cancels > 0) this.#noteMet(this.activeQuery)
       if (saysStalePlan(routine)) this.#dropStalePlan()
     })
     connection.on('commandComplete', ({ text }: { text: string }) => {
@@ -253,6 +253,10 @@ export class NeonClient extends PipeliningClient {
       this.#transactionStatus = 'unknown'
       this.#isGone = true
     })
+  }
+
+  #noteMet(query: Answerable | null | undefined) {
+    if (query instanceof Flight) query.isMetByCancel = !query.isGivenUp
   }
 
   #dropStalePlan() {

@@ -5,12 +5,12 @@
 import {
   type Answerable,
   boundValues,
-  DriverQuery,
+  type DriverQuery,
   type DriverQueryConfig,
   type Submittable
 } from './driver.ts'
 import type { BoundValue, FrontendMessages } from './frontend-messages.ts'
-import type { PreparedStatements } from './prepared-statements.ts'
+import { canBeName, type PreparedStatements } from './prepared-statements.ts'
 import { isSingle, mayPipeline } from './statement-text.ts'
 
 export interface FlightStatement extends DriverQueryConfig {
@@ -48,6 +48,10 @@ export class Flight implements Submittable {
     this.onOutcome(error, isResults(results) ? results : [])
   /** How many statements were answered with success. */
   answered = 0
+  /** Nobody wants its answer any more, and the server is told. */
+  isGivenUp = false
+  /** The end of another one has met it instead, so the server has not done it. */
+  isMetByCancel = false
   #onReached = ignore
   #isReached = false
   readonly #steps: Step[]
@@ -57,7 +61,7 @@ export class Flight implements Submittable {
   constructor(statements: readonly FlightStatement[], { endsIdle = false }: FlightOptions = {}) {
     this.endsIdle = endsIdle
     this.#steps = statements.map(statement => ({
-      statement,
+      statement: canBeName(statement.name) ? statement : { ...statement, name: undefined },
       query: statement.isQuiet ? undefined : new DriverQuery(statement),
       values: boundValues(statement.values ?? []),
       name: ''

@@ -6,7 +6,7 @@ import type { ClientConfig } from '@neondatabase/serverless'
 import { type Answerable, boundValues, DriverClient, DriverQuery, type Submittable } from './driver.ts'
 import { Flight, type FlightResult } from './flight.ts'
 import { type BoundValue, createFrontendMessages } from './frontend-messages.ts'
-import { createPreparedStatements } from './prepared-statements.ts'
+import { canBeName, createPreparedStatements } from './prepared-statements.ts'
 import { mayPipeline } from './statement-text.ts'
 
 interface Sent {
@@ -105,12 +105,23 @@ export abstract class PipeliningClient extends DriverClient {
   }
 
   #send(query: Submittable) {
-    const sent = this.#write(query)
+    const sent = this.#writeOrRefuse(query)
     this.hasExecuted = true
     this.#last = sent
     this.#sent.push(sent)
     if (!sent.refusal) this.onSent(query, textOf(query))
     this.#receiveNext(process.nextTick)
+  }
+
+  /** What was written in part must not stand in front of the next statement, which may be that of another client. */
+  #writeOrRefuse(query: Submittable): Sent {
+    try {
+      return this.#write(query)
+    } catch (error) {
+      MESSAGES.take()
+      for (const name of namesOf(query)) this.#prepared.settled(name)
+      return { query, isAlone: false, refusal: errorOf(error) }
+    }
   }
 
   #write(query: Submittable): Sent {
@@ -135,10 +146,12 @@ export abstract class PipeliningClient extends DriverClient {
   #refusalOf({ text, name, values }: DriverQuery): Error | undefined {
     if (typeof text !== 'string' && typeof name !== 'string')
       return new Error('A query must have either text or a name. Supplying neither is unsupported.')
-    if (name && this.#prepared.isTaken({ name: String(name), text: String(text ?? '') }))
+    if (!name) return refusalOfValues(values)
+    if (!canBeName(name))
+      return new Error('The name of a prepared statement must be a text of at most 63 bytes')
+    if (this.#prepared.isTaken({ name, text: String(text ?? '') }))
       return new Error(`Prepared statements must be unique - '${name}' was used for a different statement`)
-    if (values && !Array.isArray(values)) return new Error('Query values must be an array')
-    return undefined
+    return refusalOfValues(values)
   }
 
   #writePlain(query: DriverQuery, values: BoundValue[]) {
@@ -209,8 +222,7 @@ export abstract class PipeliningClient extends DriverClient {
 
   #settleNames() {
     const query = this.#receiving?.query
-    const names = query instanceof Flight ? query.names : [nameOf(query)]
-    for (const name of names) this.#prepared.settled(name)
+    for (const name of namesOf(query)) this.#prepared.settled(name)
   }
 }
 
@@ -218,6 +230,10 @@ export abstract class PipeliningClient extends DriverClient {
 function isAlone(query: Submittable): boolean {
   if (query instanceof Flight) return false
   return !(query instanceof DriverQuery) || isInParts(query) || !mayPipeline(textOf(query))
+}
+
+function refusalOfValues(values: unknown): Error | undefined {
+  return values && !Array.isArray(values) ? new Error('Query values must be an array') : undefined
 }
 
 function isInParts({ rows, portal }: DriverQuery): boolean {
@@ -229,8 +245,16 @@ function valuesOf({ values = [] }: DriverQuery): BoundValue[] | Error {
   try {
     return boundValues(values)
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error))
+    return errorOf(error)
   }
+}
+
+function errorOf(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+function namesOf(query: Answerable | undefined): string[] {
+  return query instanceof Flight ? query.names : [nameOf(query)]
 }
 
 function nameOf(query: Answerable | null | undefined): string {

@@ -28,6 +28,13 @@ export interface PreparedStatements {
 // Neon's pooler keeps 1000 for each connection. Source: Neon docs, "Connection pooling", max_prepared_statements.
 const MOST_STATEMENTS = 200
 
+// PostgreSQL, NAMEDATALEN: it cuts longer ones, so that two of them are one, and one text runs in place of the other.
+const LONGEST_NAME_BYTES = 63
+
+export function canBeName(name: unknown): name is string {
+  return typeof name === 'string' && Buffer.byteLength(name) <= LONGEST_NAME_BYTES
+}
+
 export function createPreparedStatements(most = MOST_STATEMENTS): PreparedStatements {
   // In the order of their last use.
   const texts = new Map<string, string>()

@@ -66,16 +66,19 @@ async function repeat(
       // Without one there was no client, for which the pool has tried as long as it may.
       if (flight === undefined) throw error
       const isOfStatement = flight.answered === statements.length - 1 || isHung(error)
-      if (repeats >= MOST_REPEATS || !(mayRepeat(error) || hasOnlyWaited(flight, error)))
+      if (repeats >= MOST_REPEATS || !(mayRepeat(error) || wasNotDone(flight, error)))
         throw isOfStatement ? error : toFailure(error, 'begin')
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
     }
   }
 }
 
-/** Behind others that took all its time: the wait for a client is over, and its own time begins. */
-function hasOnlyWaited({ isReached }: Flight, error: unknown): boolean {
-  return isHung(error) && !isReached
+/**
+ * It waited behind others that took all its time, so the wait for a client is over and its own time begins; or the
+ * cancel of one of them came too late, and met it.
+ */
+function wasNotDone({ isReached, isMetByCancel }: Flight, error: unknown): boolean {
+  return isMetByCancel || (isHung(error) && !isReached)
 }
 
 function isRepeatableRead(error: unknown): boolean {

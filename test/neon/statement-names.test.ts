@@ -1,0 +1,52 @@
+/**
+ * Names that the server would take for another's, or that cannot be sent at all.
+ */
+import t from 'tap'
+import { openPool } from './pools.ts'
+
+const LONG = 'n'.repeat(63)
+
+t.test('of two names that are alike in their first 63 bytes', async t => {
+  t.test('none runs the statement of the other in a flight', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const ask = async (name: string, text: string) => (await pool.query({ name, text })).rows
+
+    for (let times = 0; times < 3; times += 1) {
+      t.strictSame(await ask(`${LONG}a`, 'select 1 as n'), [{ n: 1 }])
+      t.strictSame(await ask(`${LONG}b`, 'select 2 as n'), [{ n: 2 }])
+    }
+  })
+
+  t.test('both are refused by a client', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const client = await pool.connect()
+
+    await t.rejects(client.query({ name: `${LONG}a`, text: 'select 1' }), /63 bytes/)
+    t.match(await client.query({ name: LONG, text: 'select 1 as n' }), { rows: [{ n: 1 }] })
+
+    client.release()
+  })
+})
+
+t.test('a name that is no text leaves nothing in front of the next statement of anybody', async t => {
+  const { pool } = await openPool(t, { max: 1 })
+  const { pool: another } = await openPool(t, { max: 1 })
+
+  const [name] = JSON.parse('[5]')
+  await pool.query({ name, text: 'select 1' }).catch(() => {})
+
+  t.match(await another.query('select $1::int as n', [1]), { rows: [{ n: 1 }] })
+  t.match(pool.stats(), { held: 0 })
+})
+
+t.test('what can be sent in part only is refused, and leaves nothing in front of the next', async t => {
+  const { pool } = await openPool(t, { max: 1 })
+  const client = await pool.connect()
+  const value = Object.assign(() => {}, { toString: () => 5 })
+
+  await t.rejects(client.query('select $1', [value]))
+
+  t.match(await client.query('select $1::int as n', [1]), { rows: [{ n: 1 }] })
+  client.release()
+  t.match(pool.stats(), { idle: 1, connects: 1 })
+})
