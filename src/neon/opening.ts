@@ -47,7 +47,7 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
   let row: OpeningRow = {}
   let beginning: Promise<void> | undefined
   let waiting = 0
-  if (!pool.pipelines) await begin()
+  if (!pool.pipelines) await begin().catch(releaseAndThrow)
 
   return {
     client: new Proxy(Object.create(held), { get: (_client, name) => propertyOf(name) }),
@@ -65,6 +65,12 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
       isClosed = true
     },
     release: doubt => release(doubt)
+  }
+
+  /** Nobody has it yet who would give it back. */
+  function releaseAndThrow(error: unknown): never {
+    release()
+    throw error
   }
 
   function propertyOf(name: string | symbol): unknown {
