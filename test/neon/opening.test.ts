@@ -96,6 +96,18 @@ t.test('a transaction', async t => {
     t.strictSame(await stored(), ['a', 'b', 'c'])
   })
 
+  t.test('may begin with a statement that is empty', async t => {
+    const { run, pieces, stored } = await open(t)
+
+    await run(async client => {
+      t.match(await client.query(''), { rows: [], rowCount: null })
+      await client.query("insert into notes values ('kept')")
+    })
+
+    t.strictSame(pieces, [['BEGIN', ''], ["insert into notes values ('kept')"], ['COMMIT']])
+    t.strictSame(await stored(), ['kept'])
+  })
+
   t.test('answers what waits behind several statements, with the failure of the beginning too', async t => {
     const { run, pool } = await open(t)
     pool.on('acquire', breakLink)
