@@ -196,6 +196,11 @@ export class NeonClient extends PipeliningClient {
     return isAnswered
   }
 
+  /** Statements that were given up while others went on. */
+  get cancels(): number {
+    return this.#cancels
+  }
+
   /** Ends what runs on the server now, and nothing when nothing does. False when neither was answered. */
   async #cancel(): Promise<boolean> {
     const { processID: processId, secretKey: secret } = this

@@ -5,7 +5,7 @@
 import {
   type Answerable,
   boundValues,
-  type DriverQuery,
+  DriverQuery,
   type DriverQueryConfig,
   type Submittable
 } from './driver.ts'

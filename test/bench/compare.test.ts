@@ -84,7 +84,8 @@ t.test('round trips are what the longer way adds, beside what it adds to one sta
     ...rounds('pg', [{ p50Ms: 1 }], { conditions: at('key', 0) }),
     ...rounds('pg', [{ p50Ms: 22 }, { p50Ms: 26 }], { conditions: at('key', 20) }),
     ...rounds('fastify-neon', [{ p50Ms: 2 }], { conditions: at('read', 0) }),
-    ...rounds('fastify-neon', [{ p50Ms: 44 }, { p50Ms: 52 }], { conditions: at('read', 20) })
+    // The round that `pg` has not had counts for nothing.
+    ...rounds('fastify-neon', [{ p50Ms: 44 }, { p50Ms: 52 }, { p50Ms: 99 }], { conditions: at('read', 20) })
   ]
 
   t.equal(roundTripsOf(samples, 'fastify-neon', 'read'), 2)
@@ -148,6 +149,15 @@ t.test('the page', async t => {
     for (const [name, svg] of Object.entries(plotsOf(kept()))) {
       t.equal(readFileSync(`${ROOT}docs/${name}`, 'utf8'), svg, name)
     }
+  })
+
+  t.test('has an empty cell for what a contestant was not asked', async t => {
+    const run = kept()
+    const samples = run.samples.filter(
+      ({ measure, contestant }) => measure !== 'statements' || contestant !== 'pg'
+    )
+
+    t.match(documentOf({ ...run, samples }), /^\| pg \| {2}\|/m)
   })
 
   t.test('leaves out what was not measured', async t => {

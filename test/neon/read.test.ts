@@ -1,7 +1,11 @@
+import { once } from 'node:events'
 import { sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
+import type { NeonClient } from '../../src/neon/client.ts'
 import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
+import { Flight } from '../../src/neon/flight.ts'
 import type { NeonPoolOptions } from '../../src/neon/pool.ts'
+import { runRead } from '../../src/neon/read.ts'
 import { until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
 import { isRunning, killOthers } from './notes.ts'
@@ -165,6 +169,27 @@ t.test('a read as a user', async t => {
     await until(() => pool.stats().held === 0)
     t.equal(pool.waitingCount, 0)
     t.ok(count('transaction-repeated') <= 5)
+  })
+
+  t.test('that the end of another one meets in its place is sent again', async t => {
+    const { pool, count, url } = await open(t)
+    const taken: Promise<NeonClient[]> = once(pool, 'acquire')
+    const flight = new Flight([{ text: 'select pg_sleep(60)' }])
+    const ended = t.rejects(
+      pool.fly(() => flight),
+      { code: '57014' }
+    )
+    const met = runRead(pool, { role: 'app_user' }, { text: 'select 7 as n from pg_sleep(2)' })
+    const [client] = await taken
+    await until(() => isRunning(url, 'pg_sleep.60'))
+
+    await client?.giveUp(flight)
+    await until(() => isRunning(url, 'pg_sleep.2'))
+    await administer(`select pg_cancel_backend(${client?.processID})`, url)
+
+    await ended
+    t.match((await met).rows, [{ n: 7 }])
+    t.equal(count('transaction-repeated'), 1)
   })
 
   t.test('that fails before its statement could not begin', async t => {
