@@ -18,3 +18,7 @@ export function median(values: readonly number[]): number {
 export function spread(values: readonly number[]): number {
   return (Math.max(...values) - Math.min(...values)) / median(values)
 }
+
+export function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits))
+}

@@ -1,7 +1,7 @@
 /**
  * Owns what a run says: a table for people, and one line of JSON.
  */
-import { median, spread } from './figures.ts'
+import { median, round, spread } from './figures.ts'
 import type { Measured } from './load.ts'
 
 export const CONTESTANTS = ['straight', 'relayTcp', 'endpointTcp', 'endpointWs'] as const
@@ -99,8 +99,4 @@ function select(results: readonly Result[], contestant: Contestant, sessions: nu
 
 function loadsOf(results: readonly Result[]): number[] {
   return [...new Set(results.map(({ sessions }) => sessions))].toSorted((left, right) => left - right)
-}
-
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits))
 }

@@ -12,7 +12,7 @@ import {
 } from 'drizzle-orm'
 import { NeonDatabase, NeonTransaction } from 'drizzle-orm/neon-serverless'
 import { PgDialect } from 'drizzle-orm/pg-core'
-import { type BatchResults, createGathering, type Gathering, runAll, runBatch } from './batch.ts'
+import { type BatchResults, createGathering, runAll, runBatch } from './batch.ts'
 import { toFailure } from './failure.ts'
 import { asFlightStatement, type FlightStatement } from './flight.ts'
 import { type Claims, checkClaims, type Identity } from './identity.ts'
@@ -96,7 +96,7 @@ export function createDatabase<TSchema extends Schema>(
   }: Manner): ClaimedDatabase<TSchema>['$batch'] {
     return async build => {
       const gathering = createGathering()
-      const session = new FailureSession(throughGathering(pool, gathering), dialect, relational)
+      const session = new FailureSession(withQuery(pool, gathering.query), dialect, relational)
       const queries = build(new NeonDatabase<TSchema>(dialect, session, relational))
       return runAll(gathering, queries, statements => runBatch({ pool, identity, isReadOnly }, statements))
     }
@@ -151,13 +151,17 @@ class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig
   }
 }
 
-function throughGathering(pool: NeonPool, { query }: Gathering): NeonPool {
-  return new Proxy(pool, { get: (_pool, name) => (name === 'query' ? query : undefined) })
+/** What Drizzle asks of a pool is its `query`. */
+function withQuery(
+  pool: NeonPool,
+  query: (config: QueryConfig, values: unknown[]) => Promise<unknown>
+): NeonPool {
+  return Object.create(pool, { query: { value: query } })
 }
 
-/** The pool with nothing but `query`: as a flight where that can be, and otherwise in a transaction, or as it is. */
+/** Each statement as a flight where that can be, and otherwise in a transaction, or as it is. */
 function oneByOne(pool: NeonPool, manner: Manner): NeonPool {
-  return new Proxy(pool, { get: (_pool, name) => (name === 'query' ? query : undefined) })
+  return withQuery(pool, query)
 
   async function query(config: QueryConfig, values: unknown[]): Promise<unknown> {
     const statement = pool.pipelines ? asFlightStatement(config, values) : undefined

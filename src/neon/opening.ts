@@ -129,20 +129,22 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
     }
   }
 
-  async function takeOff(statement: FlightStatement, first: Flight): Promise<FlightResult | undefined> {
-    for (let begins = 1, flight = first; ; begins += 1, flight = flightOf(statement)) {
-      try {
-        const results = await held.fly(flight)
-        note(results.slice(0, plan.opening.length))
-        return results.at(-1)
-      } catch (error) {
-        if (await recover(error, begins)) continue
-        // The server has ended it in its midst, each time.
-        if (endsSession(error)) throw toFailure(error, 'statement')
-        if (!held.isLinked || isOfBeginning(flight, error)) throw failureToBegin(error)
-        isBegun = true
-        throw error
-      }
+  async function takeOff(
+    statement: FlightStatement,
+    flight: Flight,
+    begins = 1
+  ): Promise<FlightResult | undefined> {
+    try {
+      const results = await held.fly(flight)
+      note(results.slice(0, plan.opening.length))
+      return results.at(-1)
+    } catch (error) {
+      if (await recover(error, begins)) return takeOff(statement, flightOf(statement), begins + 1)
+      // The server has ended it in its midst, each time.
+      if (endsSession(error)) throw toFailure(error, 'statement')
+      if (!held.isLinked || isOfBeginning(flight, error)) throw failureToBegin(error)
+      isBegun = true
+      throw error
     }
   }
 

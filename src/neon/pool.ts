@@ -248,18 +248,14 @@ export class NeonPool extends Pool {
    */
   async fly(createFlight: () => Flight, { isAlone = false }: FlyOptions = {}): Promise<FlightResult[]> {
     const shared = await this.#share(isAlone)
-    const { client } = shared
     let flight: Flight | undefined
     try {
       flight = createFlight()
-      return await client.fly(flight)
-    } catch (error) {
-      if (flight && isHung(error)) this.#giveUp(shared, flight)
-      throw error
+      return await this.#flyOn(shared, flight)
     } finally {
       const { isLast, wasSlow } = this.#sharing.leave(shared)
       if (flight) this.known.noteSpeed(flight.text, wasSlow)
-      if (isLast) client.release()
+      if (isLast) shared.client.release()
       else this.#admission.seat()
     }
   }
@@ -314,6 +310,15 @@ export class NeonPool extends Pool {
     if (isAlone) this.#sharing.close(shared)
     else this.#admission.seat()
     return shared
+  }
+
+  async #flyOn(shared: Shared<HeldClient>, flight: Flight): Promise<FlightResult[]> {
+    try {
+      return await shared.client.fly(flight)
+    } catch (error) {
+      if (isHung(error)) this.#giveUp(shared, flight)
+      throw error
+    }
   }
 
   /** Others that wait behind it are not to wait for its end. */

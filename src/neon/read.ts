@@ -21,11 +21,11 @@ export async function runRead(
   pool: NeonPool,
   identity: Identity,
   statement: FlightStatement
-): Promise<FlightResult> {
+): Promise<FlightResult | undefined> {
   const startedAt = performance.now()
   const before = identityFlight(identity, { readOnly: true })
   try {
-    const result = await repeat(pool, [...before, statement], isRepeatableRead)
+    const result = await repeat({ pool, before, statement, mayRepeat: isRepeatableRead })
     report('committed')
     return result
   } catch (error) {
@@ -39,33 +39,34 @@ export async function runRead(
 }
 
 /** Runs a statement as it is, with the role of the login, and only again when the server has not executed it. */
-export function runQuery(pool: NeonPool, statement: FlightStatement): Promise<FlightResult> {
-  return repeat(pool, [statement], isStalePlan)
+export function runQuery(pool: NeonPool, statement: FlightStatement): Promise<FlightResult | undefined> {
+  return repeat({ pool, before: [], statement, mayRepeat: isStalePlan })
 }
 
-async function repeat(
-  pool: NeonPool,
-  statements: FlightStatement[],
+interface Repeatable {
+  pool: NeonPool
+  /** Not the statement itself: the role and the claims. */
+  before: readonly FlightStatement[]
+  statement: FlightStatement
   mayRepeat: (error: unknown) => boolean
-): Promise<FlightResult> {
-  const text = statements.at(-1)?.text ?? ''
+}
+
+async function repeat({ pool, before, statement, mayRepeat }: Repeatable): Promise<FlightResult | undefined> {
   for (let repeats = 0; ; repeats += 1) {
     let flight: Flight | undefined
     try {
-      const [result] = (
-        await pool.fly(
-          () => {
-            flight = new Flight(statements.map(pool.named), { endsIdle: true })
-            return flight
-          },
-          { isAlone: pool.known.note(text).isSlow }
-        )
-      ).slice(-1)
-      if (result) return result
+      const results = await pool.fly(
+        () => {
+          flight = new Flight([...before, statement].map(pool.named), { endsIdle: true })
+          return flight
+        },
+        { isAlone: pool.known.note(statement.text).isSlow }
+      )
+      return results.at(-1)
     } catch (error) {
       // Without one there was no client, for which the pool has tried as long as it may.
       if (flight === undefined) throw error
-      const isOfStatement = flight.answered === statements.length - 1 || isHung(error)
+      const isOfStatement = flight.answered === before.length || isHung(error)
       if (repeats >= MOST_REPEATS || !(mayRepeat(error) || wasNotDone(flight, error)))
         throw isOfStatement ? error : toFailure(error, 'begin')
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })

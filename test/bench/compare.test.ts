@@ -154,10 +154,10 @@ t.test('the page', async t => {
   t.test('has an empty cell for what a contestant was not asked', async t => {
     const run = kept()
     const samples = run.samples.filter(
-      ({ measure, contestant }) => measure !== 'statements' || contestant !== 'pg'
+      ({ measure, contestant }) => measure !== 'statements' || contestant !== '@fastify/postgres'
     )
 
-    t.match(documentOf({ ...run, samples }), /^\| pg \| {2}\|/m)
+    t.match(documentOf({ ...run, samples }), /^\| @fastify\/postgres \| {2}\|/m)
   })
 
   t.test('leaves out what was not measured', async t => {

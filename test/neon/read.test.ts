@@ -188,7 +188,7 @@ t.test('a read as a user', async t => {
     await administer(`select pg_cancel_backend(${client?.processID})`, url)
 
     await ended
-    t.match((await met).rows, [{ n: 7 }])
+    t.match(await met, { rows: [{ n: 7 }] })
     t.equal(count('transaction-repeated'), 1)
   })
 

@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
 import { Flight } from '../../src/neon/flight.ts'
-import type { NeonPoolOptions } from '../../src/neon/pool.ts'
+import type { NeonPool, NeonPoolOptions } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
 import { kill, openPool, pidOf, take } from './pools.ts'
@@ -30,6 +30,14 @@ const countOf = (times: number) => Array.from({ length: times }, (_, index) => i
 /** All is asked for that does not wait for the server. */
 async function inTurn() {
   for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
+}
+
+/** Nothing is heard any more from the connection that is idle. */
+async function silence(pool: NeonPool) {
+  const [client] = await take(pool, 1)
+  client?.release()
+  const { stream } = (client as unknown as Wire).connection
+  stream.removeAllListeners('data')
 }
 
 const SLEEPING =
@@ -209,6 +217,37 @@ t.test('a read that takes too long', async t => {
     t.ok(served > 20, `${served} reads beside it`)
     t.equal(await isSleeping(url), false)
   })
+
+  t.test('on a link that has become silent is told, and those behind it are served by another', async t => {
+    const { pool, read } = await open(t, { statementTimeoutMs: 300 })
+    await silence(pool)
+
+    const first = read('alice', who(0))
+    const others = countOf(2).map(n => read(`user-${n}`, who(n)))
+
+    await t.rejects(first, { code: 'FST_NEON_STATEMENT_TIMEOUT' })
+    for (const [n, { rows }] of (await Promise.all(others)).entries())
+      t.match(rows, [{ n, claim: `user-${n}` }])
+    t.match(pool.stats(), { connects: 2, held: 0, waiting: 0 })
+  })
+
+  t.test(
+    'and whose end is not answered takes the connection with it, at once for who has more time',
+    async t => {
+      const { pool, count } = await open(t, { statementTimeoutMs: 300 })
+      await silence(pool)
+      const patient = Object.assign(new Flight([{ text: 'select 2' }]), { query_timeout: 60_000 })
+
+      const first = pool.fly(() => new Flight([{ text: 'select 1' }]))
+      const second = pool.fly(() => patient)
+      second.catch(() => {})
+
+      await t.rejects(first, { message: 'Query read timeout' })
+      await t.rejects(second, { message: /Connection terminated/ })
+      await until(() => count('statement-unanswered') === 1)
+      t.match(pool.stats(), { total: 0, held: 0, waiting: 0 })
+    }
+  )
 
   t.test('alone on its connection is ended with it', async t => {
     const { pool, read, url } = await open(t, { statementTimeoutMs: 200 })

@@ -1,0 +1,47 @@
+import t from 'tap'
+import { asFlightStatement, Flight } from '../../src/neon/flight.ts'
+import { openPool } from './pools.ts'
+
+t.test('what can be a statement of a flight', async t => {
+  t.test('is a text, or what has one, with its values', async t => {
+    t.strictSame(asFlightStatement('select 1'), { text: 'select 1', values: undefined })
+    t.strictSame(asFlightStatement('select $1', [1]), { text: 'select $1', values: [1] })
+    t.strictSame(asFlightStatement({ text: 'select $1', values: [1] }), { text: 'select $1', values: [1] })
+    t.match(asFlightStatement({ text: 'select 1', rowMode: 'array' }), { rowMode: 'array' })
+    t.strictSame(asFlightStatement({ text: 'select $1', values: [1] }, [2])?.values, [2])
+  })
+
+  t.test('has no callback, no pages, and nothing that is a query already', async t => {
+    const callback = () => {}
+
+    for (const others of ['submit', 'callback', 'rows', 'portal', 'binary'])
+      t.equal(asFlightStatement({ text: 'select 1', [others]: callback }), undefined, others)
+    t.equal(asFlightStatement('select 1', callback), undefined)
+    t.equal(asFlightStatement('select 1', [], callback), undefined)
+    t.ok(asFlightStatement('select 1', [], undefined))
+  })
+
+  t.test('is one statement, and none that needs the way for itself', async t => {
+    for (const nothing of [undefined, null, 1, {}, { text: 1 }])
+      t.equal(asFlightStatement(nothing), undefined, String(nothing))
+    t.equal(asFlightStatement('select 1; select 2'), undefined)
+    t.equal(asFlightStatement('copy parents from stdin'), undefined)
+  })
+})
+
+t.test('a flight', async t => {
+  t.test('shows its last statement to who looks at what is running', async t => {
+    const flight = new Flight([{ text: 'begin' }, { text: 'select $1', values: [1], name: 'one' }])
+
+    t.match(flight, { text: 'select $1', values: [1], names: [], name: '' })
+    t.strictSame(new Flight([{ text: 'select 1' }]).values, [])
+  })
+
+  t.test('of no statements is answered with no results', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const flight = new Flight([])
+
+    t.match(flight, { text: '', values: [], name: '' })
+    t.strictSame(await pool.fly(() => flight), [])
+  })
+})
