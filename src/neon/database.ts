@@ -96,7 +96,7 @@ export function createDatabase<TSchema extends Schema>(
   }: Manner): ClaimedDatabase<TSchema>['$batch'] {
     return async build => {
       const gathering = createGathering()
-      const session = new FailureSession(withQuery(pool, gathering.query), dialect, relational)
+      const session = new FailureSession(onlyQuery(gathering.query), dialect, relational)
       const queries = build(new NeonDatabase<TSchema>(dialect, session, relational))
       return runAll(gathering, queries, statements => runBatch({ pool, identity, isReadOnly }, statements))
     }
@@ -151,17 +151,14 @@ class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig
   }
 }
 
-/** What Drizzle asks of a pool is its `query`. */
-function withQuery(
-  pool: NeonPool,
-  query: (config: QueryConfig, values: unknown[]) => Promise<unknown>
-): NeonPool {
-  return Object.create(pool, { query: { value: query } })
+/** All that Drizzle asks of a pool, and no way to the rest of it. */
+function onlyQuery(query: (config: QueryConfig, values: unknown[]) => Promise<unknown>): NeonPool {
+  return Object.create(null, { query: { value: query } })
 }
 
 /** Each statement as a flight where that can be, and otherwise in a transaction, or as it is. */
 function oneByOne(pool: NeonPool, manner: Manner): NeonPool {
-  return withQuery(pool, query)
+  return onlyQuery(query)
 
   async function query(config: QueryConfig, values: unknown[]): Promise<unknown> {
     const statement = pool.pipelines ? asFlightStatement(config, values) : undefined

@@ -44,4 +44,19 @@ t.test('a flight', async t => {
     t.match(flight, { text: '', values: [], name: '' })
     t.strictSame(await pool.fly(() => flight), [])
   })
+
+  t.test('rejects with what the parser of a type throws, and the client goes on', async t => {
+    const { pool } = await openPool(t, { max: 1 })
+    const refuse = () => {
+      throw new Error('refused')
+    }
+    const wrong = { text: 'select 1 as n', types: { getTypeParser: () => refuse } }
+
+    await t.rejects(
+      pool.fly(() => new Flight([wrong, { text: 'select 2 as n' }])),
+      { message: 'refused' }
+    )
+    t.match(await pool.query('select 3 as n'), { rows: [{ n: 3 }] })
+    t.equal(pool.stats().connects, 1)
+  })
 })

@@ -41,8 +41,8 @@ t.test('statements that are issued at once', async t => {
         if (index === place) t.match(outcome, { status: 'rejected', reason: { code: /^(42601|22012)$/ } })
         else t.match(outcome, { status: 'fulfilled', value: { rows: [{ n: index }] } })
       t.equal(sent().length, 1)
-      t.equal(client.unanswered, 0)
-      t.equal(client.transactionStatus, 'idle')
+      t.equal(await number(client, 1), 1)
+      t.match(client, { unanswered: 0, transactionStatus: 'idle' })
     })
 
   t.test('may all fail', async t => {
