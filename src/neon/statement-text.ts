@@ -17,6 +17,9 @@ const ROWS = /^\s*(?:select|with|values|table|show|explain)\b/i
 // Rows that are locked, for which it waits.
 const LOCKS = /\bfor\s+(?:no\s+key\s+update|update|share|key\s+share)\b/i
 
+// SELECT INTO makes a table.
+const WRITES = /\binto\b/i
+
 // A CALL or DO may commit, and behind a comment may stand any of them.
 const ENDS_TRANSACTION =
   /^\s*(?:--|\/\*|(?:abort|begin|call|commit|do|end|rollback|start)\b|prepare\s+transaction\b)/i
@@ -62,9 +65,10 @@ export function hasRowsOnly(text: string): boolean {
   return ROWS.test(text) && isSingle(text) && mayPipeline(text)
 }
 
-/** A SELECT that locks nothing and calls nothing that is not known, so that it is the same when nothing may be written. */
+/** A SELECT that locks nothing, makes nothing and calls nothing that is not known, so that it is the same when nothing may be written. */
 export function isQuery(text: string): boolean {
-  return SELECT.test(text) && hasRowsOnly(text) && !LOCKS.test(text) && calls(text).every(isHarmless)
+  const mayDoMore = LOCKS.test(text) || WRITES.test(text)
+  return SELECT.test(text) && hasRowsOnly(text) && !mayDoMore && calls(text).every(isHarmless)
 }
 
 /** What stands in front of each parenthesis. */
