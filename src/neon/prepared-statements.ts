@@ -23,6 +23,8 @@ export interface PreparedStatements {
   replace(statement: NamedStatement, messages: FrontendMessages): void
   /** The server may have none any more: each is prepared anew before its next use. */
   doubtAll(): void
+  /** This one is prepared anew before its next use. */
+  doubt(name: string): void
 }
 
 // Neon's pooler keeps 1000 for each connection. Source: Neon docs, "Connection pooling", max_prepared_statements.
@@ -72,6 +74,9 @@ export function createPreparedStatements(most = MOST_STATEMENTS): PreparedStatem
     },
     doubtAll() {
       for (const name of texts.keys()) doubtful.add(name)
+    },
+    doubt(name) {
+      if (texts.has(name)) doubtful.add(name)
     }
   }
 

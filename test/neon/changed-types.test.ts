@@ -1,0 +1,38 @@
+/**
+ * A statement with a name whose parameters were of a type that its column has no more.
+ */
+import { sql } from 'drizzle-orm'
+import t from 'tap'
+import { createDatabase } from '../../src/neon/database.ts'
+import { administer } from '../postgres.ts'
+import { openPool } from './pools.ts'
+
+for (const [from, first, to, second] of [
+  ['int', '1', 'bigint', '3000000000'],
+  ['int', '1', 'text', 'one'],
+  ['date', '2026-01-01', 'text', 'one']
+] as const)
+  t.test(
+    `a column that was of ${from} and is of ${to} fails one statement of a connection at most`,
+    async t => {
+      const { pool, databaseUrl } = await openPool(t, { max: 1 })
+      const db = createDatabase(pool)
+      await administer(`create table changing (value ${from})`, databaseUrl)
+      const insert = (value: string) =>
+        db.transaction(tx => tx.execute(sql`insert into changing values (${value})`))
+      const find = (value: string) => db.execute(sql`select value::text from changing where value = ${value}`)
+      for (let times = 0; times < 3; times += 1) {
+        await insert(first)
+        await find(first)
+      }
+
+      await administer(`alter table changing alter value type ${to}`, databaseUrl)
+
+      for (const ask of [insert, find]) {
+        await ask(second).catch(() => {})
+        t.ok(await ask(second))
+      }
+      t.match((await find(second)).rows, [{ value: second }])
+      t.equal(pool.stats().connects, 1)
+    }
+  )
