@@ -12,7 +12,7 @@ import { type LoginManner, loginEagerly } from './login.ts'
 import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
 import type { LiveSocket, SocketRegister } from './socket.ts'
-import { saysStalePlan } from './stale-plan.ts'
+import { saysStalePlan, saysStaleTypes } from './stale-plan.ts'
 
 export interface ClientTransport {
   url: ConnectionUrl
@@ -244,6 +244,7 @@ export class NeonClient extends PipeliningClient {
       this.#transactionStatus = 'unknown'
       if (code === CANCELLED && this.#cancels > 0) this.#noteMet(this.activeQuery)
       if (saysStalePlan(routine)) this.#dropStalePlan()
+      else if (saysStaleTypes(code)) this.doubtPrepared()
     })
     connection.on('commandComplete', ({ text }: { text: string }) => {
       if (!this.pipelines || this.activeQuery === this.#lastSent) this.#lastTag = text

@@ -19,10 +19,6 @@ interface Sent {
   needsSync?: boolean
 }
 
-// Parameters keep the types that they were prepared with, also when their columns get others: a value may be out of
-// range, or of another form, or there may be no such operator, for as long as the name is used. PostgreSQL, "Error Codes".
-const OF_OLD_TYPES = /^(?:2200[378]|22P0[23]|42)/
-
 // It is empty between two statements, so one is enough for all clients.
 const MESSAGES = createFrontendMessages()
 
@@ -39,9 +35,6 @@ export abstract class PipeliningClient extends DriverClient {
     super(config)
     this.pipelines = pipelines
     this.connection.on('readyForQuery', () => this.#settleNames())
-    this.connection.on('errorMessage', ({ code = '' }: { code?: string }) => {
-      if (OF_OLD_TYPES.test(code)) this.#prepared.doubt(nameOf(this.activeQuery))
-    })
     if (pipelines) this.#syncAfterErrors()
   }
 
@@ -84,6 +77,11 @@ export abstract class PipeliningClient extends DriverClient {
   protected forgetPrepared(): boolean {
     this.#prepared.doubtAll()
     return nameOf(this.activeQuery) !== ''
+  }
+
+  /** What the server has just refused is prepared again before its next use, where it has a name. */
+  protected doubtPrepared(): void {
+    this.#prepared.doubt(nameOf(this.activeQuery))
   }
 
   /** The last statement that left. */

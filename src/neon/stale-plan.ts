@@ -12,6 +12,15 @@ export function saysStalePlan(routine: string | undefined): boolean {
   return ROUTINES.has(routine)
 }
 
+// Parameters keep the types that they were prepared with, also when their columns get others: a value may be out of
+// range, or of another form, or there may be no such operator, for as long as the name is used. PostgreSQL, "Error Codes".
+const OF_OLD_TYPES = /^(?:2200[378]|22P0[23]|42)/
+
+/** The statement may have been prepared for other types than its columns have now; or the caller is wrong. */
+export function saysStaleTypes(sqlState = ''): boolean {
+  return OF_OLD_TYPES.test(sqlState)
+}
+
 export function isStalePlan(error: unknown): boolean {
   return saysStalePlan(serverErrorIn(error)?.routine)
 }

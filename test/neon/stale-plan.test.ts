@@ -1,6 +1,6 @@
 import { DatabaseError } from '@neondatabase/serverless'
 import t from 'tap'
-import { isStalePlan, saysStalePlan } from '../../src/neon/stale-plan.ts'
+import { isStalePlan, saysStalePlan, saysStaleTypes } from '../../src/neon/stale-plan.ts'
 
 const answer = (code: string, routine?: string) =>
   Object.assign(new DatabaseError('in the words of the server', 0, 'error'), { code, routine })
@@ -19,4 +19,11 @@ t.test('a plan is stale', async t => {
     t.equal(isStalePlan(new Error('no answer of the server')), false)
     t.equal(saysStalePlan(undefined), false)
   })
+})
+
+t.test('types may be stale when a value or an operator does not fit', async t => {
+  for (const sqlState of ['22003', '22007', '22008', '22P02', '22P03', '42804', '42883'])
+    t.equal(saysStaleTypes(sqlState), true, sqlState)
+  for (const sqlState of [undefined, '22012', '23505', '40001', '57014', '0A000'])
+    t.equal(saysStaleTypes(sqlState), false, String(sqlState))
 })
