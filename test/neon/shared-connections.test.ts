@@ -7,7 +7,7 @@ import type { NeonPool, NeonPoolOptions } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { administer, createDatabase } from '../postgres.ts'
 import { kill, openPool, pidOf, take } from './pools.ts'
-import { afterPiece, type Wire } from './wire.ts'
+import { afterPiece, deafen, type Wire } from './wire.ts'
 
 async function open(t: Test, options: Partial<NeonPoolOptions> = {}) {
   const url = await createDatabase(t)
@@ -32,12 +32,11 @@ async function inTurn() {
   for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
 }
 
-/** Nothing is heard any more from the connection that is idle. */
+/** Of the connection that is idle. */
 async function silence(pool: NeonPool) {
   const [client] = await take(pool, 1)
   client?.release()
-  const { stream } = (client as unknown as Wire).connection
-  stream.removeAllListeners('data')
+  deafen(client as unknown as Wire)
 }
 
 const SLEEPING =

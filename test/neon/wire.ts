@@ -20,6 +20,11 @@ export function breakLink({ connection }: Wire): void {
   connection.stream.ws.terminate()
 }
 
+/** Nothing that the server sends is heard any more. */
+export function deafen({ connection }: Wire): void {
+  connection.stream.removeAllListeners('data')
+}
+
 /** Breaks the link in front of each piece that has a statement which begins like this, such as COMMIT. */
 export function breakBefore(wire: Wire, beginning: string): void {
   hook(wire, { before: piece => piece.some(({ text }) => text.startsWith(beginning)) && breakLink(wire) })
@@ -67,7 +72,7 @@ export function tamperWith({ connection: { stream } }: Wire, change: (bytes: Buf
 export function loseAnswerToCommit(wire: Wire, cut: () => Promise<void>): void {
   afterSend(wire, text => {
     if (text !== 'COMMIT') return
-    wire.connection.stream.removeAllListeners('data')
+    deafen(wire)
     cut().then(() => breakLink(wire))
   })
 }
