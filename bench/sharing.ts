@@ -3,7 +3,8 @@
  * front of them costs, by the number that may share. The last line is JSON.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
-import { sql } from 'drizzle-orm'
+// That of the project: this folder has one of its own, for the peers.
+import { sql } from '../node_modules/drizzle-orm/index.js'
 import { onStopSignal } from '../src/cli/stop-signals.ts'
 import { verifyConnectionUrl } from '../src/neon/connection-url.ts'
 import { type ClaimedDatabase, createDatabase } from '../src/neon/database.ts'

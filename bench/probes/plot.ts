@@ -1,6 +1,7 @@
 /**
  * Owns the plot: a bar for each contestant, as long as its compute was awake.
  */
+import { round } from '../endpoint/figures.ts'
 import type { Row } from './report.ts'
 
 const WIDTH = 720
@@ -23,14 +24,14 @@ export function plotOf({ everySeconds, hours, results }: Row): string {
   const subtitle = `probed every ${everySeconds} s, after the boot`
 
   const ticks = Array.from({ length: TICKS + 1 }, (_, tick) => (hours / TICKS) * tick).flatMap(hour => [
-    `<path d="M${round(x(hour))} ${TOP - 6}V${bottom}" stroke="#d0d7de"/>`,
-    text({ x: x(hour), y: bottom + 18, fill: MUTED, anchor: 'middle' }, `${round(hour)} h`)
+    `<path d="M${round(x(hour), 1)} ${TOP - 6}V${bottom}" stroke="#d0d7de"/>`,
+    text({ x: x(hour), y: bottom + 18, fill: MUTED, anchor: 'middle' }, `${round(hour, 1)} h`)
   ])
   const bars = results.flatMap(({ contestant, awakeSeconds }, index) => {
     const y = TOP + index * PITCH + (PITCH - BAR_HEIGHT) / 2
     const awakeHours = Math.min(hours, awakeSeconds / HOUR_SECONDS)
     const fill = contestant === 'fastify-neon' ? COLORS.own : COLORS.other
-    const width = round(Math.max(1, x(awakeHours) - LABEL_WIDTH))
+    const width = round(Math.max(1, x(awakeHours) - LABEL_WIDTH), 1)
     return [
       text({ x: LABEL_WIDTH - 12, y: y + 15, fill: INK, anchor: 'end' }, contestant),
       `<rect x="${LABEL_WIDTH}" y="${y}" width="${width}" height="${BAR_HEIGHT}" fill="${fill}"/>`,
@@ -58,9 +59,5 @@ interface Place {
 }
 
 function text({ x, y, fill, anchor }: Place, content: string): string {
-  return `<text x="${round(x)}" y="${y}" fill="${fill}" text-anchor="${anchor}">${content}</text>`
-}
-
-function round(value: number): number {
-  return Number(value.toFixed(1))
+  return `<text x="${round(x, 1)}" y="${y}" fill="${fill}" text-anchor="${anchor}">${content}</text>`
 }
