@@ -2,13 +2,19 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
+import { ignore } from '../../src/local/failure.ts'
 import { onParentExit } from '../../src/local/parent.ts'
 import { NODE_ARGS } from '../processes.ts'
 import { endWith } from './fixtures/sandbox.ts'
 
+const HOUR_MS = 3_600_000
 const PARENT_URL = new URL('../../src/local/parent.ts', import.meta.url).href
 
 t.test('parent watch', async t => {
+  // The watch keeps no process alive, and on some versions of Node.js nothing else does that here.
+  const alive = setInterval(ignore, HOUR_MS)
+  t.teardown(() => clearInterval(alive))
+
   t.test('calls back once when the parent is another one than at the start', async t => {
     let calls = 0
     const called = new Promise<void>(resolve => {
