@@ -104,7 +104,9 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
 
   const identity = randomUUID()
   const listeners = new Set<LocalNeonListener>()
-  const faults = createFaults(tell, fault => links.onFaultChange(fault))
+  /** Listeners that have thrown. */
+  const complaints = new WeakSet<LocalNeonListener>()
+  const faults = createFaults(tell, fault => links.onFaultChange(fault), clock)
   const links = createLinks(faults, clock)
   const meter = createMeter(clock)
   const roles = createRoles(() => compute)
@@ -185,7 +187,19 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
   }
 
   function tell(event: LocalNeonEvent): void {
-    for (const listener of listeners) listener(event)
+    for (const listener of listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        complainOnce(listener, error)
+      }
+    }
+  }
+
+  /** Who only looks on must not be able to break a login. */
+  function complainOnce(listener: LocalNeonListener, error: unknown): void {
+    if (!complaints.has(listener)) log(`A listener of this local Neon threw: ${error}`)
+    complaints.add(listener)
   }
 
   /** A fault of the wake itself is met once for it, whoever it is for. */

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { Client } from '@neondatabase/serverless'
@@ -29,8 +29,25 @@ t.test('TLS', async t => {
 
     socket.write(startup({ user: 'neondb_owner' }))
 
-    // AuthenticationSASL: 'R', length 23, code 10.
-    t.match(String((await once(socket, 'data'))[0].toString('hex')), /^52000000170000000a/)
+    // AuthenticationSASL: 'R', length 42, code 10.
+    t.match(String((await once(socket, 'data'))[0].toString('hex')), /^520000002a0000000a/)
+  })
+
+  t.test('lets pg bind its login to the certificate', async t => {
+    const { password } = new URL(neon.url)
+    const client = new pg.Client({
+      connectionString: neon.url,
+      password,
+      ssl: { ca: neon.ca?.pem },
+      enableChannelBinding: true
+    })
+    t.teardown(() => client.end())
+    const { connection } = client as unknown as { connection: EventEmitter }
+    const asked = once(connection, 'authenticationSASL')
+    await client.connect()
+
+    t.match(await asked, [{ mechanisms: ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'] }])
+    t.strictSame((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
   })
 
   t.test('is accepted from an SSLRequest that comes byte by byte', async t => {

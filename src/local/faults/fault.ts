@@ -36,7 +36,9 @@ const ToWhom = {
   /** Lets so many go by unharmed before the first is met. */
   after: Type.Optional(Count),
   /** Meets so many at most; then it is spent, and stays in the list with its count. */
-  times: Type.Optional(Type.Integer({ minimum: 1 }))
+  times: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** Is undone by itself after so long. */
+  forMs: Type.Optional(Milliseconds)
 }
 
 const Links = Type.Optional(
@@ -73,6 +75,10 @@ export const FaultSchema = Type.Union([
   }),
   /** Nothing arrives, and nobody is told; what was sent arrives when the fault is undone. */
   fault('blackhole', { direction: Direction, links: Links }),
+  /** The peer is gone without a word: it reads nothing, sends nothing and closes nothing, until the fault is undone. */
+  fault('hang', { links: Links }),
+  /** When a ping is answered, where that is not with the server's next answer as in Neon's proxy. */
+  fault('ping', { answered: Type.Union([Type.Literal('at-once'), Type.Literal('never')]), links: Links }),
   /** A TCP reset. @default links: 'existing' */
   fault('reset', { links: Links }),
   /** An orderly end: a close frame with this code (of a WebSocket), or a FIN. @default links: 'existing' */

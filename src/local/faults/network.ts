@@ -8,31 +8,35 @@ import type { Faults, Subject } from './registry.ts'
 export interface Network {
   toServer: LaneShape
   toClient: LaneShape
+  /** Nothing is read any more, not even by the buffers. */
+  isHung: boolean
 }
 
 /** The faults that a network is made of. */
 export function isOfNetwork({ type }: Fault): boolean {
-  return type === 'latency' || type === 'bandwidth' || type === 'blackhole'
+  return type === 'latency' || type === 'bandwidth' || type === 'blackhole' || type === 'hang'
 }
 
 export function networkOf(faults: Faults, link: Subject): Network {
   const latencies = faults.holding('latency', link)
   const bandwidths = faults.holding('bandwidth', link)
   const holes = faults.holding('blackhole', link)
+  const isHung = faults.holding('hang', link).length > 0
   const jitterMs = sum(latencies.map(({ jitterMs = 0 }) => jitterMs))
   return {
     toServer: shapeOf({
       latencyMs: sum(latencies.map(({ toServerMs = 0 }) => toServerMs)),
       jitterMs,
       bytesPerSecond: Math.min(...bandwidths.map(({ toServerBytesPerSecond: rate = Infinity }) => rate)),
-      isBlocked: holes.some(hole => swallows(hole, 'to-server'))
+      isBlocked: isHung || holes.some(hole => swallows(hole, 'to-server'))
     }),
     toClient: shapeOf({
       latencyMs: sum(latencies.map(({ toClientMs = 0 }) => toClientMs)),
       jitterMs,
       bytesPerSecond: Math.min(...bandwidths.map(({ toClientBytesPerSecond: rate = Infinity }) => rate)),
-      isBlocked: holes.some(hole => swallows(hole, 'to-client'))
-    })
+      isBlocked: isHung || holes.some(hole => swallows(hole, 'to-client'))
+    }),
+    isHung
   }
 }
 

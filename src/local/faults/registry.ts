@@ -1,7 +1,9 @@
 /**
  * Owns the faults that are there: whom each is for, how often it was met, and its end.
  */
+import { type Clock, systemClock } from '../clock.ts'
 import type { LocalNeonListener } from '../events.ts'
+import { ignore } from '../failure.ts'
 import { checkFault, type Fault, type FaultOf, type FaultType } from './fault.ts'
 
 /** A fault that is there until it is removed. */
@@ -58,8 +60,14 @@ interface Entry extends Injection {
 }
 
 /** `onChange` is called after a fault has come or gone. */
-export function createFaults(onEvent: LocalNeonListener, onChange: (added?: Fault) => void): Faults {
+export function createFaults(
+  onEvent: LocalNeonListener,
+  onChange: (added?: Fault) => void,
+  clock: Clock = systemClock
+): Faults {
   const entries = new Map<string, Entry>()
+  /** Ends the wait for the end of each fault that ends by itself. */
+  const ends = new Map<string, AbortController>()
   let tickets = 0
 
   return {
@@ -94,14 +102,25 @@ export function createFaults(onEvent: LocalNeonListener, onChange: (added?: Faul
     }
     entries.set(id, entry)
     onChange(fault)
+    if (fault.forMs !== undefined) removeAfter(fault.forMs)
     return entry
 
+    function removeAfter(forMs: number) {
+      const end = new AbortController()
+      ends.set(id, end)
+      clock.sleep(forMs, end.signal).then(remove, ignore)
+    }
+
     function remove() {
+      ends.get(id)?.abort()
+      ends.delete(id)
       if (entries.delete(id)) onChange()
     }
   }
 
   function clear(): void {
+    for (const end of ends.values()) end.abort()
+    ends.clear()
     entries.clear()
     onChange()
   }

@@ -11,14 +11,15 @@ import { createLane, type Lane, type LaneShape } from './lane.ts'
 
 export interface Wire {
   stream: Duplex
-  /** Changes the network; OPEN_LANE both ways is none at all. */
-  shape(toServer: LaneShape, toClient: LaneShape): void
+  /** Changes the network; OPEN_LANE both ways is none at all. Hung, it does not even read what it would hold back. */
+  shape(toServer: LaneShape, toClient: LaneShape, isHung?: boolean): void
 }
 
 export function createWire(socket: Socket, clock: Clock): Wire {
-  /** Two reasons each to hold somebody back: the client by the first two, the proxy by the others. */
+  /** Reasons to hold somebody back: the client by the first three, the proxy by the others. */
   let isStreamFull = false
   let isToServerFull = false
+  let isHung = false
   let isToClientFull = false
   let onWritten: (() => void) | undefined
   let onEnded: (() => void) | undefined
@@ -65,7 +66,10 @@ export function createWire(socket: Socket, clock: Clock): Wire {
 
   return {
     stream,
-    shape(nextToServer, nextToClient) {
+    shape(nextToServer, nextToClient, isHungNow = false) {
+      isHung = isHungNow
+      if (isHung) socket.pause()
+      else readOn()
       toServer.shape(nextToServer)
       toClient.shape(nextToClient)
     }
@@ -77,7 +81,7 @@ export function createWire(socket: Socket, clock: Clock): Wire {
   }
 
   function readOn(): void {
-    if (!isStreamFull && !isToServerFull) socket.resume()
+    if (!isStreamFull && !isToServerFull && !isHung) socket.resume()
   }
 
   function write(piece: Buffer, done: () => void): void {

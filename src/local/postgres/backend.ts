@@ -5,6 +5,7 @@
 import { connect, type Socket } from 'node:net'
 import {
   BACKEND,
+  cancelRequest,
   errorFields,
   type Message,
   message,
@@ -18,6 +19,8 @@ export interface Backend {
   greeting: Buffer
   /** Pid of the backend. */
   processId: number
+  /** Ends what runs in the session, sent on a connection of its own. */
+  cancelRequest: Buffer
 }
 
 /** Postgres refuses the session; the text is its own. */
@@ -27,6 +30,8 @@ export class BackendRefusal extends Error {
 
 /** A greeting has a few hundred bytes; a search_path or a notice may make it longer. */
 const MAX_MESSAGE_BYTES = 65_536
+/** Pid and secret. */
+const KEY_BYTES = 8
 
 /** Throws an BackendRefusal, or the error of a socket or a protocol that broke. */
 export async function openBackend(
@@ -42,23 +47,24 @@ export async function openBackend(
   socket.on('error', onError)
   try {
     socket.write(startupPacket(parameters))
-    const { greeting, processId } = await readGreeting(socket)
-    return { socket, greeting, processId }
+    const { greeting, key } = await readGreeting(socket)
+    return { socket, greeting, processId: key.readUInt32BE(), cancelRequest: cancelRequest(key) }
   } catch (error) {
     socket.destroy()
     throw failure ?? error
   }
 }
 
-async function readGreeting(socket: Socket): Promise<Omit<Backend, 'socket'>> {
+async function readGreeting(socket: Socket): Promise<{ greeting: Buffer; key: Buffer }> {
   const said: Buffer[] = []
-  let processId = 0
+  // Of nobody, should Postgres name none.
+  let key: Buffer = Buffer.alloc(KEY_BYTES)
   for (;;) {
     const { type, body } = await readMessage(socket, MAX_MESSAGE_BYTES)
     if (type === BACKEND.ERROR_RESPONSE) throw refusalOf({ type, body })
-    if (type === BACKEND.BACKEND_KEY_DATA) processId = body.readUInt32BE()
+    if (type === BACKEND.BACKEND_KEY_DATA) key = body
     if (type !== BACKEND.AUTHENTICATION) said.push(message(type, body))
-    if (type === BACKEND.READY_FOR_QUERY) return { greeting: Buffer.concat(said), processId }
+    if (type === BACKEND.READY_FOR_QUERY) return { greeting: Buffer.concat(said), key }
   }
 }
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { LocalNeonError } from '../failure.ts'
-import { IDENTITY_HEADER } from '../proxy/endpoint.ts'
+import { IDENTITY_HEADER } from '../proxy/http.ts'
 import { socketPathOf } from './socket-directory.ts'
 
 /** What a served folder says about its server. */

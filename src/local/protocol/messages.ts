@@ -42,19 +42,25 @@ export interface Message {
 
 /** The peer has gone, or says what nobody can read. */
 export class ProtocolError extends Error {
-  override readonly name = 'ProtocolError'
+  override readonly name: string = 'ProtocolError'
 }
 
-/** A packet without a type byte, whole, as it begins a connection. */
+/** The peer is there, and says something else than what it was asked for. */
+export class UnexpectedMessageError extends ProtocolError {
+  override readonly name = 'UnexpectedMessageError'
+}
+
+/**
+ * A packet without a type byte, whole, as it begins a connection. Its length is looked at when its code has
+ * come as well, as Neon's proxy does it: who sends less is waited for.
+ */
 export async function readStartupPacket(stream: Duplex): Promise<Buffer> {
-  const length = (await take(stream, LENGTH_BYTES)).readUInt32BE()
+  const head = await take(stream, MIN_STARTUP_BYTES)
+  const length = head.readUInt32BE()
   if (length < MIN_STARTUP_BYTES || length > MAX_STARTUP_BYTES)
     throw new ProtocolError('a start-up packet of that length is none')
-  const rest = await take(stream, length - LENGTH_BYTES)
-  const packet = Buffer.alloc(length)
-  packet.writeUInt32BE(length)
-  rest.copy(packet, LENGTH_BYTES)
-  return packet
+  if (length === MIN_STARTUP_BYTES) return head
+  return Buffer.concat([head, await take(stream, length - MIN_STARTUP_BYTES)])
 }
 
 /** One message with a type byte; what comes behind it stays in the stream. */
@@ -64,7 +70,8 @@ export async function readMessage(
 ): Promise<Message> {
   const header = await take(stream, HEADER_BYTES)
   const length = header.readUInt32BE(1) - LENGTH_BYTES
-  if (length < 0 || length > maxBytes) throw new ProtocolError('a message of that length is not taken here')
+  if (length < 0 || length > maxBytes)
+    throw new UnexpectedMessageError('a message of that length is not taken here')
   return { type: header.readUInt8(), body: length === 0 ? Buffer.alloc(0) : await take(stream, length) }
 }
 
@@ -110,11 +117,22 @@ export function errorFields(body: Buffer): Map<string, string> {
 
 export function startupPacket(parameters: Iterable<readonly [string, string]>): Buffer {
   const text = [...parameters].map(([name, value]) => `${name}\0${value}\0`).join('')
-  const body = Buffer.concat([int32(PROTOCOL_3_0), Buffer.from(`${text}\0`)])
-  return Buffer.concat([int32(body.length + LENGTH_BYTES), body])
+  return untyped(PROTOCOL_3_0, Buffer.from(`${text}\0`))
 }
 
 export const PROTOCOL_3_0 = 0x00_03_00_00
+export const CANCEL_CODE = 80_877_102
+
+/** CancelRequest for the session whose BackendKeyData had this body. */
+export function cancelRequest(key: Buffer): Buffer {
+  return untyped(CANCEL_CODE, key)
+}
+
+/** What begins a connection has a length and a code, and no letter. */
+function untyped(code: number, rest: Buffer): Buffer {
+  const body = Buffer.concat([int32(code), rest])
+  return Buffer.concat([int32(body.length + LENGTH_BYTES), body])
+}
 
 export function int32(value: number): Buffer {
   const buffer = Buffer.alloc(LENGTH_BYTES)

@@ -5,7 +5,7 @@
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { promisify } from 'node:util'
-import { authentication, FRONTEND, ProtocolError, readMessage } from './messages.ts'
+import { authentication, FRONTEND, readMessage, UnexpectedMessageError } from './messages.ts'
 
 const derive = promisify(pbkdf2)
 
@@ -25,6 +25,9 @@ const NONCE_BYTES = 18
 const SALT_BYTES = 16
 const ITERATIONS = 4096
 const MECHANISM = 'SCRAM-SHA-256'
+const BOUND_MECHANISM = 'SCRAM-SHA-256-PLUS'
+/** The header of a client that binds its login to the certificate of the server. */
+const BOUND_HEADER = 'p=tls-server-end-point,,'
 /** AuthenticationSASL, …Continue and …Final. */
 const SASL = 10
 const SASL_CONTINUE = 11
@@ -58,12 +61,18 @@ export async function matches(password: string, verifier: Verifier): Promise<boo
 
 /**
  * Lets the client prove that it knows the password. False when it does not. Without a verifier
- * the exchange takes place all the same, so that nobody learns which roles there are.
+ * the exchange takes place all the same, so that nobody learns which roles there are. With a
+ * channel binding the client may prove as well that nobody is between the two.
  */
-export async function exchange(client: Duplex, verifier: Verifier | undefined): Promise<boolean> {
+export async function exchange(
+  client: Duplex,
+  verifier: Verifier | undefined,
+  channelBinding?: Buffer
+): Promise<boolean> {
   const { salt, iterations, storedKey, serverKey } = verifier ?? unknownRole()
-  client.write(authentication(SASL, `${MECHANISM}\0\0`))
-  const first = initialResponse(await response(client))
+  const mechanisms = channelBinding ? [BOUND_MECHANISM, MECHANISM] : [MECHANISM]
+  client.write(authentication(SASL, `${mechanisms.join('\0')}\0\0`))
+  const first = initialResponse(await response(client), mechanisms)
   const nonce = first.nonce + randomBytes(NONCE_BYTES).toString('base64')
   const challenge = `r=${nonce},s=${salt.toString('base64')},i=${iterations}`
   client.write(authentication(SASL_CONTINUE, challenge))
@@ -73,32 +82,46 @@ export async function exchange(client: Duplex, verifier: Verifier | undefined): 
   const proof = Buffer.from(attribute(final, 'p'), 'base64')
   const exchanged = `${first.bare},${challenge},${withoutProof}`
   const clientKey = xor(proof, hmac(storedKey, exchanged))
-  const isWhole = attribute(final, 'r') === nonce && proof.length === KEY_BYTES
+  const bound = Buffer.concat([
+    Buffer.from(first.header),
+    first.header === BOUND_HEADER && channelBinding ? channelBinding : Buffer.alloc(0)
+  ])
+  const isWhole =
+    attribute(final, 'r') === nonce &&
+    attribute(final, 'c') === bound.toString('base64') &&
+    proof.length === KEY_BYTES
   if (!isWhole || verifier === undefined || !isEqual(sha256(clientKey), storedKey)) return false
   client.write(authentication(SASL_FINAL, `v=${hmac(serverKey, exchanged).toString('base64')}`))
   return true
 }
 
 /** SASLInitialResponse: the mechanism, a length, and `n,,n=user,r=nonce`. */
-function initialResponse(body: Buffer): { bare: string; nonce: string } {
+function initialResponse(
+  body: Buffer,
+  mechanisms: readonly string[]
+): { header: string; bare: string; nonce: string } {
   const end = body.indexOf(0)
   const mechanism = body.toString('utf8', 0, Math.max(end, 0))
-  if (mechanism !== MECHANISM) throw new ProtocolError('SCRAM-SHA-256 is the only mechanism here')
+  if (!mechanisms.includes(mechanism)) throw new UnexpectedMessageError('that mechanism was not offered')
   const text = body.toString('utf8', end + 1 + LENGTH_BYTES)
-  // Behind the header of channel binding, which nobody was offered.
-  const bare = text.replace(/^[^,]*,[^,]*,/, '')
-  return { bare, nonce: attribute(bare, 'r') }
+  const [header = ''] = /^[^,]*,[^,]*,/.exec(text) ?? []
+  // RFC 5802, section 6: a client that could bind, and believes that it was not offered, was lied to.
+  const mayBeDowngraded = header.startsWith('y') && mechanisms.includes(BOUND_MECHANISM)
+  if (mayBeDowngraded || (mechanism === BOUND_MECHANISM) !== (header === BOUND_HEADER))
+    throw new UnexpectedMessageError('that channel binding does not belong to the mechanism')
+  const bare = text.slice(header.length)
+  return { header, bare, nonce: attribute(bare, 'r') }
 }
 
 async function response(client: Duplex): Promise<Buffer> {
   const { type, body } = await readMessage(client)
-  if (type !== FRONTEND.PASSWORD) throw new ProtocolError('a password was expected')
+  if (type !== FRONTEND.PASSWORD) throw new UnexpectedMessageError('a password was expected')
   return body
 }
 
 function attribute(text: string, name: string): string {
   const found = text.split(',').find(part => part.startsWith(`${name}=`))
-  if (found === undefined) throw new ProtocolError('that is no SCRAM message')
+  if (found === undefined) throw new UnexpectedMessageError('that is no SCRAM message')
   return found.slice(name.length + 1)
 }
 

@@ -2,7 +2,7 @@
  * Owns what a client says first: what kind of start it is, and which of its parameters reach
  * the compute.
  */
-import { PROTOCOL_3_0, ProtocolError } from './messages.ts'
+import { CANCEL_CODE, PROTOCOL_3_0, ProtocolError } from './messages.ts'
 
 export type Startup =
   | { kind: 'tls-request' }
@@ -13,7 +13,6 @@ export type Startup =
 
 const CODE_OFFSET = 4
 const PARAMETERS_OFFSET = 8
-const CANCEL_CODE = 80_877_102
 const TLS_CODE = 80_877_103
 const GSS_CODE = 80_877_104
 const MAJOR_3 = 3

@@ -2,12 +2,8 @@
  * Owns the one port of Local Neon. The first byte of a connection tells plain Postgres, the
  * WebSocket of Neon's driver and TLS apart; all become a stream of bytes for a session.
  */
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-  STATUS_CODES
-} from 'node:http'
+import { createHash, X509Certificate } from 'node:crypto'
+import { createServer as createHttpServer, type IncomingMessage, STATUS_CODES } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createSecureContext, TLSSocket } from 'node:tls'
@@ -17,6 +13,7 @@ import type { Faults } from '../faults/registry.ts'
 import { type Listening, listen } from '../listen.ts'
 import { parseStartup } from '../protocol/startup.ts'
 import type { CertificateFlaw } from './certificates.ts'
+import { answerHttp } from './http.ts'
 import type { Link, Links } from './link.ts'
 import { createWebSocketStream } from './websocket-stream.ts'
 
@@ -47,14 +44,17 @@ const GREETING_DEADLINE_MS = 15_000
 const CLOSE_DEADLINE_MS = 1_000
 /** A start-up packet begins with its length, which is far below 2^24. */
 const POSTGRES_FIRST_BYTE = 0
+/** The second byte tells a message of Postgres, whose length is small as well, from a letter of HTTP. */
+const KIND_BYTES = 2
 /** The record type of a handshake. */
 const TLS_FIRST_BYTE = 0x16
 /** Length and code, which is all of an SSLRequest. */
 const REQUEST_BYTES = 8
 const TLS_ACCEPTED = 'S'
-export const IDENTITY_HEADER = 'local-neon'
-const REFUSAL =
-  'This is a local Neon: connect with a Postgres client or with a WebSocket of the Neon driver\n'
+/** The largest message that Postgres takes has a gigabyte; Neon's proxy knows no limit. */
+const MAX_FRAME_BYTES = 1024 * 1024 * 1024
+/** Neon's proxy does not look at it. */
+const WEBSOCKET_VERSION = '13'
 
 export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> {
   const {
@@ -70,8 +70,16 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   const greeting = new Map<Socket, NodeJS.Timeout>()
   const sockets = new Set<Socket>()
   const upgrading = new WeakMap<Duplex, { tcp: Socket; link: Link }>()
-  const webSockets = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false })
-  const http = createHttpServer(refuse).on('upgrade', onUpgrade)
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    autoPong: false,
+    maxPayload: MAX_FRAME_BYTES,
+    // A subprotocol that was asked for is not confirmed.
+    handleProtocols: () => false
+  })
+  const http = createHttpServer(answerHttp(identity)).on('upgrade', onUpgrade)
   // Half open: a client may close its side first and still read the answer.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection)
   const listening = await listen(server, options.port)
@@ -105,13 +113,14 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   }
 
   function secure(tcp: Socket) {
+    const shown = certificate?.(flawToShow())
     const socket = new TLSSocket(tcp, {
       isServer: true,
-      secureContext: createSecureContext(certificate?.(flawToShow())),
+      secureContext: createSecureContext(shown),
       ALPNProtocols: ['http/1.1', 'postgresql']
     })
     socket.on('error', () => tcp.destroy())
-    socket.once('secure', () => begin(tcp, socket))
+    socket.once('secure', () => begin(tcp, socket, shown && channelBindingOf(shown.cert)))
   }
 
   function flawToShow(): CertificateFlaw {
@@ -120,20 +129,25 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     return faults.meet('certificate', somebody)?.flaw ?? 'none'
   }
 
-  function begin(tcp: Socket, socket: Socket) {
+  function begin(tcp: Socket, socket: Socket, channelBinding?: Buffer) {
     peek(socket, 1, ([first = 0]) => {
-      const isPostgres = first === POSTGRES_FIRST_BYTE
-      if (!isPostgres && !isLetter(first)) return tcp.destroy()
+      if (first === POSTGRES_FIRST_BYTE) greet(true)
+      else if (!isLetter(first)) tcp.destroy()
+      else peek(socket, KIND_BYTES, ([, second]) => greet(second === POSTGRES_FIRST_BYTE))
+    })
+
+    function greet(isPostgres: boolean) {
       const link = links.open({
         tcp,
         socket,
         transport: isPostgres ? 'tcp' : 'ws',
-        host: serverNameOf(socket)
+        host: serverNameOf(socket),
+        channelBinding
       })
       if (isPostgres) return admit(tcp, link.stream, link)
       upgrading.set(link.stream, { tcp, link })
       http.emit('connection', link.stream)
-    })
+    }
   }
 
   function onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer) {
@@ -145,9 +159,13 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     const fault = faults.areThere ? faults.meet('upgrade', link) : undefined
     if (fault?.status === 'never') return
     if (fault) return void stream.end(answerWith(fault.status))
-    webSockets.handleUpgrade(request, stream, head, webSocket => {
-      link.hangUp = code => webSocket.close(code)
-      admit(tcp, createWebSocketStream(webSocket), link)
+    request.headers['sec-websocket-version'] = WEBSOCKET_VERSION
+    webSockets.handleUpgrade(request, stream, head, socket => {
+      const pongsWhen = () => faults.holding('ping', link)[0]?.answered ?? 'with-next-answer'
+      const webSocket = createWebSocketStream({ socket, raw: stream, pongsWhen })
+      link.hangUp = code => socket.close(code)
+      link.breakOff = webSocket.breakOff
+      admit(tcp, webSocket.stream, link)
     })
   }
 
@@ -159,11 +177,6 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   function endGreeting(tcp: Socket) {
     clearTimeout(greeting.get(tcp))
     greeting.delete(tcp)
-  }
-
-  function refuse(_request: IncomingMessage, response: ServerResponse) {
-    const headers = { connection: 'close', upgrade: 'websocket', 'content-type': 'text/plain' }
-    response.writeHead(426, { ...headers, [IDENTITY_HEADER]: identity }).end(REFUSAL)
   }
 
   function close() {
@@ -212,6 +225,11 @@ function hostIn({ headers }: IncomingMessage): string | undefined {
 
 function answerWith(status: number): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+}
+
+/** What a client that binds its login to this channel has to name: RFC 5929, tls-server-end-point. */
+function channelBindingOf(certificate: string): Buffer {
+  return createHash('sha256').update(new X509Certificate(certificate).raw).digest()
 }
 
 function isLetter(byte: number): boolean {

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import type { Fault } from '../faults/fault.ts'
-import { isOfNetwork, networkOf } from '../faults/network.ts'
+import { isOfNetwork, type Network, networkOf } from '../faults/network.ts'
 import type { Faults, LinkFacts, Subject } from '../faults/registry.ts'
 import { createWire } from '../faults/wire.ts'
 
@@ -17,8 +17,12 @@ export interface Link extends Subject {
   /** The name that the client used in TLS, or in the Host header. */
   host: string | undefined
   isSecure: boolean
+  /** What a login over TLS can be bound to: the hash of the server's certificate. */
+  channelBinding: Buffer | undefined
   /** An orderly end, with a close code where there is a WebSocket. */
   hangUp: (code: number) => void
+  /** The end of the TCP connection behind these bytes, without a close frame. */
+  breakOff: (last?: Buffer) => void
   /** A TCP reset. */
   reset(): void
 }
@@ -30,6 +34,7 @@ export interface LinkOptions {
   socket: Socket
   transport: 'ws' | 'tcp'
   host: string | undefined
+  channelBinding?: Buffer | undefined
 }
 
 export interface Links {
@@ -45,10 +50,10 @@ export interface Links {
 const GOING_AWAY = 1001
 
 export function createLinks(faults: Faults, clock: Clock): Links {
-  const links = new Map<Link, (network: ReturnType<typeof networkOf>) => void>()
+  const links = new Map<Link, (network: Network) => void>()
   return { open, update, onFaultChange }
 
-  function open({ tcp, socket, transport, host }: LinkOptions): Link {
+  function open({ tcp, socket, transport, host, channelBinding }: LinkOptions): Link {
     const wire = createWire(socket, clock)
     const link: Link = {
       facts: { transport },
@@ -56,13 +61,15 @@ export function createLinks(faults: Faults, clock: Clock): Links {
       stream: wire.stream,
       host,
       isSecure: tcp !== socket,
+      channelBinding,
       hangUp: () => wire.stream.end(),
+      breakOff: last => void wire.stream.end(last),
       reset() {
         tcp.resetAndDestroy()
         wire.stream.destroy()
       }
     }
-    links.set(link, ({ toServer, toClient }) => wire.shape(toServer, toClient))
+    links.set(link, ({ toServer, toClient, isHung }) => wire.shape(toServer, toClient, isHung))
     tcp.once('close', () => links.delete(link))
     if (faults.areThere) {
       update(link)

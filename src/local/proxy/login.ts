@@ -3,7 +3,9 @@
  * AuthenticationOk, or to a refusal in Neon's words.
  */
 import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
 import type { LoginFacts } from '../events.ts'
+import { ignore } from '../failure.ts'
 import { refusalText } from '../faults/fault.ts'
 import type { Faults } from '../faults/registry.ts'
 import {
@@ -14,7 +16,8 @@ import {
   PROTOCOL_3_0,
   ProtocolError,
   readMessage,
-  readStartupPacket
+  readStartupPacket,
+  UnexpectedMessageError
 } from '../protocol/messages.ts'
 import { exchange, matches, type Verifier } from '../protocol/scram.ts'
 import {
@@ -26,7 +29,7 @@ import {
 } from '../protocol/startup.ts'
 import type { Roles } from '../roles.ts'
 import type { Link } from './link.ts'
-import { missingParameter, passwordFailed, Refusal, TLS_REQUIRED } from './refusals.ts'
+import { LOGIN_TIMED_OUT, missingParameter, passwordFailed, Refusal, TLS_REQUIRED } from './refusals.ts'
 import { routeOf } from './routing.ts'
 
 export interface LoginOptions {
@@ -35,6 +38,7 @@ export interface LoginOptions {
   endpoints: readonly [string, ...string[]]
   /** Refuses clients that come without TLS. */
   requiresTls: boolean
+  clock: Clock
 }
 
 export type Login =
@@ -43,6 +47,8 @@ export type Login =
   /** Who it is, and the start-up parameters that the compute gets to see. */
   | { kind: 'session'; facts: LoginFacts; parameters: Map<string, string> }
 
+/** As long as Neon's proxy waits for the start-up packet, and for the messages of SCRAM. */
+const DEADLINE_MS = 15_000
 const AUTHENTICATION_OK = 0
 const CLEARTEXT_PASSWORD = 3
 const NEGOTIATE_PROTOCOL_VERSION = 0x76
@@ -50,8 +56,8 @@ const ENCRYPTION_REFUSED = 'N'
 
 /** Throws a Refusal, or a ProtocolError when the client says what nobody can read. */
 export async function logIn(stream: Duplex, link: Link, options: LoginOptions): Promise<Login> {
-  const { roles, faults, requiresTls } = options
-  const startup = await readStartup(stream)
+  const { roles, faults, requiresTls, clock } = options
+  const startup = await inTime(clock, new ProtocolError('no start-up packet came'), readStartup(stream))
   if (startup.kind === 'cancel') return startup
   if (requiresTls && !link.isSecure) throw new Refusal(TLS_REQUIRED)
   if (startup.unsupported) stream.write(negotiation(startup.unsupported))
@@ -59,7 +65,9 @@ export async function logIn(stream: Duplex, link: Link, options: LoginOptions): 
   const refused = faults.areThere && faults.meet('login', { facts, ticket: link.ticket })
   if (refused) throw new Refusal(refusalText(refused.message))
   const verifier = await roles.verifierOf(facts.user)
-  if (!(await isAuthentic(stream, facts, verifier))) throw new Refusal(passwordFailed(facts.user))
+  if (!(await isAuthentic(stream, link, verifier, clock))) throw new Refusal(passwordFailed(facts.user))
+  // Goes out together with what the compute says, or with why it does not.
+  stream.cork()
   stream.write(authentication(AUTHENTICATION_OK))
   const parameters = forwardedParameters(startup.parameters)
   const refusal = facts.isPooled ? pooledOptionsRefusal(parameters.get('options')) : undefined
@@ -91,7 +99,7 @@ function factsOf(
   { endpoints }: LoginOptions
 ): LoginFacts {
   const user = parameters.get('user')
-  if (user === undefined || user === '') throw new Refusal(missingParameter('user'))
+  if (user === undefined) throw new Refusal(missingParameter('user'))
   const option = endpointOption(parameters.get('options'))
   return {
     transport: link.facts.transport,
@@ -102,15 +110,33 @@ function factsOf(
   }
 }
 
+/** Who is asked in the clear may take as long as they like. */
 async function isAuthentic(
   stream: Duplex,
-  { transport }: LoginFacts,
-  verifier: Verifier | undefined
+  { facts: { transport }, channelBinding }: Link,
+  verifier: Verifier | undefined,
+  clock: Clock
 ): Promise<boolean> {
-  if (transport === 'tcp') return await exchange(stream, verifier)
+  if (transport === 'tcp')
+    return await inTime(clock, new Refusal(LOGIN_TIMED_OUT), exchange(stream, verifier, channelBinding))
   stream.write(authentication(CLEARTEXT_PASSWORD))
   const { type, body } = await readMessage(stream)
-  if (type !== FRONTEND.PASSWORD) throw new ProtocolError('a password was expected')
+  if (type !== FRONTEND.PASSWORD) throw new UnexpectedMessageError('a password was expected')
   const password = body.toString('utf8').replace(/\0$/, '')
   return verifier !== undefined && (await matches(password, verifier))
+}
+
+async function inTime<T>(clock: Clock, late: Error, work: Promise<T>): Promise<T> {
+  const timer = new AbortController()
+  const deadline = clock.sleep(DEADLINE_MS, timer.signal).then(() => {
+    throw late
+  })
+  try {
+    return await Promise.race([work, deadline])
+  } finally {
+    timer.abort()
+    deadline.catch(ignore)
+    // It ends with the stream.
+    work.catch(ignore)
+  }
 }

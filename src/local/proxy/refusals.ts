@@ -36,6 +36,8 @@ export type RefusalName = keyof typeof REFUSALS
 
 export const TLS_REQUIRED = 'connection is insecure (try using `sslmode=require`)'
 export const LOGIN_TIMED_OUT = 'Authentication timed out'
+/** For whatever a client should not have said in place of its password. */
+export const INTERNAL_ERROR = 'Internal error'
 
 export function passwordFailed(user: string): string {
   return `password authentication failed for user '${user}'`

@@ -44,12 +44,17 @@ export function relay(
   }
 
   function onServerClose() {
-    const linger = setTimeout(() => client.destroy(), LINGER_MS).unref()
-    client.once('close', () => clearTimeout(linger))
+    destroyLater(client)
     // Read on, or the client's end would never be seen.
     client.resume()
     client.end()
   }
+}
+
+/** Ends a client that has had its last word and does not hang up. */
+export function destroyLater(client: Duplex): void {
+  const linger = setTimeout(() => client.destroy(), LINGER_MS).unref()
+  client.once('close', () => clearTimeout(linger))
 }
 
 /** As pipe() does, without the layers that it has for readers who come and go. */

@@ -4,24 +4,22 @@
  */
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../clock.ts'
 import type { Compute } from '../compute.ts'
 import type { LocalNeonListener } from '../events.ts'
 import { ignore } from '../failure.ts'
 import type { Meter } from '../meter.ts'
 import { type Backend, BackendRefusal, openBackend } from '../postgres/backend.ts'
-import { ProtocolError, proxyError } from '../protocol/messages.ts'
+import { ProtocolError, proxyError, UnexpectedMessageError } from '../protocol/messages.ts'
 import type { Link, Links } from './link.ts'
 import { type Login, type LoginOptions, logIn } from './login.ts'
-import { LOGIN_TIMED_OUT, REFUSALS, Refusal } from './refusals.ts'
-import { relay, type Session } from './relay.ts'
+import { INTERNAL_ERROR, REFUSALS, Refusal } from './refusals.ts'
+import { destroyLater, relay, type Session } from './relay.ts'
 import { createTaps } from './taps.ts'
 
 export interface SessionOptions extends LoginOptions {
   compute: Compute
   links: Links
   meter: Meter
-  clock: Clock
   onEvent: LocalNeonListener
 }
 
@@ -38,13 +36,11 @@ interface OpenSession extends Session {
   isPooled: boolean
 }
 
-/** As long as Neon's proxy waits for the start-up packet, and for the password. */
-const LOGIN_DEADLINE_MS = 15_000
 /** As often as Neon's proxy (proxy/src/config.rs). */
 const CONNECT_ATTEMPTS = 5
 
 export function createSessions(options: SessionOptions): Sessions {
-  const { compute, faults, links, meter, clock, onEvent } = options
+  const { compute, faults, links, meter, onEvent } = options
   const streams = new Set<Duplex>()
   const open = new Set<OpenSession>()
   /** Logins that are on their way to Postgres. */
@@ -68,31 +64,19 @@ export function createSessions(options: SessionOptions): Sessions {
     // 'close' follows.
     stream.on('error', ignore)
     try {
-      const login = await inTime(logIn(stream, link, options))
-      if (login.kind === 'cancel') cancel(stream, login.packet)
-      else await begin(stream, link, login)
+      const login = await logIn(stream, link, options)
+      if (login.kind === 'session') return await begin(stream, link, login)
+      cancel(login.packet)
+      breakOff(stream, link)
     } catch (error) {
-      if (error instanceof ProtocolError) stream.destroy()
-      else refuse(stream, error)
-    }
-  }
-
-  async function inTime(login: Promise<Login>): Promise<Login> {
-    const timer = new AbortController()
-    const late = clock.sleep(LOGIN_DEADLINE_MS, timer.signal).then(() => {
-      throw new Refusal(LOGIN_TIMED_OUT)
-    })
-    try {
-      return await Promise.race([login, late])
-    } finally {
-      timer.abort()
-      late.catch(ignore)
+      const isUnreadable = error instanceof ProtocolError && !(error instanceof UnexpectedMessageError)
+      if (isUnreadable) stream.destroy()
+      else refuse(stream, link, error)
     }
   }
 
   /** Nobody is woken for it: while the compute sleeps there is nothing to cancel. */
-  function cancel(stream: Duplex, packet: Buffer): void {
-    stream.end()
+  function cancel(packet: Buffer): void {
     const socketPath = compute.running?.postgres.socketPath
     if (socketPath !== undefined) connect(socketPath).on('error', ignore).end(packet)
   }
@@ -111,6 +95,7 @@ export function createSessions(options: SessionOptions): Sessions {
       const backend = await openAtCompute(parameters)
       if (stream.destroyed) return void backend.socket.destroy()
       stream.write(backend.greeting)
+      stream.uncork()
       meter.onSession()
       onEvent({ type: 'login', processId: backend.processId, ...facts })
       connectThrough(stream, link, backend, facts.isPooled)
@@ -150,6 +135,8 @@ export function createSessions(options: SessionOptions): Sessions {
     const session = { isPooled, close: isPooled ? dropBoth : close }
     open.add(session)
     socket.once('close', () => open.delete(session))
+    // What runs there for nobody is ended; Neon's pooler lets it run on.
+    if (!isPooled) stream.once('close', () => socket.readable && cancel(backend.cancelRequest))
 
     function dropBoth() {
       stream.destroy()
@@ -157,13 +144,23 @@ export function createSessions(options: SessionOptions): Sessions {
     }
   }
 
-  function refuse(stream: Duplex, error: unknown): void {
-    // Whatever else goes wrong on the way to the compute has one text in Neon's proxy.
-    const isSaid = error instanceof Refusal || error instanceof BackendRefusal
-    const text = isSaid ? error.message : REFUSALS['compute-unreachable']
+  function refuse(stream: Duplex, link: Link, error: unknown): void {
+    const text = textOf(error)
     onEvent({ type: 'login-refused', message: text })
-    stream.end(proxyError(text))
+    breakOff(stream, link, proxyError(text))
+  }
+
+  function breakOff(stream: Duplex, link: Link, last?: Buffer): void {
+    link.breakOff(last)
     // Read on, or the client's end would never be seen.
     stream.resume()
+    destroyLater(stream)
   }
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof Refusal || error instanceof BackendRefusal) return error.message
+  if (error instanceof UnexpectedMessageError) return INTERNAL_ERROR
+  // Whatever else goes wrong on the way to the compute has one text in Neon's proxy.
+  return REFUSALS['compute-unreachable']
 }

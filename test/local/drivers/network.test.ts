@@ -115,7 +115,9 @@ for (const { name, connect } of DRIVERS) {
   })
 }
 
-t.test('a ping', async t => {
+t.test('a ping of a peer that answers at once', async t => {
+  const { remove } = neon.inject({ type: 'ping', answered: 'at-once' })
+  t.teardown(remove)
   const socket = new WebSocket(`ws://127.0.0.1:${neon.port}/v2`)
   t.teardown(() => socket.terminate())
   await once(socket, 'open')

@@ -14,7 +14,7 @@ import {
   removeRunning,
   writeRunning
 } from '../../../src/local/postgres/running.ts'
-import { IDENTITY_HEADER } from '../../../src/local/proxy/endpoint.ts'
+import { IDENTITY_HEADER } from '../../../src/local/proxy/http.ts'
 import { folder, until } from '../fixtures/sandbox.ts'
 
 const IDENTITY = 'the one that is written down'

@@ -111,7 +111,7 @@ t.test('the superuser', async t => {
     const superuser = createSuperuser(socketPath)
     t.teardown(superuser.end)
 
-    await t.rejects(superuser.query('much'), { name: 'ProtocolError' })
+    await t.rejects(superuser.query('much'), { name: 'UnexpectedMessageError' })
     t.strictSame(await superuser.query('next'), [['next']])
   })
 

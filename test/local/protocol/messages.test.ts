@@ -45,7 +45,7 @@ t.test('a message', async t => {
     stream.write(Buffer.concat([message(0x70, 'x'.repeat(512)), message(0x70, 'x'.repeat(513))]))
 
     t.equal((await readMessage(stream)).body.length, 512)
-    await t.rejects(readMessage(stream), { name: 'ProtocolError', message: /of that length/ })
+    await t.rejects(readMessage(stream), { name: 'UnexpectedMessageError', message: /of that length/ })
   })
 
   t.test('is larger where that is allowed', async t => {
@@ -59,7 +59,7 @@ t.test('a message', async t => {
     const stream = open(t)
     stream.write(Buffer.from([0x70, 0, 0, 0, 3]))
 
-    await t.rejects(readMessage(stream), { name: 'ProtocolError' })
+    await t.rejects(readMessage(stream), { name: 'UnexpectedMessageError' })
   })
 
   t.test('is not waited for when the peer has said its last', async t => {

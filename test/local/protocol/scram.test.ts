@@ -149,7 +149,7 @@ t.test('the exchange', async t => {
     ['no message of SCRAM', { password: 'secret', alter: () => 'nothing of the kind' }]
   ] satisfies Array<[string, ScramClient]>) {
     t.test(`breaks off with ${name}`, async t => {
-      await t.rejects(play(client, verifierOf('secret')), { name: 'ProtocolError' })
+      await t.rejects(play(client, verifierOf('secret')), { name: 'UnexpectedMessageError' })
     })
   }
 
@@ -160,7 +160,7 @@ t.test('the exchange', async t => {
 
     client.write(message(FRONTEND.QUERY, 'SELECT 1\0'))
 
-    await t.rejects(exchanged, { name: 'ProtocolError', message: 'a password was expected' })
+    await t.rejects(exchanged, { name: 'UnexpectedMessageError', message: 'a password was expected' })
   })
 
   t.test('breaks off with a first message without a mechanism', async t => {
@@ -170,14 +170,49 @@ t.test('the exchange', async t => {
 
     client.write(message(FRONTEND.PASSWORD, int32(1)))
 
-    await t.rejects(exchanged, { name: 'ProtocolError' })
+    await t.rejects(exchanged, { name: 'UnexpectedMessageError' })
   })
 })
 
-async function play(client: ScramClient, verifier: ReturnType<typeof parseVerifier>) {
+t.test('the exchange with a channel binding', async t => {
+  const CHANNEL = Buffer.from('hash of the certificate')
+  const BOUND = {
+    password: 'secret',
+    mechanism: 'SCRAM-SHA-256-PLUS',
+    header: 'p=tls-server-end-point,,',
+    binding: CHANNEL
+  }
+
+  t.test('lets a client bind to the channel, and another go without', async t => {
+    t.match(await play(BOUND, verifierOf('secret'), CHANNEL), { isAuthentic: true })
+    t.match(await play({ password: 'secret' }, verifierOf('secret'), CHANNEL), { isAuthentic: true })
+  })
+
+  t.test('refuses a client that is bound to another channel', async t => {
+    const elsewhere = { ...BOUND, binding: Buffer.from('hash of another') }
+
+    t.match(await play(elsewhere, verifierOf('secret'), CHANNEL), { isAuthentic: false })
+  })
+
+  for (const [name, client] of [
+    ['that believes it was not offered a binding', { password: 'secret', header: 'y,,' }],
+    ['that asks for a binding and names no channel', { ...BOUND, header: 'n,,' }],
+    ['that names a channel and asks for no binding', { ...BOUND, mechanism: 'SCRAM-SHA-256' }]
+  ] satisfies Array<[string, ScramClient]>) {
+    t.test(`breaks off with a client ${name}`, async t => {
+      await t.rejects(play(client, verifierOf('secret'), CHANNEL), { name: 'UnexpectedMessageError' })
+    })
+  }
+})
+
+async function play(
+  client: ScramClient,
+  verifier: ReturnType<typeof parseVerifier>,
+  channelBinding?: Buffer
+) {
   const { server, client: stream } = pair()
   const signature = authenticate(stream, client).catch(() => undefined)
-  const isAuthentic = await exchange(server, verifier).finally(() => server.end())
+  const isAuthentic = await exchange(server, verifier, channelBinding).finally(() => server.end())
   return { isAuthentic, signature: await signature }
 }
 

@@ -12,6 +12,7 @@ import { until, untilStill } from '../fixtures/sandbox.ts'
 
 /** Length and code of an SSLRequest. */
 const STARTUP = Buffer.from('0000000804d2162f', 'hex')
+const TERMINATE = Buffer.from('5800000004', 'hex')
 const MEGABYTE = 1024 * 1024
 
 t.test('endpoint', async t => {
@@ -100,7 +101,7 @@ t.test('endpoint', async t => {
     socket.send('SELECT 1')
     socket.send(STARTUP)
 
-    t.strictSame((await once(socket, 'close'))[0], 1003)
+    t.strictSame((await once(socket, 'close'))[0], 1006)
     t.strictSame(Buffer.concat(received), Buffer.alloc(0))
   })
 
@@ -141,14 +142,24 @@ t.test('endpoint', async t => {
     t.pass('the session has ended')
   })
 
-  t.test('answers plain HTTP with one line that says what it is', async t => {
+  t.test('answers plain HTTP in the words of Neon, and with what it is', async t => {
     const { url } = await open(t)
 
     const response = await fetch(`http://${url}/`)
 
-    t.equal(response.status, 426)
-    t.equal(response.headers.get('upgrade'), 'websocket')
-    t.match(await response.text(), /^This is a local Neon: [^\n]*\n$/)
+    t.equal(response.status, 400)
+    t.equal(response.headers.get('local-neon'), 'this one')
+    t.equal(await response.text(), '"query is not supported"')
+  })
+
+  t.test('takes a message of Postgres without TLS for no HTTP, and waits for its rest', async t => {
+    const { dial, received } = await open(t)
+    const socket = dial()
+
+    socket.write(TERMINATE)
+
+    t.strictSame((await once(socket, 'data'))[0], TERMINATE)
+    t.strictSame(Buffer.concat(received), TERMINATE)
   })
 
   t.test('drops an upgrade that is no WebSocket', async t => {

@@ -127,7 +127,9 @@ async function arrive(t: Test, socketPaths: string[], { isAsleep, isStill, isGat
     stream: socket,
     host: undefined,
     isSecure: false,
+    channelBinding: undefined,
     hangUp() {},
+    breakOff: last => void socket.end(last ?? ''),
     reset() {}
   }
   t.teardown(sessions.close)
@@ -138,10 +140,10 @@ async function arrive(t: Test, socketPaths: string[], { isAsleep, isStill, isGat
 async function logIn(client: Parameters<typeof authenticate>[0]): Promise<void> {
   client.write(startup({ user: 'alex' }))
   await authenticate(client, { password: PASSWORD })
-  // AuthenticationOk.
-  await readMessage(client)
 }
 
+/** Behind AuthenticationOk, with which it comes. */
 async function refusalTo(client: Parameters<typeof authenticate>[0]): Promise<string> {
+  await readMessage(client)
   return String((await readMessage(client)).body)
 }

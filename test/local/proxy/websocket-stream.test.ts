@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createWebSocketStream } from '../../../src/local/proxy/websocket-stream.ts'
+import { createWebSocketStream, type PongsWhen } from '../../../src/local/proxy/websocket-stream.ts'
 
 t.test('WebSocket stream', async t => {
   t.test('sends what has piled up as one binary frame', async t => {
@@ -17,27 +18,28 @@ t.test('WebSocket stream', async t => {
     t.strictSame([String(data), isBinary], ['onetwothree', true])
   })
 
-  t.test('fails to write when the WebSocket has closed', async t => {
+  t.test('closes when the WebSocket has, after what came has been read', async t => {
     const { stream, peer } = await pair(t)
+    peer.send('last', { binary: true })
     peer.terminate()
-    await once(stream.resume(), 'end')
+
+    const [last] = await once(stream, 'data')
+    await once(stream.resume(), 'close')
+
+    t.equal(String(last), 'last')
+    t.equal(stream.writable, false)
+  })
+
+  t.test('fails to write while the WebSocket is closing', async t => {
+    const { stream, peer, socket } = await pair(t)
+    socket.close()
     const failed = once(stream, 'error')
 
     stream.write('late')
 
     t.match(await failed, [{ message: /not open/ }])
     t.equal(stream.destroyed, true)
-  })
-
-  t.test('ends without a farewell when the WebSocket has closed', async t => {
-    const { stream, peer } = await pair(t)
-    peer.close()
-    await once(stream.resume(), 'end')
-
-    stream.end()
-
-    await once(stream, 'close')
-    t.pass('closed')
+    await once(peer, 'close')
   })
 
   t.test('breaks the WebSocket off when it is destroyed', async t => {
@@ -59,21 +61,103 @@ t.test('WebSocket stream', async t => {
     await once(stream, 'close')
     t.strictSame(received, [])
   })
+
+  t.test('cuts what it sends into frames of 1,024 bytes, whose rest is a frame of its own', async t => {
+    const { stream, peer } = await pair(t)
+    const frames: Buffer[] = []
+    peer.on('message', (data: Buffer) => frames.push(data))
+    const sent = Buffer.from(Array.from({ length: 3 * 1024 + 126 }, (_, at) => at % 251))
+
+    stream.write(sent)
+    stream.write(Buffer.alloc(125))
+    stream.end()
+
+    await once(peer, 'close')
+    t.strictSame(
+      frames.map(({ length }) => length),
+      [1024, 1024, 1024, 126, 125]
+    )
+    t.ok(Buffer.concat(frames).equals(Buffer.concat([sent, Buffer.alloc(125)])))
+  })
+
+  t.test('keeps a pong until it sends something, and then sends it first', async t => {
+    const { stream, peer, pinged } = await pair(t)
+    const heard: string[] = []
+    peer.on('pong', payload => heard.push(`pong ${payload}`))
+    peer.on('message', data => heard.push(String(data)))
+    peer.ping('one')
+    peer.ping('two')
+    await pinged()
+    await setImmediate()
+    t.strictSame(heard, [])
+
+    stream.write('answer')
+    stream.end()
+
+    await once(peer, 'close')
+    t.strictSame(heard, ['pong one', 'pong two', 'answer'])
+  })
+
+  t.test('keeps the newest hundred pongs for a client that asks without end', async t => {
+    const { stream, peer } = await pair(t)
+    const heard: string[] = []
+    peer.on('pong', payload => heard.push(String(payload)))
+    for (let asked = 0; asked <= 100; asked += 1) peer.ping(String(asked))
+    peer.send('seen', { binary: true })
+    await once(stream, 'data')
+
+    stream.write('answer')
+    stream.end()
+
+    await once(peer, 'close')
+    t.equal(heard.length, 100)
+    t.strictSame([heard[0], heard.at(-1)], ['1', '100'])
+  })
+
+  t.test('answers a ping at once, or never, when it is told to', async t => {
+    const prompt = await pair(t, { pongsWhen: 'at-once' })
+    prompt.peer.ping('there?')
+    t.equal(String((await once(prompt.peer, 'pong'))[0]), 'there?')
+
+    const silent = await pair(t, { pongsWhen: 'never' })
+    silent.peer.on('pong', () => t.fail('answered'))
+    silent.peer.ping('there?')
+    await silent.pinged()
+    silent.stream.end('answer')
+    await once(silent.peer, 'close')
+  })
+
+  t.test('is broken off behind its last words, without a close frame', async t => {
+    const { breakOff, stream, peer } = await pair(t)
+    const message = once(peer, 'message')
+
+    breakOff(Buffer.from('refused'))
+
+    t.equal(String((await message)[0]), 'refused')
+    t.strictSame((await once(peer, 'close'))[0], 1006)
+    await once(stream.resume(), 'close')
+  })
 })
 
 /** A stream and the WebSocket at its other end. */
-async function pair(t: Test) {
+async function pair(t: Test, { pongsWhen }: { pongsWhen?: PongsWhen } = {}) {
   const http = createServer().listen(0, '127.0.0.1')
-  const sockets = new WebSocketServer({ server: http })
+  const sockets = new WebSocketServer({ server: http, autoPong: false })
   await once(http, 'listening')
   const address = http.address()
   const port = typeof address === 'object' && address ? address.port : 0
   const peer = new WebSocket(`ws://127.0.0.1:${port}`)
-  const [[socket]] = await Promise.all([once(sockets, 'connection'), once(peer, 'open')])
+  const [[socket, { socket: raw }]] = await Promise.all([once(sockets, 'connection'), once(peer, 'open')])
   t.teardown(() => {
     socket.terminate()
     peer.terminate()
     http.close()
   })
-  return { stream: createWebSocketStream(socket), peer }
+  const options = pongsWhen === undefined ? {} : { pongsWhen: () => pongsWhen }
+  return {
+    ...createWebSocketStream({ socket, raw, ...options }),
+    peer,
+    socket,
+    pinged: () => once(socket, 'ping')
+  }
 }
