@@ -7,7 +7,8 @@ import { REFUSALS, type RefusalName } from '../../src/local/proxy/refusals.ts'
 import { BARE_DRIVERS, NEON_DRIVER, openNeonAs, urlWith } from './fixtures/bare.ts'
 import { start } from './fixtures/sandbox.ts'
 
-const neon = await start(t)
+const lines: string[] = []
+const neon = await start(t, { log: line => lines.push(line) })
 const owner = NEON_DRIVER.open(t, neon.url)
 await owner.query("CREATE ROLE groupies PASSWORD 'p'")
 await owner.query("CREATE ROLE guest LOGIN PASSWORD 'p'")
@@ -151,6 +152,20 @@ t.test('an option that names the endpoint', async t => {
       ])
     })
   }
+})
+
+t.test('a listener that throws keeps nobody out, and is complained of once', async t => {
+  const stop = neon.observe(() => {
+    throw new Error('of the listener')
+  })
+  t.teardown(stop)
+  lines.length = 0
+  const logins = loginsOf(t)
+
+  for (let login = 0; login < 2; login += 1) await NEON_DRIVER.open(t, neon.url).query('SELECT 1')
+
+  t.equal(logins.length, 2)
+  t.strictSame(lines, ['A listener of this local Neon threw: Error: of the listener'])
 })
 
 /** The logins from now on. */

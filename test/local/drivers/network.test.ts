@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { DRIVERS, endOf } from '../fixtures/drivers.ts'
-import { start, until } from '../fixtures/sandbox.ts'
+import { start, until, untilStill } from '../fixtures/sandbox.ts'
 
 const LATENCY_MS = 60
 /** Timers may fire a little before their time. */
 const EARLY_MS = 2
 /** Long enough for an answer on loopback that was not held back. */
 const SILENCE_MS = 150
+const MEGABYTE = 1024 * 1024
 const PENDING = Symbol('pending')
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
@@ -116,8 +117,7 @@ for (const { name, connect } of DRIVERS) {
 }
 
 t.test('a ping of a peer that answers at once', async t => {
-  const { remove } = neon.inject({ type: 'ping', answered: 'at-once' })
-  t.teardown(remove)
+  t.beforeEach(() => void neon.inject({ type: 'ping', answered: 'at-once' }))
   const socket = new WebSocket(`ws://127.0.0.1:${neon.port}/v2`)
   t.teardown(() => socket.terminate())
   await once(socket, 'open')
@@ -140,6 +140,52 @@ t.test('a ping of a peer that answers at once', async t => {
       t.equal(String((await pong)[0]), 'there?')
     })
   }
+})
+
+t.test('a peer that is gone without a word', async t => {
+  t.test('neither answers nor closes, and comes back when the fault is over', async t => {
+    const socket = new WebSocket(`ws://127.0.0.1:${neon.port}/v2`)
+    t.teardown(() => socket.terminate())
+    await once(socket, 'open')
+    neon.inject({ type: 'ping', answered: 'at-once' })
+    const fault = neon.inject({ type: 'hang', forMs: 4 * SILENCE_MS })
+    const pong = once(socket, 'pong')
+
+    socket.ping('there?')
+
+    t.equal(await silence(pong), PENDING)
+    t.equal(socket.readyState, WebSocket.OPEN)
+    t.equal(String((await pong)[0]), 'there?')
+    t.equal(fault.hits, 1)
+    t.notOk(neon.faults().some(({ id }) => id === fault.id))
+  })
+
+  t.test('reads nothing, so that what is sent to it piles up at the sender', async t => {
+    const socket = new WebSocket(`ws://127.0.0.1:${neon.port}/v2`)
+    t.teardown(() => socket.terminate())
+    await once(socket, 'open')
+    neon.inject({ type: 'hang' })
+
+    for (let sent = 0; sent < 16; sent += 1) socket.send(Buffer.alloc(MEGABYTE))
+    await untilStill('nothing is read any more', () => socket.bufferedAmount)
+
+    t.ok(socket.bufferedAmount > MEGABYTE, `${socket.bufferedAmount} bytes wait`)
+    neon.clearFaults()
+    // Zeros are no start-up packet.
+    await once(socket, 'close')
+  })
+
+  t.test('lets no one in who comes while it is gone', async t => {
+    neon.inject({ type: 'hang', links: 'new' })
+    const socket = new WebSocket(`ws://127.0.0.1:${neon.port}/v2`)
+    t.teardown(() => socket.terminate())
+    const opened = once(socket, 'open')
+
+    t.equal(await silence(opened), PENDING)
+    neon.clearFaults()
+
+    await opened
+  })
 })
 
 async function msFor(work: () => Promise<unknown>): Promise<number> {

@@ -6,6 +6,8 @@ t.test('a fault', async t => {
     { type: 'latency', toServerMs: 0.5, toClientMs: 86_400_000, jitterMs: 0, links: 'new' },
     { type: 'bandwidth', toServerBytesPerSecond: 1, links: 'existing' },
     { type: 'blackhole', direction: 'to-client', links: 'all' },
+    { type: 'hang', forMs: 60_000, links: 'existing' },
+    { type: 'ping', answered: 'never', links: 'new' },
     { type: 'reset' },
     { type: 'close', code: 1001 },
     { type: 'close', code: 4999 },
@@ -49,6 +51,8 @@ t.test('a fault', async t => {
     [{ type: 'reset', where: { transport: 'udp' } }, /where\.transport/],
     [{ type: 'reset', where: { color: 'red' } }, /where\.color: Unexpected property/],
     [{ type: 'upgrade', status: 500 }, /status/],
+    [{ type: 'ping', answered: 'late' }, /answered/],
+    [{ type: 'hang', forMs: -1 }, /forMs/],
     [{ type: 'login' }, /message/],
     [{ type: 'login', message: 'typo' }, /message/],
     [{ type: 'certificate', flaw: 'none' }, /flaw/]

@@ -58,9 +58,10 @@ t.test('the network of a link', async t => {
         { type: 'latency' } as const,
         { type: 'bandwidth' } as const,
         { type: 'blackhole', direction: 'both' } as const,
+        { type: 'hang' } as const,
         { type: 'reset' } as const
       ].map(isOfNetwork),
-      [true, true, true, false]
+      [true, true, true, true, false]
     )
   })
 })

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { LocalNeonEvent } from '../../../src/local/events.ts'
 import type { Fault } from '../../../src/local/faults/fault.ts'
 import { createFaults, type Faults, type LinkFacts } from '../../../src/local/faults/registry.ts'
+import { createManualClock } from '../fixtures/manual-clock.ts'
 
 t.test('the faults', async t => {
   t.test('are there until they are removed', async t => {
@@ -207,14 +208,44 @@ t.test('a fault that holds', async t => {
   }
 })
 
+t.test('a fault with an end', async t => {
+  t.test('is undone by itself after its time, and told of once', async t => {
+    const { faults, changes, clock } = track()
+    const fault: Fault = { type: 'hang', forMs: 100 }
+    faults.inject(fault)
+
+    await clock.advance(99)
+    t.equal(faults.list().length, 1)
+    await clock.advance(1)
+
+    t.strictSame(faults.list(), [])
+    t.strictSame(changes, [fault, undefined])
+  })
+
+  t.test('leaves no timer when it is removed before, or with all others', async t => {
+    const { faults, clock } = track()
+    const first = faults.inject({ type: 'hang', forMs: 100 })
+    faults.inject({ type: 'garble', forMs: 200 })
+    t.equal(clock.sleepers, 2)
+
+    first.remove()
+    t.equal(clock.sleepers, 1)
+    faults.clear()
+
+    t.equal(clock.sleepers, 0)
+  })
+})
+
 function track() {
+  const clock = createManualClock()
   const events: LocalNeonEvent[] = []
   const changes: Array<Fault | undefined> = []
   const faults = createFaults(
     event => events.push(event),
-    fault => changes.push(fault)
+    fault => changes.push(fault),
+    clock
   )
-  return { faults, events, changes }
+  return { faults, events, changes, clock }
 }
 
 function subject(faults: Faults, facts: LinkFacts = {}) {
