@@ -163,14 +163,26 @@ export const SPOKEN_SQLSTATES: readonly string[] = ['XX000', '08P01']
 
 /**
  * Texts of Neon's proxy, of PgBouncer, and of Postgres as the proxy passes it on at login. The
- * first that matches counts.
+ * first that matches counts: PgBouncer quotes the error of its own last login.
  * Source: neondatabase/neon, proxy/src: error.rs, stream.rs, auth/, control_plane/messages.rs;
- * PgBouncer, src/client.c and janitor.c; PostgreSQL, utils/init/postinit.c.
+ * PgBouncer 1.24, src/client.c, janitor.c, objects.c and server.c; PostgreSQL, utils/init/postinit.c.
  */
 export const CAUSE_BY_MESSAGE: readonly MessageRule[] = [
-  { reason: 'password', pattern: /password authentication failed|malformed password/i, cause: 'refused' },
+  // Before the quotas, whose words some of these have.
+  {
+    reason: 'too-many-sessions',
+    pattern:
+      /too many (?:connections|clients|servers in the pool)|connection slots are reserved|no more connections allowed|client connections exceeded|acquire permit to connect/i,
+    cause: 'crowded'
+  },
+  {
+    reason: 'password',
+    pattern:
+      /(?:password|SASL|SCRAM|PAM|MD5|"trust"|certificate) authentication failed|malformed password|password too long|empty password/i,
+    cause: 'refused'
+  },
   { reason: 'endpoint-not-found', pattern: /endpoint (?:cannot|could not) be found/i, cause: 'refused' },
-  { reason: 'endpoint-disabled', pattern: /endpoint is disabled/i, cause: 'refused' },
+  { reason: 'endpoint-disabled', pattern: /(?:endpoint|database ".*") is disabled/i, cause: 'refused' },
   {
     reason: 'endpoint-not-named',
     pattern: /endpoint ID is not specified|inconsistent project name/i,
@@ -187,24 +199,26 @@ export const CAUSE_BY_MESSAGE: readonly MessageRule[] = [
     cause: 'refused'
   },
   { reason: 'role-protected', pattern: /role .*protected/i, cause: 'refused' },
-  { reason: 'startup-parameter', pattern: /unsupported startup parameter/i, cause: 'refused' },
+  {
+    reason: 'startup-parameter',
+    pattern:
+      /unsupported (?:options )?startup parameter|invalid command-line argument for server process|^-c .* requires a value|missing in startup packet/i,
+    cause: 'refused'
+  },
+  { reason: 'tls-required', pattern: /connection is insecure|TLS .*required/i, cause: 'refused' },
   {
     reason: 'authentication-method',
-    pattern: /unsupported authentication|authentication method .*not supported/i,
+    pattern:
+      /unsupported authentication|authentication method .*not supported|no authentication method|wrong password type/i,
     cause: 'refused'
   },
   {
     reason: 'no-such-database-or-role',
-    pattern: /(?:database|role) .*does not exist|no such (?:database|user)/i,
+    pattern:
+      /(?:database|role) .*does not exist|no such (?:database|user)|database name .* is reserved|a database is required/i,
     cause: 'refused'
   },
   { reason: 'not-permitted', pattern: /permission denied|not permitted to log in/i, cause: 'refused' },
-  {
-    reason: 'too-many-sessions',
-    pattern:
-      /too many (?:connections|clients)|connection slots are reserved|no more connections allowed|acquire permit to connect/i,
-    cause: 'crowded'
-  },
   {
     reason: 'compute-waking',
     pattern:
@@ -216,9 +230,16 @@ export const CAUSE_BY_MESSAGE: readonly MessageRule[] = [
   {
     reason: 'server-gone',
     pattern:
-      /server conn crashed|server login has been failing|query_wait_timeout|pgbouncer cannot connect|database system is shutting down|terminating connection|early eof/i,
+      /server (?:conn crashed|login failed|login has been failing|connection closed|shutting down|lifetime over|idle timeout|DNS lookup failed)|pooler is shutting down|pgbouncer cannot connect|connect (?:failed|timeout)|connect string changed|obsolete connection|database removed|admin forced disconnect|database system is shutting down|terminating connection|early eof/i,
     cause: 'link'
-  }
+  },
+  {
+    reason: 'pooler-timeout',
+    pattern: /(?:query_wait|client_login|cancel_wait|client_idle|idle_transaction|query|suspend)_timeout/i,
+    cause: 'link'
+  },
+  // Neon's proxy says no more of what went wrong in it, or of a password of more than 512 bytes.
+  { reason: 'internal-error', pattern: /^internal error$/i, cause: 'answer' }
 ]
 
 /**

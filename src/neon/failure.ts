@@ -125,6 +125,8 @@ function diagnoseAnswer(answer: DatabaseError, phase: FailurePhase): Diagnosis {
 }
 
 function diagnoseCode({ code = '', message }: DatabaseError): Diagnosis {
+  // Every answer of a server has a SQLSTATE. What has none is noise that was read as an answer.
+  if (code === '') return { cause: 'link', reason: 'unreadable-answer' }
   const rule = SPOKEN_SQLSTATES.includes(code) ? ruleFor(message, CAUSE_BY_MESSAGE) : undefined
   return rule ?? { cause: CAUSE_BY_SQLSTATE[code] ?? CAUSE_BY_SQLSTATE[code.slice(0, 2)] ?? 'answer' }
 }

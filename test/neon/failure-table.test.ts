@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { DatabaseError } from '@neondatabase/serverless'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
@@ -14,6 +15,7 @@ import {
 } from '../../src/neon/failure-table.ts'
 import { errorEvent, SPOKEN, SYSTEM_CODES, serverError, systemError } from './thrown-errors.ts'
 
+const ERRORS_DOCUMENT = new URL('../../docs/errors.md', import.meta.url)
 const SECRET = 'row-content-4711'
 const PHASES = ['connect', 'begin', 'statement', 'commit'] as const
 const RANKS = ['nothing', 'transaction', 'anything']
@@ -80,6 +82,14 @@ t.test('the table of failures', async t => {
         SYSTEM_CODES.some(([code]) => pattern.test(code)),
         `${pattern}`
       )
+  })
+
+  t.test('has each reason of a server in docs/errors.md, with what to do', async t => {
+    const [, table = ''] = readFileSync(ERRORS_DOCUMENT, 'utf8').split('The reasons, and what to do:')
+    const documented = [...table.matchAll(/^\| `([^`]+)` +\|/gm)].map(([, reason]) => reason)
+    const reasons = [...CAUSE_BY_MESSAGE.map(({ reason }) => reason), 'unreadable-answer', 'setting']
+
+    t.strictSame(documented.slice(0, reasons.length).sort(), reasons.sort())
   })
 
   t.test('never takes what is not known for something to retry', async t => {

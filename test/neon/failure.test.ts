@@ -95,7 +95,7 @@ const ROWS: { title: string; error: unknown; phase: FailurePhase; kind: FailureK
     title: 'a server error without a code',
     error: new DatabaseError('x', 1, 'error'),
     phase: 'connect',
-    kind: 'connectFailed'
+    kind: 'unreachable'
   },
   {
     title: 'a link lost at BEGIN',
@@ -193,7 +193,7 @@ const ROWS: { title: string; error: unknown; phase: FailurePhase; kind: FailureK
     title: 'a server error without a code',
     error: new DatabaseError('x', 1, 'error'),
     phase: 'statement',
-    kind: 'statement'
+    kind: 'lost'
   },
   { title: 'something unknown in a statement', error: undefined, phase: 'statement', kind: 'statement' }
 ]

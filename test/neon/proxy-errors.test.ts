@@ -8,7 +8,7 @@ import { DATABASE_FAILURES } from '../../src/errors.ts'
 import { type DatabaseFailure, describeFailure } from '../../src/neon/failure.ts'
 import { KIND_BY_CAUSE } from '../../src/neon/failure-table.ts'
 import { openPool } from './pools.ts'
-import { message, scriptedServer } from './scripted-server.ts'
+import { AUTHENTICATED, message, scriptedServer } from './scripted-server.ts'
 import { SPOKEN } from './thrown-errors.ts'
 
 function errorResponse(code: string, text: string) {
@@ -45,6 +45,32 @@ t.test('a login that is answered', async t => {
         reason
       })
       t.equal(pool.totalCount, 0)
+    })
+  }
+})
+
+t.test('a login whose answer cannot be read', async t => {
+  for (const [title, answer] of [
+    ['a message of no known type', message('~', [0, 0, 0, 0])],
+    ['an ErrorResponse without a field', message('E', [0])]
+  ] as const) {
+    t.test(`is a lost connection, and tried again: ${title}`, async t => {
+      let logins = 0
+      const server = await scriptedServer(t, (socket, count) => {
+        if (count > 1) return
+        logins += 1
+        socket.send(Buffer.from(logins === 1 ? answer : AUTHENTICATED))
+      })
+      const { pool, events } = await openPool(t, { max: 1 }, server.url)
+
+      const client = await pool.connect()
+
+      t.equal(logins, 2)
+      t.match(
+        events.filter(event => 'failure' in event),
+        [{ failure: { kind: 'unreachable', retryable: true } }]
+      )
+      client.release(true)
     })
   }
 })

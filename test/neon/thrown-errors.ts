@@ -40,10 +40,21 @@ const driver = (reason: string, cause: FailureCause, text: string): Spoken => ({
 export const SPOKEN: Spoken[] = [
   ...spoken('password', 'refused', "password authentication failed for user 'x'"),
   ...spoken('password', 'refused', 'malformed password message'),
+  ...spoken('password', 'refused', 'SASL authentication failed'),
+  ...spoken('password', 'refused', 'password too long'),
+  ...spoken(
+    'password',
+    'refused',
+    "server login has been failing, cached error: password authentication failed for user 'x' (server_login_retry)"
+  ),
   ...spoken('endpoint-not-found', 'refused', 'Control plane request failed: endpoint cannot be found'),
   ...spoken('endpoint-disabled', 'refused', 'Control plane request failed: endpoint is disabled'),
   ...spoken('endpoint-not-named', 'refused', 'Endpoint ID is not specified.'),
-  ...spoken('endpoint-not-named', 'refused', 'Inconsistent project name inferred from SNI and options'),
+  ...spoken(
+    'endpoint-not-named',
+    'refused',
+    "Inconsistent project name inferred from SNI ('ep-cool-1') and project option ('x')."
+  ),
   ...spoken(
     'quota',
     'refused',
@@ -59,9 +70,19 @@ export const SPOKEN: Spoken[] = [
   ...spoken('address-not-allowed', 'refused', 'blocked network'),
   ...spoken('role-protected', 'refused', 'role x is protected'),
   ...spoken('startup-parameter', 'refused', 'unsupported startup parameter: options'),
+  ...spoken(
+    'startup-parameter',
+    'refused',
+    "unsupported options startup parameter: only '-c config=val' and '--config=val' are allowed"
+  ),
+  ...spoken('startup-parameter', 'refused', 'invalid command-line argument for server process: garbage'),
+  ...spoken('startup-parameter', 'refused', '-c bad requires a value'),
+  ...spoken('startup-parameter', 'refused', "Parameter 'user' is missing in startup packet."),
+  ...spoken('tls-required', 'refused', 'connection is insecure (try using `sslmode=require`)'),
   ...spoken('authentication-method', 'refused', 'unsupported authentication method'),
   ...spoken('no-such-database-or-role', 'refused', 'database "x" does not exist'),
   ...spoken('no-such-database-or-role', 'refused', 'no such database: x'),
+  ...spoken('no-such-database-or-role', 'refused', 'no such user'),
   ...spoken('not-permitted', 'refused', 'permission denied for database "x"'),
   ...spoken('not-permitted', 'refused', 'role "x" is not permitted to log in'),
   ...spoken('too-many-sessions', 'crowded', 'Too many connections attempts'),
@@ -70,11 +91,30 @@ export const SPOKEN: Spoken[] = [
   ...spoken('too-many-sessions', 'crowded', 'sorry, too many clients already'),
   ...spoken('too-many-sessions', 'crowded', 'remaining connection slots are reserved for superusers'),
   ...spoken('too-many-sessions', 'crowded', 'no more connections allowed (max_client_conn)'),
+  ...spoken('too-many-sessions', 'crowded', 'client connections exceeded (max_db_client_connections)'),
+  ...spoken('too-many-sessions', 'crowded', 'client connections exceeded (max_user_client_connections)'),
   ...spoken('compute-waking', 'waking', "Couldn't connect to compute node"),
   ...spoken('compute-waking', 'waking', 'the database system is starting up'),
+  ...spoken(
+    'compute-waking',
+    'waking',
+    'server login has been failing, cached error: the database system is starting up (server_login_retry)'
+  ),
   ...spoken('compute-waking', 'waking', 'the database system is not yet accepting connections'),
   ...spoken('control-plane', 'waking', 'Control plane request failed'),
   ...spoken('server-gone', 'link', 'server conn crashed?'),
+  ...spoken('server-gone', 'link', 'database removed'),
+  ...spoken('server-gone', 'link', 'server shutting down'),
+  ...spoken('server-gone', 'link', 'pgbouncer cannot connect to server'),
+  ...spoken(
+    'server-gone',
+    'link',
+    'server login has been failing, cached error: connect failed (server_login_retry)'
+  ),
+  ...spoken('pooler-timeout', 'link', 'query_wait_timeout'),
+  ...spoken('pooler-timeout', 'link', 'client_login_timeout'),
+  ...spoken('pooler-timeout', 'link', 'client_login_timeout (server down)'),
+  ...spoken('internal-error', 'answer', 'Internal error'),
   ...spoken('server-gone', 'link', 'terminating connection due to administrator command'),
   driver('no-answer', 'silence', 'Query read timeout'),
   driver('no-answer', 'silence', 'timeout exceeded when trying to connect'),
