@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { membersOf } from './members.ts'
 import './own-root.mjs'
 
-const FILE_TIMEOUT_MS = 300_000
+const FILE_TIMEOUT_MS = 600_000
 const ROOT = new URL('../../', import.meta.url)
 
 const roots = new Map<string, Test>()
