@@ -11,7 +11,7 @@ import { SERVER_LIMITS, SOCKET_LIMITS } from './limits.ts'
 import { LOG_SETTINGS } from './log.ts'
 import answerHeadersPlugin from './plugins/answer-headers.ts'
 import authPlugin from './plugins/auth.ts'
-import { answerClientError } from './plugins/client-error.ts'
+import { answerClientError, refuseSurplusHeaders } from './plugins/client-error.ts'
 import connectionsPlugin from './plugins/connections.ts'
 import corsPlugin from './plugins/cors.ts'
 import dbPlugin from './plugins/db.ts'
@@ -60,6 +60,7 @@ export async function buildApp({
   app.removeContentTypeParser('text/plain')
 
   await app.register(errorHandlerPlugin)
+  app.addHook('onRequest', refuseSurplusHeaders)
   await app.register(answerHeadersPlugin)
   await app.register(corsPlugin, { origins: config.api.corsOrigins })
   await app.register(connectionsPlugin, { stallTimeoutMs: SERVER_LIMITS.requestTimeout })

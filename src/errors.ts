@@ -97,7 +97,7 @@ export const RequestTimeoutError = createError(
 )
 export const HeadersTooLargeError = createError(
   'APP_HEADERS_TOO_LARGE',
-  'the headers of the request are too large',
+  'the headers of the request are too large or too many',
   431
 )
 export const ClosingError = createError('APP_CLOSING', 'the server is closing', 503)

@@ -103,7 +103,7 @@ export function captureLog(databaseUrl: string) {
 }
 
 const POLL_MS = 10
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 60_000
 
 /** Resolves when `condition` holds. For what has no event; fails at a deadline that only a broken test meets. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

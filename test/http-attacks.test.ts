@@ -128,7 +128,8 @@ t.test('F5 requests that drip, and answers that nobody reads', async t => {
   app.server.timeout = 500
   const deaf = await open()
   deaf.pause()
-  const closed = once(deaf, 'close')
+  // It may find out by a reset: what it sent was not read either.
+  const closed = new Promise(resolve => deaf.once('close', resolve))
   const request = `GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n`
   deaf.write(request.repeat(20_000))
   await until(async () => (await connectionsOf(service)) === 0)
@@ -142,9 +143,17 @@ t.test('F6 floods of headers', async t => {
 
   t.equal(statusOf(await say(`GET /tasks HTTP/1.1\r\n${head}X: ${'x'.repeat(17_000)}\r\n\r\n`)), 431)
   t.equal(statusOf(await say(`GET /tasks HTTP/1.1\r\n${head}${'X: y\r\n'.repeat(10_000)}\r\n`)), 431)
-  const many = 'X: y\r\n'.repeat(200)
-  const late = await say(`GET /tasks HTTP/1.1\r\nHost: x\r\n${many}${head}\r\n`)
-  t.equal(statusOf(late), 401, 'what comes behind the hundredth is not read')
+  const [host = '', ...rest] = head.trimEnd().split('\r\n')
+  for (const [count, status] of [
+    [100, 200],
+    [101, 431],
+    [300, 431]
+  ] as const) {
+    // Those that say who asks come last.
+    const headers = [host, ...Array(count - 1 - rest.length).fill('X: y'), ...rest]
+    const answer = await say(`GET /tasks HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`)
+    t.equal(statusOf(answer), status, `${count} headers`)
+  }
 })
 
 t.test('F7 requests that two servers would read as different ones', async t => {

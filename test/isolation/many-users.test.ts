@@ -6,8 +6,8 @@ import { start } from '../local/fixtures/sandbox.ts'
 import { afterSend, type Wire } from '../neon/wire.ts'
 import { createServiceDatabase, openService } from '../reliability/service.ts'
 
-// `npm run isolation` takes thirty.
-const SECONDS = Number(process.env.ISOLATION_SECONDS ?? 3)
+// More among the soak tests, and thirty with `npm run isolation`.
+const SECONDS = Number(process.env.ISOLATION_SECONDS ?? 1)
 const REQUESTS_AT_ONCE = 200
 const USERS = 20
 const MAX = 4

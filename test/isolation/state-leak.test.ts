@@ -13,8 +13,8 @@ import { administer } from '../postgres.ts'
 import { randomnessOf } from '../reliability/randomness.ts'
 import { createServiceDatabase } from '../reliability/service.ts'
 
-// `npm run isolation` makes a thousand.
-const ROUNDS = Number(process.env.ISOLATION_ROUNDS ?? 150)
+// More among the soak tests, and a thousand with `npm run isolation`.
+const ROUNDS = Number(process.env.ISOLATION_ROUNDS ?? 60)
 const POOL_SIZES = [1, 2, 3]
 const STATEMENTS = 3
 

@@ -174,7 +174,8 @@ function webSocketOver({ port }: LocalNeon, options: { ca?: string | undefined }
       super(address, options)
     }
   }
-  return { webSocketConstructor: Trusting, wsProxy: (host: string) => `${host}:${port}/v2` }
+  const wsProxy = (host: string) => `${host}:${port}/v2`
+  return { webSocketConstructor: Trusting, wsProxy, useSecureWebSocket: true }
 }
 
 /** 'in', or the message of the refusal. */

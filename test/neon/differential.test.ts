@@ -9,7 +9,8 @@ import { differenceOf, shown } from './differential/observation.ts'
 import { anySequence, askedBy, type Sequence } from './differential/sequences.ts'
 import { openSides } from './differential/sides.ts'
 
-const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 2000)
+// Thousands among the soak tests.
+const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300)
 // That of a failure has the failure in its first lane.
 const SEED = Number(process.env.DIFFERENTIAL_SEED ?? randomInt(2 ** 31 - 1))
 // Most of the time is spent waiting.

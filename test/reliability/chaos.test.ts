@@ -1,19 +1,21 @@
 import t, { type Test } from 'tap'
 import { runProgram } from '../processes.ts'
 
+// A few here, a minute among the soak tests.
+const SECONDS = Number(process.env.CHAOS_SECONDS ?? 5)
+
 t.setTimeout(300_000)
 
 const chaos = (t: Test, ...args: string[]) => runProgram(t, 'test/reliability/chaos-command.ts', { args })
 
-t.test('a minute of chaos', async t => {
-  const { ended, output } = chaos(t, '--seconds', '60', '--seed', '1')
+t.test(`${SECONDS} s of chaos`, async t => {
+  const { ended, output } = chaos(t, '--seconds', `${SECONDS}`, '--seed', '1')
 
   t.equal(await ended, 0)
   const report = JSON.parse(output().trimEnd().split('\n').at(-1) ?? '')
   t.comment(JSON.stringify(report))
   t.match(report, { lost: 0, phantom: 0, foreign: 0, leaked: 0, broken: [] })
-  t.ok(report.acknowledged > 500, 'and it was worked through')
-  t.ok(report.unknown > 10)
+  t.ok(report.acknowledged > 2 * SECONDS, 'and it was worked through')
 })
 
 t.test('chaos of no time is refused', async t => {

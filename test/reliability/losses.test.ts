@@ -1,5 +1,5 @@
 /**
- * Ten thousand requests of which one in a hundred loses its link, at any point: what nobody can mend is the
+ * Thousands of requests of which one in a hundred loses its link, at any point: what nobody can mend is the
  * loss of a COMMIT that was sent.
  */
 import t from 'tap'
@@ -10,7 +10,8 @@ import { collectGarbage } from './garbage.ts'
 import { randomnessOf } from './randomness.ts'
 import { createServiceDatabase, openService } from './service.ts'
 
-const ROUNDS = 10
+// Ten thousand requests among the soak tests.
+const ROUNDS = Number(process.env.LOSS_ROUNDS ?? 1)
 const REQUESTS_PER_ROUND = 1000
 const AT_ONCE = 20
 const LOSSES_IN_100 = 1
@@ -26,9 +27,9 @@ interface Link extends Wire {
   connection: Wire['connection'] & { parse(...message: unknown[]): void }
 }
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
-t.test('ten thousand requests, one link in a hundred lost', async t => {
+t.test(`${ROUNDS * REQUESTS_PER_ROUND} requests, one link in a hundred lost`, async t => {
   const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
   const socketsBefore = openSockets()
   const service = await openService({
@@ -91,8 +92,8 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
   }
 
   t.comment(JSON.stringify({ answers, losses }))
-  t.ok(losses.all > 50, `${losses.all} links were lost`)
-  t.ok(losses.ofSentCommits > 4)
+  t.ok(losses.all > 5 * ROUNDS, `${losses.all} links were lost`)
+  t.ok(losses.ofSentCommits >= ROUNDS / 2)
   const { 200: _read, 201: _written, ...failed } = answers
   t.strictSame(
     failed,
@@ -110,8 +111,10 @@ t.test('ten thousand requests, one link in a hundred lost', async t => {
   t.strictSame(service.broken, [])
   // The first rounds fill caches.
   const [, , settled = 0, ...later] = heaps
-  const growth = ((later.at(-1) ?? 0) - settled) / later.length
-  t.ok(growth < MAX_GROWTH_PER_ROUND_BYTES, `the heap grows by ${Math.round(growth)} bytes a round`)
+  if (later.length > 0) {
+    const growth = ((later.at(-1) ?? 0) - settled) / later.length
+    t.ok(growth < MAX_GROWTH_PER_ROUND_BYTES, `the heap grows by ${Math.round(growth)} bytes a round`)
+  }
   await service.close()
   await until(() => openSockets() <= socketsBefore)
 

