@@ -1,6 +1,5 @@
 /**
- * What `npm run db:migrate` and `npm run db:status` are asked for: flags, and the connection string of
- * the environment.
+ * What the commands of migrations are asked for: flags, and the connection string of the environment.
  */
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -8,7 +7,13 @@ import { UsageError } from '../gate/usage-error.ts'
 import { errorsOf } from '../neon/connection-findings.ts'
 import { deriveDirectUrl } from '../neon/connection-host.ts'
 import { type ConnectionUrl, verifyConnectionUrl } from '../neon/connection-url.ts'
-import type { LedgerName, MigrationOptions, MigrationSource } from '../neon/migrations.ts'
+import type {
+  LedgerName,
+  MarkOptions,
+  MigrationOptions,
+  MigrationSource,
+  RepairOptions
+} from '../neon/migrations.ts'
 import { messageOf } from './migration-report.ts'
 
 // The same place from src/cli and from dist/cli.
@@ -40,6 +45,30 @@ ${CONNECTION_USAGE}`
 
 export const STATUS_USAGE = `npm run db:status -- [options]
 
+${SOURCE_USAGE}
+
+${CONNECTION_USAGE}`
+
+export const MARK_USAGE = `npm run db:mark-applied -- NAME... [options]
+
+Writes to the ledger that these migrations are applied, as drizzle-kit would, once it was seen that the tables,
+columns, indexes, enums and policies of their snapshots are in the database.
+
+  --baseline                  all that are pending, in place of names
+  --dry-run                   compare, and write nothing
+  --unchecked                 also those that leave nothing to compare, such as an INSERT: look before
+  --from-ledger SCHEMA.TABLE  another ledger, whose row of a migration is proof enough
+${SOURCE_USAGE}
+
+${CONNECTION_USAGE}`
+
+export const REPAIR_USAGE = `npm run db:repair -- [options]
+
+Makes the journal and the ledger agree again: times that lie ahead, do not rise or were changed, files that were
+renamed, rows that are there twice. It runs no migration, and marks none as applied.
+
+  --dry-run                   print what would be done
+  --start-over                forget what is applied, when no table of the folder is left
 ${SOURCE_USAGE}
 
 ${CONNECTION_USAGE}`
@@ -90,6 +119,53 @@ export function readStatusCommand(args: string[], env: NodeJS.ProcessEnv): Statu
   return values.help ? undefined : { source: sourceOf(values, env), isJson: values.json }
 }
 
+export interface MarkCommand {
+  options: MarkOptions
+  isJson: boolean
+}
+
+/** Undefined when only the usage is wanted. Throws UsageError. */
+export function readMarkCommand(args: string[], env: NodeJS.ProcessEnv): MarkCommand | undefined {
+  const { values, positionals } = parseAll(args, {
+    ...SOURCE_FLAGS,
+    baseline: SWITCH,
+    'dry-run': SWITCH,
+    unchecked: SWITCH,
+    'from-ledger': TEXT
+  })
+  if (values.help) return undefined
+  if (values.baseline === positionals.length > 0)
+    throw new UsageError('name the migrations, or all that are pending by --baseline')
+  const from = values['from-ledger']
+  return {
+    options: {
+      ...sourceOf(values, env),
+      names: values.baseline ? undefined : positionals,
+      dryRun: values['dry-run'],
+      unchecked: values.unchecked,
+      fromLedger: from === undefined ? undefined : ledgerNamed(from, '--from-ledger')
+    },
+    isJson: values.json
+  }
+}
+
+export interface RepairCommand {
+  options: RepairOptions
+  isJson: boolean
+}
+
+/** Undefined when only the usage is wanted. Throws UsageError. */
+export function readRepairCommand(args: string[], env: NodeJS.ProcessEnv): RepairCommand | undefined {
+  const values = parse(args, { ...SOURCE_FLAGS, 'dry-run': SWITCH, 'start-over': SWITCH })
+  if (values.help) return undefined
+  const options = {
+    ...sourceOf(values, env),
+    dryRun: values['dry-run'],
+    startOver: values['start-over']
+  }
+  return { options, isJson: values.json }
+}
+
 /** Of each flag. */
 type Values<F extends Flags> = ReturnType<typeof parseArgs<{ args: string[]; options: F }>>['values']
 type Flags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>
@@ -103,6 +179,14 @@ export function parse<const F extends Flags>(args: string[], options: F): Values
   }
 }
 
+function parseAll<const F extends Flags>(args: string[], options: F) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError(messageOf(error))
+  }
+}
+
 function sourceOf(
   { folder, ledger }: { folder: string; ledger?: string | undefined },
   env: NodeJS.ProcessEnv
@@ -110,11 +194,11 @@ function sourceOf(
   return { url: directUrl(env), folder, ...(ledger !== undefined && { ledger: ledgerNamed(ledger) }) }
 }
 
-function ledgerNamed(text: string): LedgerName {
+function ledgerNamed(text: string, flag = '--ledger'): LedgerName {
   const [schema = '', table = '', ...others] = text.split('.')
   if (schema !== '' && table !== '' && others.length === 0) return { schema, table }
   throw new UsageError(
-    `--ledger must be a schema and a table, such as drizzle.__drizzle_migrations, and not ${text}`
+    `${flag} must be a schema and a table, such as drizzle.__drizzle_migrations, and not ${text}`
   )
 }
 

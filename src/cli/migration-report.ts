@@ -52,23 +52,23 @@ export function statusLines({
   pending,
   total,
   unknown,
-  repeated,
+  isAhead,
   findings,
   invalidIndexes
 }: Omit<MigrationReport, 'plan'>): string[] {
   return [
     `${applied.length} of ${total} applied${pending.length === 0 ? '' : `, ${pending.length} pending`}`,
     ...findings.flatMap(findingLines),
-    ...(unknown === 0
-      ? []
-      : [
-          `the ledger has ${unknown} more that this folder does not know: the database is ahead, as while a release is taken back`
-        ]),
-    ...repeated.map(
-      name => `${name} was applied more than once, as by two runs of drizzle-kit: look at its data`
-    ),
+    ...(unknown === 0 ? [] : [unknownLine(unknown, isAhead)]),
     ...invalidIndexes.map(invalidIndexLine)
   ]
+}
+
+function unknownLine(unknown: number, isAhead: boolean): string {
+  const why = isAhead
+    ? 'the database is ahead, as while a release is taken back'
+    : 'they are of migrations that were deleted, or another folder writes to the same ledger; give each its own with --ledger'
+  return `the ledger has ${unknown} more that this folder does not know: ${why}`
 }
 
 export function findingLines(finding: MigrationFinding): string[] {
@@ -99,13 +99,14 @@ const REMAINS = {
 } as const
 
 function failureLines(failure: MigrationFailure): string[] {
-  const { migration, file, line, sqlState, message, hint, remains } = failure
+  const { migration, file, line, sqlState, message, hint, remains, mend } = failure
   const text = line === undefined ? undefined : readFileSync(file, 'utf8').split('\n')[line - 1]?.trim()
   return [
     `migration ${migration} failed: ${redact(message)}${sqlState === undefined ? '' : ` (SQLSTATE ${sqlState})`}`,
     `  ${relative('', file)}${line === undefined ? ', at COMMIT' : `:${line}`}`,
     ...(text === undefined ? [] : [`    ${text}`]),
     ...(hint === undefined ? [] : [`  hint: ${redact(hint)}`]),
-    `  ${REMAINS[remains]}`
+    `  ${REMAINS[remains]}`,
+    ...(mend === undefined ? [] : [`  ${mend}`])
   ]
 }

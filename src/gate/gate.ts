@@ -3,13 +3,14 @@
  */
 import { join } from 'node:path'
 import { type MigrationFolder, readMigrationFolder } from '../neon/migrations/folder.ts'
+import { snapshotFile } from '../neon/migrations/snapshot.ts'
 import { readBranch } from './branch.ts'
 import { compare } from './comparison.ts'
 import type { Sources } from './configuration.ts'
 import { findDrift } from './drift.ts'
 import { type ExaminationOptions, examine, type GateFinding } from './examination.ts'
 import type { Git } from './git.ts'
-import { compareSnapshots, readSnapshots, type Snapshots, snapshotFile } from './snapshots.ts'
+import { compareSnapshots, readSnapshots, type Snapshots } from './snapshots.ts'
 
 export interface GateOptions extends Sources {
   /** Undefined when nothing is to be compared. */

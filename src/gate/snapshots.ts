@@ -8,6 +8,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { MigrationFinding } from '../neon/migrations/findings.ts'
 import type { JournalEntry } from '../neon/migrations/folder.ts'
+import { snapshotFile } from '../neon/migrations/snapshot.ts'
 import type { Branch } from './branch.ts'
 import { anew } from './comparison.ts'
 
@@ -82,11 +83,6 @@ export function compareSnapshots(
       const message = `it was generated from the same state of the schema as ${landed} on ${ref}`
       return twins.map(([name]) => ({ ...collision(name, message), mend: anew(ref) }))
     })
-}
-
-/** As drizzle-kit names it, by what stands before the first _ of the migration. */
-export function snapshotFile(migration: string): string {
-  return `${migration.split('_')[0]}_snapshot.json`
 }
 
 async function findUnlisted(folder: string, journal: readonly JournalEntry[]): Promise<MigrationFinding[]> {

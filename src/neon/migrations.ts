@@ -2,40 +2,32 @@
  * Applies the generated migrations, each once however many runs there are, and tells which are applied:
  * on one connection to the direct host, in drizzle-kit's own ledger.
  */
-import { PooledHostError } from '../errors.ts'
-import { deriveDirectUrl } from './connection-host.ts'
-import { type ConnectionUrl, verifiedUrl } from './connection-url.ts'
+import { relative } from 'node:path'
 import { applyStepwise, applyTogether } from './migrations/apply.ts'
 import type { MigrationListener } from './migrations/events.ts'
+import { examine, inOrder } from './migrations/examination.ts'
 import { RefusedMigrations } from './migrations/failed.ts'
 import type { MigrationFinding } from './migrations/findings.ts'
-import { type Migration, type MigrationFolder, readMigrationFolder } from './migrations/folder.ts'
+import { type FolderFiles, type JournalEntry, type Migration, readFolder } from './migrations/folder.ts'
 import { findInvalidIndexes } from './migrations/indexes.ts'
-import { createLedger, DRIZZLE_LEDGER, type LedgerName, readLedger } from './migrations/ledger.ts'
+import { createLedger } from './migrations/ledger.ts'
 import { takeLock } from './migrations/lock.ts'
-import { readProgress } from './migrations/progress.ts'
-import { openSession, type Query, type Session } from './migrations/session.ts'
-import { compareMigrations, type MigrationStatus } from './migrations/status.ts'
+import { findMissingTables, findUnrecorded, list, readCatalog, schemaMissing } from './migrations/schema.ts'
+import type { Query } from './migrations/session.ts'
+import { readMade } from './migrations/snapshot.ts'
+import { type MigrationSource, withSession } from './migrations/source.ts'
+import type { MigrationStatus } from './migrations/status.ts'
 import type { Run } from './migrations/transaction.ts'
 import { withoutUndefined } from './pool-limits.ts'
-import { redact } from './redact.ts'
 
 export type { MigrationEvent, MigrationListener } from './migrations/events.ts'
 export { FailedMigration, type MigrationFailure, RefusedMigrations } from './migrations/failed.ts'
 export { exitCodeOf, MIGRATION_FINDINGS, type MigrationFinding, mendOf } from './migrations/findings.ts'
 export type { LedgerName } from './migrations/ledger.ts'
+export { type Mark, type MarkOptions, type MarkReport, markApplied } from './migrations/mark-applied.ts'
+export { type RepairOptions, type RepairReport, repairMigrations } from './migrations/repair.ts'
+export type { MigrationSource } from './migrations/source.ts'
 export type { MigrationStatus } from './migrations/status.ts'
-
-export interface MigrationSource {
-  /** Of the direct host: a session lock does not hold behind a transaction pooler. */
-  url: ConnectionUrl | string
-  /** Folder of the generated migrations, with `meta/_journal.json`. */
-  folder: string
-  /** Where applied ones are written down. @default drizzle.__drizzle_migrations, as drizzle-kit */
-  ledger?: LedgerName
-  /** Longest wait for an answer to what is asked around the migrations, in ms. @default 10 000 */
-  answerTimeoutMs?: number
-}
 
 export interface MigrationOptions extends MigrationSource {
   /** Longest wait for another run, in ms. @default 300 000 */
@@ -69,8 +61,6 @@ export interface MigrationReport extends MigrationStatus {
   total: number
 }
 
-const APPLICATION_NAME = 'fastify-neon-migrations'
-const DEFAULT_ANSWER_TIMEOUT_MS = 10_000
 const LIMITS = { lockWaitMs: 300_000, lockTimeoutMs: 10_000, statementTimeoutMs: 300_000 }
 
 /**
@@ -81,14 +71,15 @@ const LIMITS = { lockWaitMs: 300_000, lockTimeoutMs: 10_000, statementTimeoutMs:
 export async function applyMigrations(options: MigrationOptions): Promise<MigrationRun> {
   const { report = ignore, applyLate = false, singleTransaction = false } = options
   const limits = { ...LIMITS, ...definedOf(options) }
-  const folder = await readMigrationFolder(options.folder)
+  const folder = await readFolder(options.folder)
   return withSession(options, report, async (session, ledger) => {
     await takeLock(session.query, {
       waitMs: limits.lockWaitMs,
       onWaiting: waiting => report({ type: 'waiting', ...waiting })
     })
-    const status = await statusOf(session.query, ledger, folder)
-    const { pending, others } = sort(status, folder, { applyLate, singleTransaction })
+    const { status, pending, findings } = await examine(session.query, ledger, folder)
+    const wrong = [...findings, ...(await findEmptyBaseline(session.query, folder, pending))]
+    const others = refuse(status, wrong, { journal: folder.journal, pending, applyLate, singleTransaction })
     if (pending.length > 0) await createLedger(session.query, ledger)
     const run: Run = { session, ledger, report, ...limits }
     const applied = await applyAll(run, pending, singleTransaction)
@@ -100,60 +91,83 @@ export async function applyMigrations(options: MigrationOptions): Promise<Migrat
 
 /** Changes nothing, and needs no lock. Throws as `applyMigrations` does. */
 export async function readMigrationStatus(source: MigrationSource): Promise<MigrationReport> {
-  const folder = await readMigrationFolder(source.folder)
+  const folder = await readFolder(source.folder)
   return withSession(source, ignore, async ({ query }, ledger) => {
-    const status = await statusOf(query, ledger, folder)
+    const { status, pending, findings } = await examine(query, ledger, folder)
+    const catalog = await readCatalog(query)
+    const newest = `${status.applied.at(-1)}`
     return {
       ...status,
-      plan: folder.migrations.filter(({ name }) => status.pending.includes(name)),
+      findings: inOrder(
+        [
+          ...findings,
+          ...schemaMissing(newest, await findMissingTables(folder, status, catalog)),
+          ...(await findUnrecorded(folder, status, catalog))
+        ],
+        folder.journal
+      ),
+      plan: pending,
       invalidIndexes: await findInvalidIndexes(query),
       total: folder.journal.length
     }
   })
 }
 
-async function withSession<T>(
-  { url: given, ledger = DRIZZLE_LEDGER, answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS }: MigrationSource,
-  report: MigrationListener,
-  work: (session: Session, ledger: LedgerName) => Promise<T>
-): Promise<T> {
-  const url = typeof given === 'string' ? verifiedUrl(given, 'url') : given
-  if (url.isPooled) throw new PooledHostError(redact(deriveDirectUrl(url.href)))
-  const onNotice = (message: string) => report({ type: 'notice', message })
-  const session = await openSession({ url, applicationName: APPLICATION_NAME, answerTimeoutMs, onNotice })
-  try {
-    return await work(session, ledger)
-  } finally {
-    await session.close()
-  }
+/** One that drizzle-kit pull has written is a comment, and makes nothing where its tables are not. */
+async function findEmptyBaseline(
+  query: Query,
+  { path, journal }: FolderFiles,
+  pending: Migration[]
+): Promise<MigrationFinding[]> {
+  const baseline = pending.find(({ name }) => name === journal[0]?.name)
+  if (baseline === undefined || baseline.statements.length > 0) return []
+  const catalog = await readCatalog(query)
+  const missing = (await readMade(path, journal, baseline.name)).filter(object => !catalog.has(object))
+  if (missing.length === 0) return []
+  return [
+    {
+      kind: 'half-written',
+      migration: baseline.name,
+      message: `its statements are a comment, and the database does not have ${list(missing)}`,
+      mend: `take the comment marks out of ${relative('', baseline.file)}, so that it makes them`
+    }
+  ]
 }
 
-async function statusOf(query: Query, ledger: LedgerName, folder: MigrationFolder): Promise<MigrationStatus> {
-  const status = compareMigrations({
-    journal: folder.journal,
-    files: folder.migrations,
-    rows: await readLedger(query, ledger),
-    progress: await readProgress(query, ledger)
-  })
-  return { ...status, findings: [...folder.findings, ...status.findings] }
+interface Wanted {
+  journal: readonly JournalEntry[]
+  pending: Migration[]
+  applyLate: boolean
+  singleTransaction: boolean
 }
 
-/** What is wrong with a migration that was applied long ago is told, and stops nobody. */
-function sort(
+/** What is wrong with a migration that was applied long ago is told, and stops nobody. Throws RefusedMigrations. */
+function refuse(
   status: MigrationStatus,
-  { migrations }: MigrationFolder,
-  { applyLate, singleTransaction }: { applyLate: boolean; singleTransaction: boolean }
-) {
+  findings: MigrationFinding[],
+  { journal, pending, applyLate, singleTransaction }: Wanted
+): MigrationFinding[] {
   const isPending = ({ migration }: MigrationFinding) => status.pending.includes(migration)
-  const isFine = ({ kind }: MigrationFinding) =>
-    kind === 'pending' || kind === 'interrupted' || (kind === 'late-merged' && applyLate)
-  const pending = migrations.filter(({ name }) => status.pending.includes(name))
   const refused = [
-    ...status.findings.filter(finding => isPending(finding) && !isFine(finding)),
+    ...findings.filter(finding => isPending(finding) && !isFine(finding)),
     ...(singleTransaction ? pending.filter(({ directives }) => directives.noTransaction).map(cannotJoin) : [])
   ]
   if (refused.length > 0) throw new RefusedMigrations(refused)
-  return { pending, others: status.findings.filter(finding => !isPending(finding)) }
+  return findings.filter(finding => !isPending(finding) || finding.kind === 'reordered')
+
+  function isFine({ kind, migration }: MigrationFinding): boolean {
+    if (kind === 'late-merged' || kind === 'shared-ledger') return applyLate
+    return (
+      kind === 'pending' || kind === 'interrupted' || (kind === 'reordered' && isBehindApplied(migration))
+    )
+  }
+
+  /** Of what is applied the order is known, whatever its times say. */
+  function isBehindApplied(migration: string): boolean {
+    const place = journal.findIndex(({ name }) => name === migration)
+    const { when = 0 } = journal[place] ?? {}
+    return journal.slice(0, place).every(before => before.when < when || status.applied.includes(before.name))
+  }
 }
 
 function cannotJoin({ name }: Migration): MigrationFinding {

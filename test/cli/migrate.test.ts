@@ -183,7 +183,7 @@ t.test('db:migrate', async t => {
 
     t.strictSame(await run({ DATABASE_URL: url }), {
       code: 1,
-      text: 'migrations not applied: column "hash" does not exist (SQLSTATE 42703)\n'
+      text: 'migrations not applied: column "id" does not exist (SQLSTATE 42703)\n'
     })
   })
 

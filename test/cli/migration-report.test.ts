@@ -39,7 +39,8 @@ t.test('a failure', async t => {
       sqlState: undefined,
       message: 'the connection was lost',
       hint: undefined,
-      remains: 'unknown'
+      remains: 'unknown',
+      mend: undefined
     })
 
     t.strictSame(errorLines(error), [

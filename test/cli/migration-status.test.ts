@@ -49,8 +49,8 @@ const rows: Row[] = [
     title: 'what was moved',
     applied: [A],
     folder: [{ ...A, when: timeOf(5) }],
-    exitCode: 12,
-    text: /reordered +0000_a: /
+    exitCode: 25,
+    text: /restamped +0000_a: /
   },
   {
     title: 'what is future-dated',
@@ -115,8 +115,8 @@ create unique index concurrently a_x_idx on a (x)`
     )
 
     t.match(await status({ DATABASE_URL: url }, '--folder', folder), {
-      code: 0,
-      text: /0000_a was applied more than once/
+      code: 26,
+      text: /doubled +0000_a: the ledger has 2 rows of it/
     })
   })
 
@@ -131,7 +131,7 @@ create unique index concurrently a_x_idx on a (x)`
       applied: [],
       pending: ['0000_a'],
       unknown: 0,
-      repeated: [],
+      isAhead: false,
       findings: [{ kind: 'pending', migration: '0000_a', message: 'not applied yet' }],
       invalidIndexes: [],
       total: 1,

@@ -6,7 +6,7 @@ import type { Migration } from './folder.ts'
 import { isCarriedOut, stateOfIndex } from './indexes.ts'
 import { isInLedger, writeToLedger } from './ledger.ts'
 import { clearProgress, createProgress, readProgress, writeProgress } from './progress.ts'
-import { canRunInTransaction, isConcurrent, type Statement } from './statements.ts'
+import { isConcurrent, mayCommit, type Statement } from './statements.ts'
 import { type Attempt, execute, inTransaction, type Run, settle } from './transaction.ts'
 
 /** All of them, or none. Names of those that were applied: drizzle-kit may have been quicker with the rest. */
@@ -79,7 +79,7 @@ async function step(run: Run, { migration, statement, index, mayBeDone }: Step):
     writeProgress(query, run.ledger, { ...migration, done, isBegun })
   const work = () => execute(run, { migration, statement, remains: 'interrupted' })
 
-  if (canRunInTransaction(statement)) {
+  if (!mayCommit(statement)) {
     await inTransaction(run, { migration, remains: 'interrupted' }, async () => {
       await work()
       await note(index + 1, false)

@@ -5,7 +5,7 @@ import { DatabaseError } from '@neondatabase/serverless'
 import { MigrationFailedError, MigrationsRefusedError } from '../../errors.ts'
 import { toFailure } from '../failure.ts'
 import type { MigrationFinding } from './findings.ts'
-import type { Migration } from './folder.ts'
+import { addNoTransaction, type Migration } from './folder.ts'
 import type { Statement } from './statements.ts'
 
 /** What has become of the migration that failed. */
@@ -27,6 +27,8 @@ export interface MigrationFailure {
   message: string
   hint: string | undefined
   remains: MigrationRemains
+  /** What to do, where the SQLSTATE tells. */
+  mend: string | undefined
 }
 
 /** FST_NEON_MIGRATION_FAILED. */
@@ -71,8 +73,21 @@ export function toFailedMigration(
     sqlState: answer?.code,
     message: answer?.message ?? toFailure(error, 'statement').message,
     hint: answer?.hint,
-    remains
+    remains,
+    mend: mendOf(answer?.code ?? '', migration)
   })
+}
+
+// PostgreSQL, Appendix A: what a transaction forbids (unsafe new enum value, transaction termination, active transaction).
+const NEEDS_NO_TRANSACTION = ['55P04', '2D000', '25001']
+// A schema, table, column, object or function of this name is there.
+const IS_THERE = ['42P06', '42P07', '42701', '42710', '42723']
+
+function mendOf(sqlState: string, { file, directives }: Migration): string | undefined {
+  if (NEEDS_NO_TRANSACTION.includes(sqlState) && !directives.noTransaction) return addNoTransaction(file)
+  return IS_THERE.includes(sqlState)
+    ? 'run npm run db:status, which says what of the migration is in the database already'
+    : undefined
 }
 
 /** `position` counts characters from 1. */

@@ -19,26 +19,26 @@ export const MIGRATION_FINDINGS = {
   'half-written': {
     exitCode: 10,
     tellers: ['status', 'gate'],
-    meaning: 'the file has no statement, or is not SQL',
+    meaning: 'the file is not SQL, or the empty one of generate --custom',
     mend: 'write the file to its end'
   },
   missing: {
     exitCode: 11,
     tellers: ['status', 'gate'],
     meaning: 'the journal names a file that is not there, or a file is not in the journal',
-    mend: 'restore the file, or generate the migration anew'
+    mend: 'restore the file, or run npm run db:repair when it was renamed'
   },
   reordered: {
     exitCode: 12,
     tellers: ['status', 'gate'],
-    meaning: 'the times in the journal do not rise, or one was changed after it was applied',
-    mend: 'restore the journal, and generate the newer migration anew'
+    meaning: 'the times in the journal do not rise, or one is not as on the base branch',
+    mend: 'run npm run db:repair, and commit the journal'
   },
   'future-dated': {
     exitCode: 13,
     tellers: ['status', 'gate'],
     meaning: 'its time lies ahead, so drizzle-kit would leave out every migration until then',
-    mend: 'set the clock right, and generate it anew'
+    mend: 'set the clock right, run npm run db:repair, and commit the journal'
   },
   edited: {
     exitCode: 14,
@@ -46,11 +46,29 @@ export const MIGRATION_FINDINGS = {
     meaning: 'the file is not the one that was applied, or that the base branch has',
     mend: 'restore the file, and write the change as a migration of its own'
   },
+  'schema-missing': {
+    exitCode: 22,
+    tellers: ['status'],
+    meaning: 'the ledger says that it is applied, and tables of its snapshot are not in the database',
+    mend: 'restore the tables from a backup or a branch; or npm run db:repair -- --start-over, when none is left'
+  },
+  'shared-ledger': {
+    exitCode: 23,
+    tellers: ['status'],
+    meaning: 'the ledger has newer rows that are not of this folder, so drizzle-kit would leave it out',
+    mend: 'for another folder, npm run db:migrate -- --ledger SCHEMA.TABLE, a ledger of its own; for another branch, npm run db:migrate -- --apply-late'
+  },
+  unrecorded: {
+    exitCode: 24,
+    tellers: ['status'],
+    meaning: 'what it makes is in the database, and the ledger has no row of it',
+    mend: 'run npm run db:mark-applied with its name'
+  },
   'late-merged': {
     exitCode: 15,
     tellers: ['status', 'gate'],
     meaning: 'it is older than one that was applied before, so drizzle-kit would leave it out for ever',
-    mend: 'generate it anew, so that it comes last, or apply it with --apply-late'
+    mend: 'run npm run db:migrate -- --apply-late; or generate it anew, so that it comes last'
   },
   interrupted: {
     exitCode: 16,
@@ -63,6 +81,12 @@ export const MIGRATION_FINDINGS = {
     tellers: ['status', 'gate'],
     meaning: 'a statement cannot stand in a transaction, or begins or ends one itself',
     mend: 'add the line -- fastify-neon:no-transaction, or take BEGIN and COMMIT out'
+  },
+  restamped: {
+    exitCode: 25,
+    tellers: ['status'],
+    meaning: 'its time in the journal was changed after it was applied, so drizzle-kit may apply it again',
+    mend: 'run npm run db:repair'
   },
   'snapshot-collision': {
     exitCode: 18,
@@ -81,6 +105,12 @@ export const MIGRATION_FINDINGS = {
     tellers: ['gate'],
     meaning: 'a statement destroys data, or keeps others from a table while it works',
     mend: 'take the safer way that is named, or add the line -- fastify-neon:allow with the reason'
+  },
+  doubled: {
+    exitCode: 26,
+    tellers: ['status'],
+    meaning: 'the ledger has it more than once, as after two runs of drizzle-kit at once',
+    mend: 'look whether its data was written twice, then run npm run db:repair'
   },
   pending: {
     exitCode: 21,

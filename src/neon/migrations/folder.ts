@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { MigrationsInvalidError } from '../../errors.ts'
@@ -42,6 +42,18 @@ export interface Migration extends MigrationFile {
   statements: Statement[]
 }
 
+/** What is there, without a look at the SQL. */
+export interface FolderFiles {
+  path: string
+  journal: JournalEntry[]
+  /** In the order of the journal; those whose file is there. */
+  files: MigrationFile[]
+  /** Files that the journal does not name, without .sql. */
+  unlisted: string[]
+  /** Of the journal, and of files that are not there. */
+  findings: MigrationFinding[]
+}
+
 export interface MigrationFolder {
   path: string
   journal: JournalEntry[]
@@ -59,6 +71,9 @@ const Journal = Type.Object({
 
 // The clocks of two machines differ by less.
 const CLOCK_SKEW_MS = 300_000
+
+// Nothing, or what `drizzle-kit generate --custom` writes.
+const UNWRITTEN = /^\s*(?:-- Custom SQL migration file, put your code below! --)?\s*$/
 
 /** Throws FST_NEON_MIGRATIONS_INVALID when there is no journal, or one that cannot be read. */
 export async function readJournal(folder: string): Promise<JournalEntry[]> {
@@ -98,31 +113,58 @@ export async function readMigrationFiles(path: string, journal: JournalEntry[]):
 }
 
 /** `now` in ms since 1970: what is dated later is a finding. */
-export async function readMigrationFolder(path: string, now = Date.now()): Promise<MigrationFolder> {
+export async function readFolder(path: string, now = Date.now()): Promise<FolderFiles> {
   const journal = await readJournal(path)
+  const listed = new Set(journal.map(({ name }) => name))
+  const names = (await readdir(path)).flatMap(file => /^(.*)\.sql$/s.exec(file)?.[1] ?? [])
+  const unlisted = names.filter(name => !listed.has(name)).sort()
   const files = await readMigrationFiles(path, journal)
-  const read = await Promise.all(files.map(readStatements))
-  const findings = [
-    ...findInJournal(journal, now),
-    ...(await findUnlisted(path, journal)),
-    ...findMissing(journal, files),
-    ...read.flatMap(({ found }) => found)
-  ]
-  return { path, journal, migrations: read.map(({ migration }) => migration), findings }
+  const found = { path, journal, files, unlisted }
+  const findings = [...findInJournal(journal, now), ...unlisted.map(findUnlisted), ...findMissing(found)]
+  return { ...found, findings }
 }
 
-function findMissing(journal: JournalEntry[], files: MigrationFile[]): MigrationFinding[] {
+/** All of the folder, SQL included: what the gate looks at. */
+export async function readMigrationFolder(path: string, now = Date.now()): Promise<MigrationFolder> {
+  const { journal, files, findings } = await readFolder(path, now)
+  const { migrations, findings: found } = await readStatements(files)
+  return { path, journal, migrations, findings: [...findings, ...found] }
+}
+
+/** Parses the files, and says what is wrong with their SQL. */
+export async function readStatements(
+  files: readonly MigrationFile[]
+): Promise<Pick<MigrationFolder, 'migrations' | 'findings'>> {
+  const read = []
+  // One after the other: the parser does not work on two at once, and so one text of a big folder is in memory.
+  for (const file of files) read.push(await readMigration(file))
+  return { migrations: read.map(({ migration }) => migration), findings: read.flatMap(({ found }) => found) }
+}
+
+function findMissing({ path, journal, files, unlisted }: Omit<FolderFiles, 'findings'>): MigrationFinding[] {
   const there = new Set(files.map(({ name }) => name))
   return journal
     .filter(({ name }) => !there.has(name))
-    .map(({ name }) => ({
-      kind: 'missing',
-      migration: name,
-      message: 'there is no such file in the folder'
-    }))
+    .map(({ name }): MigrationFinding => {
+      const renamed = unlisted.find(other => numberOf(other) === numberOf(name))
+      return {
+        kind: 'missing',
+        migration: name,
+        message: 'there is no such file in the folder',
+        mend: renamed
+          ? `if ${renamed}.sql is its new name, run npm run db:repair, which corrects the journal`
+          : `restore the file, as by git checkout HEAD -- ${shown(join(path, `${name}.sql`))}`
+      }
+    })
 }
 
-function findInJournal(journal: JournalEntry[], now: number): MigrationFinding[] {
+/** What stands before the first _ of the name, as drizzle-kit numbers them. */
+export function numberOf(migration: string): string {
+  return `${migration.split('_')[0]}`
+}
+
+/** What is wrong with the times; `now` in ms since 1970. */
+export function findInJournal(journal: readonly JournalEntry[], now: number): MigrationFinding[] {
   return journal.flatMap(({ name, when }, index): MigrationFinding[] => {
     const before = journal[index - 1]
     const found: MigrationFinding[] = []
@@ -132,7 +174,7 @@ function findInJournal(journal: JournalEntry[], now: number): MigrationFinding[]
         migration: name,
         message: `its time in the journal is not after that of ${before.name}`
       })
-    if (when > now + CLOCK_SKEW_MS)
+    if (isFutureDated(when, now))
       found.push({
         kind: 'future-dated',
         migration: name,
@@ -142,17 +184,20 @@ function findInJournal(journal: JournalEntry[], now: number): MigrationFinding[]
   })
 }
 
-async function findUnlisted(path: string, journal: JournalEntry[]): Promise<MigrationFinding[]> {
-  const listed = new Set(journal.map(({ name }) => `${name}.sql`))
-  const files = (await readdir(path)).filter(file => file.endsWith('.sql') && !listed.has(file)).sort()
-  return files.map(file => ({
-    kind: 'missing',
-    migration: file.replace(/\.sql$/, ''),
-    message: 'the journal does not name it, so it is never applied'
-  }))
+export function isFutureDated(when: number, now: number): boolean {
+  return when > now + CLOCK_SKEW_MS
 }
 
-async function readStatements(
+function findUnlisted(migration: string): MigrationFinding {
+  return {
+    kind: 'missing',
+    migration,
+    message: 'the journal does not name it, so it is never applied',
+    mend: 'delete the file, or take the journal back that names it'
+  }
+}
+
+async function readMigration(
   file: MigrationFile
 ): Promise<{ migration: Migration; found: MigrationFinding[] }> {
   const { name: migration, text } = file
@@ -164,21 +209,47 @@ async function readStatements(
     found.push({ kind: 'half-written', migration, line: error.line, message: error.message })
     return []
   })
-  if (statements.length === 0 && found.length === 0)
-    found.push({ kind: 'half-written', migration, message: 'the file has no statement' })
+  if (UNWRITTEN.test(text))
+    found.push({
+      kind: 'half-written',
+      migration,
+      message: 'the file is empty, or as drizzle-kit generate --custom has made it',
+      mend: `write ${shown(file.file)}, or a comment in it that says why there is nothing to do`
+    })
   for (const statement of statements) {
-    const message = misplacement(statement, directives)
-    if (message) found.push({ kind: 'misplaced', migration, line: statement.line, message })
+    const misplaced = misplacement(statement, file, directives)
+    if (misplaced) found.push({ kind: 'misplaced', migration, line: statement.line, ...misplaced })
   }
   return { migration: { ...file, directives, statements }, found }
 }
 
-function misplacement(statement: Statement, { noTransaction }: Directives): string | undefined {
-  if (isTransactionControl(statement)) return 'a migration neither begins nor ends a transaction'
+/** The line that lets a migration run outside a transaction, and where it goes. */
+export function addNoTransaction(file: string): string {
+  return `put the line -- fastify-neon:no-transaction at the top of ${shown(file)}`
+}
+
+function shown(file: string): string {
+  return relative('', file)
+}
+
+function misplacement(
+  statement: Statement,
+  { file }: MigrationFile,
+  { noTransaction }: Directives
+): Pick<MigrationFinding, 'message' | 'mend'> | undefined {
+  if (isTransactionControl(statement))
+    return {
+      message: 'a migration neither begins nor ends a transaction',
+      mend: `take line ${statement.line} out${noTransaction ? '' : `; for a migration without a transaction, ${addNoTransaction(file)}`}`
+    }
   if (canRunInTransaction(statement)) return undefined
-  if (!noTransaction) return 'Postgres runs it outside a transaction only'
+  if (!noTransaction)
+    return { message: 'Postgres runs it outside a transaction only', mend: addNoTransaction(file) }
   return isNamelessIndex(statement)
-    ? 'an index that is built CONCURRENTLY needs a name, by which an interrupted run finds it'
+    ? {
+        message: 'an index that is built CONCURRENTLY needs a name, by which an interrupted run finds it',
+        mend: `give the index on line ${statement.line} of ${shown(file)} a name`
+      }
     : undefined
 }
 

@@ -2,7 +2,7 @@
  * drizzle-kit's own ledger: a row for each migration that was applied, written as drizzle-kit writes it,
  * so that it and this project can take turns.
  */
-import type { JournalEntry } from './folder.ts'
+import type { JournalEntry, MigrationFile } from './folder.ts'
 import type { Query } from './session.ts'
 
 export interface LedgerName {
@@ -14,6 +14,11 @@ export interface LedgerRow {
   /** The `when` of the journal. */
   createdAt: number
   hash: string
+}
+
+/** As it is in the table. */
+export interface StoredRow extends LedgerRow {
+  id: number
 }
 
 /** As drizzle-kit names it unless its configuration does. */
@@ -28,12 +33,25 @@ export function quote(identifier: string): string {
 }
 
 /** Empty when there is no ledger yet. */
-export async function readLedger(query: Query, name: LedgerName): Promise<LedgerRow[]> {
+export async function readLedger(query: Query, name: LedgerName): Promise<StoredRow[]> {
   if (!(await exists(query, ledgerSql(name)))) return []
-  const rows = await query<{ hash: string; created_at: string }>(
-    `SELECT hash, created_at FROM ${ledgerSql(name)} ORDER BY created_at, id`
+  const rows = await query<{ id: number; hash: string; created_at: string }>(
+    `SELECT id, hash, created_at FROM ${ledgerSql(name)} ORDER BY created_at, id`
   )
-  return rows.map(({ hash, created_at }) => ({ hash, createdAt: Number(created_at) }))
+  return rows.map(({ id, hash, created_at }) => ({ id, hash, createdAt: Number(created_at) }))
+}
+
+/** Runs the work with nobody else writing to the ledger, drizzle-kit included; all of it or nothing. */
+export async function changeLedger(query: Query, name: LedgerName, work: () => Promise<void>): Promise<void> {
+  await query('BEGIN')
+  try {
+    await query(`LOCK TABLE ${ledgerSql(name)} IN SHARE ROW EXCLUSIVE MODE`)
+    await work()
+    await query('COMMIT')
+  } catch (error) {
+    await query('ROLLBACK').catch(() => {})
+    throw error
+  }
 }
 
 /** As drizzle-kit's migrate makes it. */
@@ -45,8 +63,16 @@ export async function createLedger(query: Query, name: LedgerName): Promise<void
   )
 }
 
-export async function isInLedger(query: Query, name: LedgerName, { when }: JournalEntry): Promise<boolean> {
-  const rows = await query(`SELECT FROM ${ledgerSql(name)} WHERE created_at = $1`, [when])
+/** By its time and its text, since another folder may have one of the same time in the same ledger. */
+export async function isInLedger(
+  query: Query,
+  name: LedgerName,
+  { when, hashes }: Pick<MigrationFile, 'when' | 'hashes'>
+): Promise<boolean> {
+  const rows = await query(`SELECT FROM ${ledgerSql(name)} WHERE created_at = $1 AND hash = ANY($2)`, [
+    when,
+    [...hashes]
+  ])
   return rows.length > 0
 }
 

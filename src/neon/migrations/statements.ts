@@ -27,60 +27,77 @@ export class StatementSyntaxError extends Error {
 const BREAKPOINT = '--> statement-breakpoint'
 const COMMENTS_BEFORE = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*/
 
-/** Throws StatementSyntaxError for what Postgres could not read either. Empty for a text of comments. */
-export async function parseStatements(text: string): Promise<Statement[]> {
-  const statements: Statement[] = []
-  let line = 1
-  for (const chunk of text.split(BREAKPOINT)) {
-    if (chunk.trim() !== '') statements.push(...(await parseChunk(chunk, line)))
-    line += linesIn(chunk)
-  }
-  return statements
-}
+// Of the same length, so that positions stay. It ends a comment of one line, as a split does.
+const SEPARATOR = `\n${';'.padStart(BREAKPOINT.length - 1)}`
+const BYTE_ORDER_MARK = '\uFEFF'
 
 /** As the parser gives it; its own types have each member optional. */
 interface Parsed {
   stmts?: { stmt: Node; stmt_location?: number; stmt_len?: number }[]
 }
 
-async function parseChunk(chunk: string, firstLine: number): Promise<Statement[]> {
+/**
+ * Throws StatementSyntaxError for what Postgres could not read either. Empty for a text of comments. The text is
+ * parsed in one go, since each call of the parser costs half a millisecond; so a breakpoint in a comment separates
+ * nothing, as in what `drizzle-kit pull` writes.
+ */
+export async function parseStatements(text: string): Promise<Statement[]> {
+  // Some editors begin a file with a byte order mark, which is not SQL.
+  const content = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text
+  if (content.trim() === '') return []
   // Only who migrates pays for the parser: 2 MB, and a tenth of a second to load.
   const { parse, SqlError } = await import('libpg-query')
-  const bytes = Buffer.from(chunk)
+  const separated = content.replaceAll(BREAKPOINT, SEPARATOR)
   try {
-    const { stmts = [] } = (await parse(chunk)) as Parsed
-    return stmts.map(({ stmt, stmt_location: start = 0, stmt_len: length = bytes.length - start }) =>
-      statementAt(stmt, start, start + length)
-    )
+    const { stmts = [] } = (await parse(separated)) as Parsed
+    return locate(Buffer.from(content), Buffer.from(separated), stmts)
   } catch (error) {
     /* c8 ignore next -- the parser throws nothing else for a text that is not empty */
     if (!(error instanceof SqlError)) throw error
     const { sqlDetails } = error as { sqlDetails: SqlErrorDetails }
-    const before = chunk.slice(0, sqlDetails.cursorPosition)
-    throw new StatementSyntaxError(error.message, firstLine + linesIn(before))
+    throw new StatementSyntaxError(error.message, 1 + linesIn(content.slice(0, sqlDetails.cursorPosition)))
   }
+}
 
-  /** The parser counts bytes, and a statement begins behind the last one, comments included. */
-  function statementAt(node: Node, start: number, end: number): Statement {
-    const raw = bytes.subarray(start, end).toString()
+/** The parser counts bytes, and a statement begins behind the last one, comments included. */
+function locate(content: Buffer, separated: Buffer, stmts: NonNullable<Parsed['stmts']>): Statement[] {
+  let line = 1
+  let counted = 0
+  return stmts.map(({ stmt: node, stmt_location: start = 0, stmt_len: length = content.length - start }) => {
+    const raw = separated.subarray(start, start + length).toString()
     const sql = raw.replace(COMMENTS_BEFORE, '')
-    const before = bytes.subarray(0, start).toString() + raw.slice(0, raw.length - sql.length)
-    return { sql: sql.trimEnd(), line: firstLine + linesIn(before), node }
-  }
+    const begin = start + Buffer.byteLength(raw) - Buffer.byteLength(sql)
+    line += linesIn(content.subarray(counted, begin).toString())
+    counted = begin
+    return { sql: sql.trimEnd(), line, node }
+  })
 }
 
 function linesIn(text: string): number {
   return text.split('\n').length - 1
 }
 
-/** Those that Postgres refuses inside BEGIN and COMMIT: PreventInTransactionBlock in its source. */
+/** False for those that Postgres refuses inside BEGIN and COMMIT (PreventInTransactionBlock in its source), and for a DO that commits. */
 export function canRunInTransaction(statement: Statement): boolean {
   const { node } = statement
   if (isConcurrent(statement)) return false
   if ('VacuumStmt' in node) return node.VacuumStmt.is_vacuumcmd !== true
   if ('ReindexStmt' in node) return REINDEX_OF_ONE.has(node.ReindexStmt.kind)
   if ('ClusterStmt' in node) return node.ClusterStmt.relation !== undefined
+  if ('DoStmt' in node) return !ENDS_TRANSACTION.test(withoutComments(statement.sql))
   return !KINDS_OUTSIDE.some(kind => kind in node)
+}
+
+/** A procedure may commit, and its body is in the database: where there is a choice, CALL runs outside a transaction. */
+export function mayCommit(statement: Statement): boolean {
+  return 'CallStmt' in statement.node || !canRunInTransaction(statement)
+}
+
+// As a statement of PL/pgSQL: not the COMMIT of a text, and not ON COMMIT DROP.
+const ENDS_TRANSACTION = /(?:^|;|\bbegin|\bthen|\belse|\bloop)\s*(?:commit|rollback)\s*(?:;|and\b)/i
+
+function withoutComments(sql: string): string {
+  return sql.replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, ' ')
 }
 
 /** Lets others read and write while it waits and works. */
@@ -132,3 +149,30 @@ export function isTransactionControl({ node }: Statement): boolean {
 export function isNamelessIndex({ node }: Statement): boolean {
   return 'IndexStmt' in node && node.IndexStmt.idxname === undefined
 }
+
+/** Whether it changes what drizzle-kit has in a snapshot, and nothing else, such as rows and rights. */
+export function isSeenInSnapshot({ sql, node }: Statement): boolean {
+  // How drizzle-kit wrote foreign keys and enums before 0.30.
+  if ('DoStmt' in node) return GUARDED.test(sql)
+  return KINDS_IN_SNAPSHOT.some(kind => kind in node)
+}
+
+const GUARDED = /\bEXCEPTION\s+WHEN duplicate_object THEN null;\s*END \$\$$/
+const KINDS_IN_SNAPSHOT = [
+  'AlterEnumStmt',
+  'AlterObjectSchemaStmt',
+  'AlterPolicyStmt',
+  'AlterSeqStmt',
+  'AlterTableStmt',
+  'CommentStmt',
+  'CreateEnumStmt',
+  'CreatePolicyStmt',
+  'CreateSchemaStmt',
+  'CreateSeqStmt',
+  'CreateStmt',
+  'DropStmt',
+  'IndexStmt',
+  'RenameStmt',
+  'VariableSetStmt',
+  'ViewStmt'
+]

@@ -1,5 +1,6 @@
 /**
- * What the ledger and the folder say together: two sets, compared by the time that names a migration.
+ * What the ledger and the folder say together: two sets, compared by the time that names a migration, and by the
+ * hash of its file where the time was changed.
  */
 import type { MigrationFinding } from './findings.ts'
 import type { JournalEntry, MigrationFile } from './folder.ts'
@@ -10,10 +11,10 @@ export interface MigrationStatus {
   /** Names, in the order of the journal. */
   applied: string[]
   pending: string[]
-  /** Rows of the ledger that the folder does not know: the database is ahead, as while a release is taken back. */
+  /** Rows of the ledger that the folder does not know. */
   unknown: number
-  /** Names of those that are in the ledger more than once, as after two runs of drizzle-kit at once. */
-  repeated: string[]
+  /** Whether one of those is newer than all of the folder that are applied, as while a release is taken back. */
+  isAhead: boolean
   findings: MigrationFinding[]
 }
 
@@ -25,44 +26,98 @@ export interface Compared {
   progress: Progress[]
 }
 
-export function compareMigrations({ journal, files, rows, progress }: Compared): MigrationStatus {
-  const listed = new Set(journal.map(({ when }) => when))
-  const unknown = rows.filter(({ createdAt }) => !listed.has(createdAt))
-  const newest = Math.max(...rows.map(({ createdAt }) => createdAt))
-  const status: MigrationStatus = { applied: [], pending: [], unknown: 0, repeated: [], findings: [] }
-  const moved = new Set<LedgerRow>()
+/** A migration, and its rows in the ledger. */
+export interface Match<Row = LedgerRow> extends JournalEntry {
+  hashes: ReadonlySet<string> | undefined
+  /** Empty for one that is pending. */
+  rows: Row[]
+}
 
-  for (const { name, when } of journal) {
-    const hashes = files.find(file => file.name === name)?.hashes
-    const isAlone = journal.filter(entry => entry.when === when).length === 1
-    const own = rows.filter(row => row.createdAt === when && (isAlone || hashes?.has(row.hash)))
-    const elsewhere = unknown.find(row => !moved.has(row) && hashes?.has(row.hash))
-    const [last] = own.slice(-1)
-    if (last !== undefined) {
-      status.applied.push(name)
-      if (own.length > 1) status.repeated.push(name)
-      if (hashes && !hashes.has(last.hash)) find('edited', name, 'the file was changed after it was applied')
-    } else if (elsewhere) {
-      moved.add(elsewhere)
-      status.applied.push(name)
-      find('reordered', name, 'its time in the journal was changed after it was applied')
-    } else addPending(name, when, hashes)
+export interface Matches<Row = LedgerRow> {
+  /** In the order of the journal. */
+  migrations: Match<Row>[]
+  /** Of no migration of the folder. */
+  unknown: Row[]
+}
+
+/** Which row is whose: by its time, or, where the folder has no such time, by its hash. */
+export function matchRows<Row extends LedgerRow>({
+  journal,
+  files,
+  rows
+}: Pick<Compared, 'journal' | 'files'> & { rows: Row[] }): Matches<Row> {
+  const times = new Map<number, number>()
+  for (const { when } of journal) times.set(when, (times.get(when) ?? 0) + 1)
+  const hashesByName = new Map(files.map(({ name, hashes }) => [name, hashes]))
+  const unknown = new Set(rows.filter(({ createdAt }) => !times.has(createdAt)))
+  const migrations = journal.map(({ name, when }) => {
+    const hashes = hashesByName.get(name)
+    const own = rows.filter(row => row.createdAt === when && (times.get(when) === 1 || hashes?.has(row.hash)))
+    const moved = own.length > 0 ? [] : [...unknown].filter(row => hashes?.has(row.hash)).slice(0, 1)
+    for (const row of moved) unknown.delete(row)
+    return { name, when, hashes, rows: [...own, ...moved] }
+  })
+  return { migrations, unknown: [...unknown] }
+}
+
+export function compareMigrations(compared: Compared): MigrationStatus {
+  const { migrations, unknown } = matchRows(compared)
+  const lastApplied = migrations.findLastIndex(({ rows }) => rows.length > 0)
+  const newestUnknown = Math.max(...unknown.map(({ createdAt }) => createdAt))
+  const status: MigrationStatus = {
+    applied: [],
+    pending: [],
+    unknown: unknown.length,
+    isAhead:
+      unknown.length > 0 && migrations.every(({ when, rows }) => rows.length === 0 || when < newestUnknown),
+    findings: []
   }
-  return { ...status, unknown: unknown.length - moved.size }
+  for (const [index, migration] of migrations.entries()) {
+    if (migration.rows.length > 0) addApplied(migration)
+    else addPending(migration, index < lastApplied)
+  }
+  return status
 
-  function addPending(name: string, when: number, hashes: ReadonlySet<string> | undefined) {
+  function addApplied({ name, when, hashes, rows }: Match) {
+    status.applied.push(name)
+    if (rows.length > 1) find('doubled', name, `the ledger has ${rows.length} rows of it`)
+    if (rows.some(({ createdAt }) => createdAt !== when))
+      find('restamped', name, 'its time in the journal was changed after it was applied')
+    if (hashes && !hashes.has(`${rows.at(-1)?.hash}`))
+      find(
+        'edited',
+        name,
+        'the file was changed after it was applied, or another folder writes to the same ledger, at the same time',
+        `restore the file; when nothing but words was changed, run npm run db:mark-applied -- ${name}`
+      )
+  }
+
+  function addPending({ name, when, hashes }: Match, isLate: boolean) {
     status.pending.push(name)
-    // Drizzle applies what is newer than the newest applied one, and nothing else.
-    if (when <= newest) find('late-merged', name, 'one that is newer was applied before it')
+    if (when <= newestUnknown)
+      find(
+        'shared-ledger',
+        name,
+        `the ledger has a row of ${new Date(newestUnknown).toISOString()}, which is newer and not of this folder: another folder or branch writes to the same ledger`,
+        lastApplied < 0
+          ? undefined
+          : `for another folder, npm run db:mark-applied -- ${status.applied.join(' ')} --ledger SCHEMA.TABLE --from-ledger THIS_ONE, and npm run db:migrate -- --ledger SCHEMA.TABLE; for another branch, npm run db:migrate -- --apply-late`
+      )
+    else if (isLate) find('late-merged', name, 'one that comes after it was applied before it')
     else find('pending', name, 'not applied yet')
-    const stopped = progress.find(({ createdAt }) => createdAt === when)
+    const stopped = compared.progress.find(({ createdAt }) => createdAt === when)
     if (stopped === undefined) return
     find('interrupted', name, `a run ended in the middle of it, after ${stopped.done} of its statements`)
     if (hashes && !hashes.has(stopped.hash))
-      find('edited', name, 'the file was changed after a part of it was applied')
+      find(
+        'edited',
+        name,
+        'the file was changed after a part of it was applied',
+        'restore the file, run npm run db:migrate, and write the change as a migration of its own'
+      )
   }
 
-  function find(kind: MigrationFinding['kind'], migration: string, message: string) {
-    status.findings.push({ kind, migration, message })
+  function find(kind: MigrationFinding['kind'], migration: string, message: string, mend?: string) {
+    status.findings.push({ kind, migration, message, ...(mend !== undefined && { mend }) })
   }
 }

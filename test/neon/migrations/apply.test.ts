@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -157,7 +158,8 @@ insert into a values (1, 2)`
   t.test('that drizzle-kit applied while this run was at work are left alone', async t => {
     const url = await emptyDatabase(t)
     // Behind the look at the ledger, and in front of the next transaction.
-    const meanwhile = `insert into drizzle.__drizzle_migrations (hash, created_at) values ('x', ${timeOf(1)})`
+    const hash = createHash('sha256').update('create table b ()').digest('hex')
+    const meanwhile = `insert into drizzle.__drizzle_migrations (hash, created_at) values ('${hash}', ${timeOf(1)})`
     const folder = makeFolder(t, [
       { name: '0000_a', sql: meanwhile },
       { name: '0001_b', sql: 'create table b ()' }
@@ -234,6 +236,79 @@ t.test('a folder with something wrong in it', async t => {
       code: 'FST_NEON_MIGRATIONS_REFUSED',
       findings: [{ kind: 'misplaced' }]
     })
+  })
+})
+
+t.test('any file', async t => {
+  const file = (sql: string) => [{ name: '0000_a', sql }]
+
+  for (const [title, sql, tables] of [
+    ['with nothing but comments', '-- introspected\n/*\ncreate table a ();\n*/', []],
+    ['with a byte order mark', '\uFEFFcreate table a ();', ['a']],
+    [
+      'with the line ends of Windows',
+      'create table a ();\r\n--> statement-breakpoint\r\ncreate table b ();',
+      ['a', 'b']
+    ]
+  ] as const)
+    t.test(`${title} is applied`, async t => {
+      const url = await emptyDatabase(t)
+      const folder = makeFolder(t, file(sql))
+
+      t.match(await apply(url, folder), { applied: ['0000_a'], findings: [] })
+      t.strictSame(await tablesIn(url), tables)
+      t.match(await statusOf(url, folder), { pending: [], findings: [] })
+    })
+
+  for (const [title, sql, sqlState] of [
+    [
+      'that uses a value it has added to an enum',
+      "alter type mood add value 'glad'; select 'glad'::mood",
+      '55P04'
+    ],
+    ['that calls a procedure that commits', 'call committing()', '2D000'],
+    ['that commits in what DO executes', "do $$ begin execute 'vacuum'; end $$", '25001']
+  ] as const)
+    t.test(`${title} fails with the line that it needs, and is applied with it`, async t => {
+      const url = await emptyDatabase(t)
+      await administer("create type mood as enum ('calm')", url)
+      await administer('create procedure committing() language plpgsql as $$ begin commit; end $$', url)
+      const folder = makeFolder(t, file(sql))
+
+      await t.rejects(
+        apply(url, folder),
+        failed({
+          line: 1,
+          sqlState,
+          mend: /^put the line -- fastify-neon:no-transaction at the top of .*0000_a\.sql$/
+        })
+      )
+      writeFolder(folder, file(`${STEPWISE}${sql}`))
+      // VACUUM cannot be in a function either way.
+      if (sqlState === '25001') await t.rejects(apply(url, folder), failed({ mend: undefined }))
+      else t.match(await apply(url, folder), { applied: ['0000_a'] })
+    })
+
+  t.test('whose table is there fails with where to look', async t => {
+    const url = await emptyDatabase(t)
+    await administer('create table a ()', url)
+
+    await t.rejects(
+      apply(url, makeFolder(t, file('create table a ()'))),
+      failed({ sqlState: '42P07', mend: /^run npm run db:status/ })
+    )
+  })
+
+  t.test('of the same time as one of another folder in the same ledger is applied all the same', async t => {
+    const url = await emptyDatabase(t)
+    await apply(url, makeFolder(t, file('create table a ()')))
+    const both = makeFolder(t, [
+      { name: '0000_a', sql: 'create table a ()', when: timeOf(0) },
+      { name: '0001_b', sql: 'create table b ()', when: timeOf(0) }
+    ])
+
+    t.match(await apply(url, both), { applied: ['0001_b'], findings: [{ kind: 'reordered' }] })
+    t.strictSame(await tablesIn(url), ['a', 'b'])
   })
 })
 

@@ -59,9 +59,14 @@ t.test('a folder of migrations', async t => {
       found: [{ kind: 'future-dated', migration: '0000_a', message: /2026-01-01T01:40:00.000Z/ }]
     },
     {
-      title: 'a file without a statement',
-      migrations: [{ name: '0000_a', sql: '-- Custom SQL migration file\n' }],
-      found: [{ kind: 'half-written', migration: '0000_a', message: /no statement/ }]
+      title: 'a custom file that nobody has written',
+      migrations: [{ name: '0000_a', sql: '-- Custom SQL migration file, put your code below! --\n' }],
+      found: [{ kind: 'half-written', migration: '0000_a', message: /--custom/ }]
+    },
+    {
+      title: 'nothing in a file of comments',
+      migrations: [{ name: '0000_a', sql: '-- the schema says nothing new\n' }],
+      found: []
     },
     {
       title: 'a file that ends in the middle',
@@ -71,7 +76,15 @@ t.test('a folder of migrations', async t => {
     {
       title: 'a statement that takes no transaction',
       migrations: [{ name: '0000_a', sql: 'select 1;\ncreate index concurrently i on a (x)' }],
-      found: [{ kind: 'misplaced', migration: '0000_a', line: 2, message: /outside a transaction/ }]
+      found: [
+        {
+          kind: 'misplaced',
+          migration: '0000_a',
+          line: 2,
+          message: /outside a transaction/,
+          mend: /no-transaction at the top of .*0000_a\.sql$/
+        }
+      ]
     },
     {
       title: 'nothing in a statement that takes no transaction, where there is none',
@@ -90,7 +103,17 @@ t.test('a folder of migrations', async t => {
     {
       title: 'a COMMIT',
       migrations: [{ name: '0000_a', sql: '-- fastify-neon:no-transaction\nCOMMIT' }],
-      found: [{ kind: 'misplaced', line: 2, message: /neither begins nor ends/ }]
+      found: [{ kind: 'misplaced', line: 2, message: /neither begins nor ends/, mend: 'take line 2 out' }]
+    },
+    {
+      title: 'a BEGIN where a transaction is',
+      migrations: [{ name: '0000_a', sql: 'BEGIN' }],
+      found: [{ kind: 'misplaced', line: 1, mend: /^take line 1 out; .*no-transaction/ }]
+    },
+    {
+      title: 'a DO that commits',
+      migrations: [{ name: '0000_a', sql: 'do $$ begin commit; end $$' }],
+      found: [{ kind: 'misplaced', line: 1, mend: /no-transaction/ }]
     }
   ]
   for (const { title, migrations, found } of rows) {

@@ -18,6 +18,8 @@ export interface Written {
   sql?: string | undefined
   /** @default a minute after the one before, from a time that is past */
   when?: number
+  /** Columns by table, as they are after it; undefined writes no snapshot. */
+  tables?: Record<string, string[]>
 }
 
 const START = Date.UTC(2026, 0, 1)
@@ -39,9 +41,23 @@ export function writeFolder(folder: string, migrations: Written[]): string {
     join(folder, 'meta', '_journal.json'),
     JSON.stringify({ version: '7', dialect: 'postgresql', entries })
   )
-  for (const { name, sql } of migrations)
+  for (const { name, sql, tables } of migrations) {
     if (sql !== undefined) writeFileSync(join(folder, `${name}.sql`), sql)
+    if (tables !== undefined) writeFileSync(snapshotPath(folder, name), JSON.stringify(snapshotOf(tables)))
+  }
   return folder
+}
+
+const snapshotPath = (folder: string, name: string) =>
+  join(folder, 'meta', `${name.split('_')[0]}_snapshot.json`)
+
+/** As much of one as is looked at. */
+function snapshotOf(tables: Record<string, string[]>) {
+  const described = Object.entries(tables).map(([name, columns]) => [
+    `public.${name}`,
+    { name, schema: '', columns: Object.fromEntries(columns.map(column => [column, { name: column }])) }
+  ])
+  return { tables: Object.fromEntries(described), enums: {} }
 }
 
 export const makeFolder = (t: Test, migrations: Written[]) => writeFolder(t.testdir({}), migrations)

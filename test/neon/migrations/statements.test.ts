@@ -2,6 +2,7 @@ import t from 'tap'
 import {
   canRunInTransaction,
   isConcurrent,
+  mayCommit,
   parseStatements,
   StatementSyntaxError
 } from '../../../src/neon/migrations/statements.ts'
@@ -44,6 +45,33 @@ ${BREAKPOINT}
     t.strictSame(await parseStatements(';\n;'), [])
   })
 
+  t.test('may stand in a comment that spans breakpoints, as drizzle-kit pull writes them', async t => {
+    const pulled = `-- introspected\n/*\ncreate table a ();\n${BREAKPOINT}\ncreate table b ();\n*/`
+
+    t.strictSame(await parseStatements(pulled), [])
+    t.strictSame(
+      (await parseStatements(`${pulled}\nselect 1 -- one${BREAKPOINT}\n${BREAKPOINT}\nselect 2`)).map(
+        ({ sql, line }) => [line, sql]
+      ),
+      [
+        [7, 'select 1 -- one'],
+        [9, 'select 2']
+      ]
+    )
+  })
+
+  t.test('may come behind a byte order mark, and have the line ends of Windows', async t => {
+    const statements = await parseStatements('\uFEFF-- one\r\nselect 1;\r\n\r\nselect\r\n2;\r\n')
+
+    t.strictSame(
+      statements.map(({ sql, line }) => [line, sql]),
+      [
+        [2, 'select 1'],
+        [4, 'select\r\n2']
+      ]
+    )
+  })
+
   t.test('that Postgres could not read are an error with the line', async t => {
     const text = `select 1;\n${BREAKPOINT}\n-- Grüße\ncreate table a (\n  x int,\n`
 
@@ -84,6 +112,15 @@ t.test('a transaction', async t => {
     ["create tablespace t location '/x'", false, false],
     ['drop tablespace t', false, false],
     ["alter type e add value 'x'", true, false],
+    ['call p()', true, false],
+    ['do $$ begin insert into a values (1); commit; end $$', false, false],
+    ['do $$ begin loop rollback and chain; end loop; end $$', false, false],
+    [
+      `do $$ begin -- commit;
+      raise notice 'commit;'; create temp table b () on commit drop; end $$`,
+      true,
+      false
+    ],
     ['insert into a values (1)', true, false]
   ]
   for (const [sql, canRun, concurrent] of rows) {
@@ -93,6 +130,7 @@ t.test('a transaction', async t => {
 
       t.equal(canRunInTransaction(statement), canRun)
       t.equal(isConcurrent(statement), concurrent)
+      t.equal(mayCommit(statement), !canRun || sql === 'call p()')
     })
   }
 })

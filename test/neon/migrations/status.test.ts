@@ -60,21 +60,21 @@ const rows: Row[] = [
     files: [file('a', 5)],
     rows: [row('a', 1)],
     status: { applied: ['a'], pending: [], unknown: 0 },
-    exitCode: 12
+    exitCode: 25
   },
   {
     title: 'one row for two files of one content',
     files: [file('a', 5), { ...file('b', 6), hashes: file('a', 5).hashes }],
     rows: [row('a', 1)],
     status: { applied: ['a'], pending: ['b'], unknown: 0 },
-    exitCode: 12
+    exitCode: 25
   },
   {
     title: 'two of one time, of which one is applied',
     files: [A, { ...B, when: 1 }],
     rows: [row('a', 1)],
     status: { applied: ['a'], pending: ['b'] },
-    exitCode: 15
+    exitCode: 21
   },
   {
     title: 'two of one time, whose files are gone',
@@ -82,21 +82,35 @@ const rows: Row[] = [
     files: [],
     rows: [row('a', 1)],
     status: { applied: [], pending: ['a', 'b'] },
-    exitCode: 15
+    exitCode: 21
   },
   {
     title: 'a database that is ahead',
     files: [A],
     rows: [row('a', 1), row('b', 2)],
-    status: { applied: ['a'], unknown: 1, findings: [] },
+    status: { applied: ['a'], unknown: 1, isAhead: true, findings: [] },
     exitCode: 0
+  },
+  {
+    title: 'rows of another folder between its own',
+    files: [A, B, C],
+    rows: [row('a', 1), row('x', 4)],
+    status: { applied: ['a'], pending: ['b', 'c'], isAhead: true },
+    exitCode: 23
+  },
+  {
+    title: 'one that was applied with a time ahead of those that follow',
+    files: [A, { ...B, when: 9 }, C],
+    rows: [row('a', 1), row('b', 9)],
+    status: { applied: ['a', 'b'], pending: ['c'] },
+    exitCode: 21
   },
   {
     title: 'two rows of one migration',
     files: [A],
     rows: [row('a', 1), row('a', 1)],
-    status: { applied: ['a'], repeated: ['a'], unknown: 0, findings: [] },
-    exitCode: 0
+    status: { applied: ['a'], unknown: 0, findings: [{ kind: 'doubled' }] } as never,
+    exitCode: 26
   },
   {
     title: 'one that stopped in the middle',

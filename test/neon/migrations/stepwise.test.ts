@@ -72,6 +72,18 @@ insert into moods values ('glad')`
     t.match(await apply(url, makeFolder(t, [{ name: '0000_mood', sql }])), { applied: ['0000_mood'] })
   })
 
+  t.test('commits in the middle of DO and CALL', async t => {
+    const url = await open(t)
+    const sql = `-- fastify-neon:no-transaction
+create table steps (n int);
+create procedure fill() language plpgsql as $$ begin insert into steps values (1); commit; insert into steps values (2); end $$;
+call fill();
+do $$ begin for i in 3..4 loop insert into steps values (i); commit; end loop; end $$`
+
+    t.match(await apply(url, makeFolder(t, [{ name: '0000_fill', sql }])), { applied: ['0000_fill'] })
+    t.strictSame(await stepsIn(url), [1, 2, 3, 4])
+  })
+
   for (const done of [1, 2, 3]) {
     for (const isBegun of [false, true]) {
       t.test(

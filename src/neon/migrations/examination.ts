@@ -1,0 +1,48 @@
+/**
+ * What folder and ledger are, before anything is done about it.
+ */
+import type { MigrationFinding } from './findings.ts'
+import {
+  type FolderFiles,
+  type JournalEntry,
+  type Migration,
+  type MigrationFile,
+  readStatements
+} from './folder.ts'
+import { type LedgerName, readLedger, type StoredRow } from './ledger.ts'
+import { readProgress } from './progress.ts'
+import type { Query } from './session.ts'
+import { compareMigrations, type MigrationStatus } from './status.ts'
+
+export interface Examined {
+  rows: StoredRow[]
+  status: MigrationStatus
+  /** With their statements. */
+  pending: Migration[]
+  /** Of the folder, the ledger and the SQL of what is not applied as it stands. */
+  findings: MigrationFinding[]
+}
+
+/** The SQL of what is applied is read no more: it is what it was. */
+export async function examine(query: Query, ledger: LedgerName, folder: FolderFiles): Promise<Examined> {
+  const { journal, files } = folder
+  const rows = await readLedger(query, ledger)
+  const progress = await readProgress(query, ledger)
+  const status = compareMigrations({ journal, files, rows, progress })
+  const isOpen = ({ name }: MigrationFile) =>
+    status.pending.includes(name) ||
+    status.findings.some(({ kind, migration }) => kind === 'edited' && migration === name)
+  const { migrations, findings } = await readStatements(files.filter(isOpen))
+  return {
+    rows,
+    status,
+    pending: migrations.filter(({ name }) => status.pending.includes(name)),
+    findings: inOrder([...folder.findings, ...findings, ...status.findings], journal)
+  }
+}
+
+export function inOrder(findings: MigrationFinding[], journal: readonly JournalEntry[]): MigrationFinding[] {
+  const places = new Map(journal.map(({ name }, index) => [name, index]))
+  const placeOf = ({ migration }: MigrationFinding) => places.get(migration) ?? journal.length
+  return findings.toSorted((one, other) => placeOf(one) - placeOf(other))
+}

@@ -1,0 +1,163 @@
+/**
+ * Writes to the ledger that migrations are applied which were applied in another way, once it was seen that what
+ * they make is there: a database that lived without a ledger, rows that were lost, a file whose words were changed.
+ */
+import { relative } from 'node:path'
+import { examine } from './examination.ts'
+import { type FolderFiles, type Migration, readFolder, readStatements } from './folder.ts'
+import {
+  changeLedger,
+  createLedger,
+  type LedgerName,
+  ledgerSql,
+  readLedger,
+  writeToLedger
+} from './ledger.ts'
+import { takeLock } from './lock.ts'
+import { list, readCatalog } from './schema.ts'
+import type { Query } from './session.ts'
+import { type ObjectName, readMade, readObjects } from './snapshot.ts'
+import { type MigrationSource, withSession } from './source.ts'
+import { isSeenInSnapshot } from './statements.ts'
+import type { MigrationStatus } from './status.ts'
+
+export interface MarkOptions extends MigrationSource {
+  /** As the journal names them; undefined is all that are pending. */
+  names?: string[] | undefined
+  /** Compares, and writes nothing. @default false */
+  dryRun?: boolean
+  /** Also those that leave nothing to compare, such as an INSERT. @default false */
+  unchecked?: boolean
+  /** Another ledger, whose row of a migration is proof enough. */
+  fromLedger?: LedgerName | undefined
+}
+
+/** One that is to be written down, and what was compared. */
+export interface Mark {
+  migration: string
+  /** What it makes and the newest snapshot still has: in the database, and not in it. */
+  present: ObjectName[]
+  missing: ObjectName[]
+  /** Lines of statements that leave nothing to compare. */
+  unseen: number[]
+  /** The other ledger has it. */
+  isProven: boolean
+}
+
+export interface MarkReport {
+  marks: Mark[]
+  /** Why nothing was written. */
+  problems: string[]
+  /** Names. */
+  written: string[]
+}
+
+const LOCK_WAIT_MS = 300_000
+
+/** Changes nothing but the ledger, and not that either when there are problems. Throws as `applyMigrations` does. */
+export async function markApplied(options: MarkOptions): Promise<MarkReport> {
+  const folder = await readFolder(options.folder)
+  return withSession(options, ignore, async ({ query }, ledger) => {
+    await takeLock(query, { waitMs: LOCK_WAIT_MS, onWaiting: ignore })
+    const { status, rows } = await examine(query, ledger, folder)
+    const names = options.names ?? status.pending
+    const { migrations } = await readStatements(folder.files.filter(({ name }) => names.includes(name)))
+    const marks = await compare(query, { folder, status, migrations, fromLedger: options.fromLedger })
+    const problems = [
+      ...names.flatMap(name => problemOf(name, folder, status)),
+      ...findSkipped(names, status),
+      ...marks.flatMap(mark => doubtsOf(mark, folder, options.unchecked === true))
+    ]
+    if (problems.length > 0 || options.dryRun === true || migrations.length === 0)
+      return { marks, problems, written: [] }
+    await createLedger(query, ledger)
+    await changeLedger(query, ledger, async () => {
+      for (const migration of migrations) {
+        const hasRow = rows.some(({ createdAt }) => createdAt === migration.when)
+        if (hasRow && status.applied.includes(migration.name))
+          await query(`UPDATE ${ledgerSql(ledger)} SET hash = $1 WHERE created_at = $2`, [
+            migration.hash,
+            migration.when
+          ])
+        else await writeToLedger(query, ledger, migration)
+      }
+    })
+    return { marks, problems, written: migrations.map(({ name }) => name) }
+  })
+}
+
+function problemOf(name: string, { journal, files }: FolderFiles, status: MigrationStatus): string[] {
+  if (!journal.some(entry => entry.name === name)) return [`the journal has no ${name}`]
+  if (!files.some(file => file.name === name)) return [`there is no file of ${name}, so it has no hash`]
+  const has = (kind: string) =>
+    status.findings.some(finding => finding.kind === kind && finding.migration === name)
+  if (has('restamped')) return [`${name} is in the ledger under another time: run npm run db:repair`]
+  if (has('interrupted'))
+    return [`a run ended in the middle of ${name}: run npm run db:migrate, which goes on`]
+  if (status.applied.includes(name) && !has('edited')) return [`${name} is in the ledger already`]
+  return []
+}
+
+/** drizzle-kit leaves out for ever what is older than the newest row. */
+function findSkipped(names: string[], { pending }: MigrationStatus): string[] {
+  const last = pending.findLastIndex(name => names.includes(name))
+  const skipped = pending.slice(0, last + 1).filter(name => !names.includes(name))
+  return skipped.length === 0
+    ? []
+    : [`pending, and older: ${skipped.join(', ')}. Name them as well, or run npm run db:migrate first`]
+}
+
+interface Comparison {
+  folder: FolderFiles
+  status: MigrationStatus
+  migrations: Migration[]
+  fromLedger: LedgerName | undefined
+}
+
+async function compare(
+  query: Query,
+  { folder, status, migrations, fromLedger }: Comparison
+): Promise<Mark[]> {
+  const { path, journal } = folder
+  const names = [...status.applied, ...migrations.map(({ name }) => name)]
+  const newest = journal.findLast(({ name }) => names.includes(name))
+  const final = newest && (await readObjects(path, newest.name))
+  const catalog = await readCatalog(query)
+  const proofs = fromLedger ? await readLedger(query, fromLedger) : []
+  const marks: Mark[] = []
+  for (const { name, statements, hashes } of migrations) {
+    const made = (await readMade(path, journal, name)).filter(object => final?.has(object))
+    marks.push({
+      migration: name,
+      present: made.filter(object => catalog.has(object)),
+      missing: made.filter(object => !catalog.has(object)),
+      unseen: statements.filter(statement => !isSeenInSnapshot(statement)).map(({ line }) => line),
+      isProven: proofs.some(({ hash }) => hashes.has(hash))
+    })
+  }
+  return marks
+}
+
+function doubtsOf(
+  { migration, present, missing, unseen, isProven }: Mark,
+  folder: FolderFiles,
+  unchecked: boolean
+) {
+  const { file = '' } = folder.files.find(({ name }) => name === migration) ?? {}
+  if (isProven) return []
+  if (missing.length > 0)
+    return [
+      `${migration}: the database does not have ${list(missing)}, so it is not applied: run npm run db:migrate`
+    ]
+  if (unchecked) return []
+  if (unseen.length > 0)
+    return [
+      `${migration}: nothing tells whether ${unseen.map(line => `${relative('', file)}:${line}`).join(', ')} was carried out. Look, and add --unchecked if it was`
+    ]
+  if (present.length > 0) return []
+  return [
+    `${migration}: there is nothing to compare. Look whether it was carried out, and add --unchecked if it was`
+  ]
+}
+
+function ignore() {}

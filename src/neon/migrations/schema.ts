@@ -1,0 +1,120 @@
+/**
+ * What the database has of that which the snapshots say: whether what is applied is there, and whether what is
+ * pending is there already. By names alone; types and defaults are not compared.
+ */
+import type { MigrationFinding } from './findings.ts'
+import type { JournalEntry } from './folder.ts'
+import type { Query } from './session.ts'
+import { isTable, type ObjectName, objectName, readMade, readObjects } from './snapshot.ts'
+import type { MigrationStatus } from './status.ts'
+
+interface CatalogRow extends Record<string, unknown> {
+  kind: string
+  schema: string
+  /** Of a table, for what is on one. */
+  table: string
+  name: string
+}
+
+/** Everything that is nobody's but the application's. Any role may read it. */
+export async function readCatalog(query: Query): Promise<Set<ObjectName>> {
+  const rows = await query<CatalogRow>(
+    `WITH mine AS (
+       SELECT pg_class.oid, relkind, nspname AS schema, relname AS name
+         FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+         WHERE nspname <> 'information_schema' AND nspname !~ '^pg_')
+     SELECT CASE WHEN relkind IN ('i', 'I') THEN 'index' ELSE 'table' END AS kind, schema, '' AS table, name
+       FROM mine WHERE relkind IN ('r', 'p', 'f', 'v', 'm', 'i', 'I')
+     UNION ALL SELECT 'column', schema, name, attname
+       FROM mine JOIN pg_attribute ON attrelid = mine.oid
+       WHERE relkind IN ('r', 'p', 'f', 'v', 'm') AND attnum > 0 AND NOT attisdropped
+     UNION ALL SELECT 'policy', schema, name, polname FROM mine JOIN pg_policy ON polrelid = mine.oid
+     UNION ALL SELECT 'type', nspname, '', typname
+       FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace WHERE typtype = 'e'`
+  )
+  // A name without a schema goes wherever the search_path of whoever migrates leads.
+  return new Set(
+    rows.flatMap(({ kind, schema, table, name }) => [
+      objectName(kind, schema, table, name),
+      objectName(kind, '', table, name)
+    ])
+  )
+}
+
+export interface Folder {
+  path: string
+  journal: readonly JournalEntry[]
+}
+
+/** Tables that should be there, as the newest applied migration left them, and are not. None where a newer release may have dropped them. */
+export async function findMissingTables(
+  { path }: Pick<Folder, 'path'>,
+  { applied, isAhead }: Pick<MigrationStatus, 'applied' | 'isAhead'>,
+  catalog: ReadonlySet<ObjectName>
+): Promise<{ all: ObjectName[]; missing: ObjectName[] }> {
+  const newest = applied.at(-1)
+  const objects = newest === undefined || isAhead ? undefined : await readObjects(path, newest)
+  const all = [...(objects ?? [])].filter(isTable)
+  return { all, missing: all.filter(table => !catalog.has(table)) }
+}
+
+/** What `made` and the database say of a migration that is pending. */
+export async function findUnrecorded(
+  { path, journal }: Folder,
+  { pending }: Pick<MigrationStatus, 'pending'>,
+  catalog: ReadonlySet<ObjectName>
+): Promise<MigrationFinding[]> {
+  const findings: MigrationFinding[] = []
+  for (const migration of pending) {
+    const made = await readMade(path, journal, migration)
+    const there = made.filter(object => catalog.has(object))
+    const absent = made.filter(object => !catalog.has(object))
+    if (there.length === 0) continue
+    const kind = 'unrecorded'
+    if (absent.length === 0)
+      findings.push({
+        kind,
+        migration,
+        message: `the database has ${list(there)}, and the ledger has no row of it: the row was lost, or drizzle-kit push was used`,
+        mend: `run npm run db:mark-applied -- ${migration}`
+      })
+    else
+      findings.push({
+        kind,
+        migration,
+        message: `the database has ${list(there)}, and not ${list(absent)}: drizzle-kit push stopped on the way, or somebody made a part by hand`,
+        mend: `run npx drizzle-kit push to its end, and then npm run db:mark-applied -- ${migration}`
+      })
+  }
+  return findings
+}
+
+export function schemaMissing(
+  migration: string,
+  { all, missing }: { all: ObjectName[]; missing: ObjectName[] }
+): MigrationFinding[] {
+  if (missing.length === 0) return []
+  const isWhole = missing.length === all.length
+  return [
+    {
+      kind: 'schema-missing',
+      migration,
+      message: `the ledger says that it is applied, and the database does not have ${list(missing)}`,
+      mend: isWhole
+        ? 'restore the tables from a backup or a branch; to begin with empty ones, run npm run db:repair -- --start-over, and then npm run db:migrate'
+        : 'restore the tables from a backup or a branch; to begin with empty ones, run npx drizzle-kit push'
+    }
+  ]
+}
+
+const MOST_NAMED = 3
+
+/** The first few. A table stands for its columns. */
+export function list(objects: readonly ObjectName[]): string {
+  const tables = objects.filter(isTable).map(table => `${table.slice('table '.length)}.`)
+  const shown = objects.filter(
+    object => isTable(object) || !tables.some(table => object.split(' ')[1]?.startsWith(table))
+  )
+  const more = shown.length - MOST_NAMED
+  return `${shown.slice(0, MOST_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}

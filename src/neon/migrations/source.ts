@@ -1,0 +1,41 @@
+/**
+ * Where migrations are and where they go, and the one connection to there.
+ */
+import { PooledHostError } from '../../errors.ts'
+import { deriveDirectUrl } from '../connection-host.ts'
+import { type ConnectionUrl, verifiedUrl } from '../connection-url.ts'
+import { redact } from '../redact.ts'
+import type { MigrationListener } from './events.ts'
+import { DRIZZLE_LEDGER, type LedgerName } from './ledger.ts'
+import { openSession, type Session } from './session.ts'
+
+export interface MigrationSource {
+  /** Of the direct host: a session lock does not hold behind a transaction pooler. */
+  url: ConnectionUrl | string
+  /** Folder of the generated migrations, with `meta/_journal.json`. */
+  folder: string
+  /** Where applied ones are written down. @default drizzle.__drizzle_migrations, as drizzle-kit */
+  ledger?: LedgerName
+  /** Longest wait for an answer to what is asked around the migrations, in ms. @default 10 000 */
+  answerTimeoutMs?: number
+}
+
+const APPLICATION_NAME = 'fastify-neon-migrations'
+const DEFAULT_ANSWER_TIMEOUT_MS = 10_000
+
+/** Throws FST_NEON_URL_INVALID, FST_NEON_POOLED_HOST, and a DatabaseFailure when there is no connection. */
+export async function withSession<T>(
+  { url: given, ledger = DRIZZLE_LEDGER, answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS }: MigrationSource,
+  report: MigrationListener,
+  work: (session: Session, ledger: LedgerName) => Promise<T>
+): Promise<T> {
+  const url = typeof given === 'string' ? verifiedUrl(given, 'url') : given
+  if (url.isPooled) throw new PooledHostError(redact(deriveDirectUrl(url.href)))
+  const onNotice = (message: string) => report({ type: 'notice', message })
+  const session = await openSession({ url, applicationName: APPLICATION_NAME, answerTimeoutMs, onNotice })
+  try {
+    return await work(session, ledger)
+  } finally {
+    await session.close()
+  }
+}

@@ -1,0 +1,333 @@
+/**
+ * Every row of the table "What to do about a finding" in docs/migrations.md, walked from its start to a clean
+ * status: what it advises is carried out as it stands there.
+ */
+import { execFile } from 'node:child_process'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate as migrateAsDrizzleDoes } from 'drizzle-orm/node-postgres/migrator'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { mark } from '../../src/cli/mark-applied-command.ts'
+import { migrate } from '../../src/cli/migrate-command.ts'
+import { repair } from '../../src/cli/repair-command.ts'
+import { showStatus } from '../../src/cli/status-command.ts'
+import { apply, makeFolder, timeOf, type Written, writeFolder } from '../neon/migrations/folders.ts'
+import { administer, createDatabase } from '../postgres.ts'
+import { ROOT } from '../processes.ts'
+import { captured } from './captured.ts'
+
+const COMMANDS = {
+  'db:migrate': captured(migrate),
+  'db:repair': captured(repair),
+  'db:mark-applied': captured(mark)
+}
+const status = captured(showStatus)
+
+const TOMORROW = Date.now() + 86_400_000
+
+const A: Written = { name: '0000_a', sql: 'create table a (x int);', when: timeOf(0), tables: { a: ['x'] } }
+const B: Written = {
+  name: '0001_b',
+  sql: 'create table b (y int);',
+  when: timeOf(1),
+  tables: { a: ['x'], b: ['y'] }
+}
+const C: Written = {
+  name: '0002_c',
+  sql: 'alter table a add column z int;',
+  when: timeOf(2),
+  tables: { a: ['x', 'z'], b: ['y'] }
+}
+
+/** Where a row begins. */
+interface Start {
+  url: string
+  folder: string
+  /** What NAME stands for in the table. */
+  name: string
+  /** What git has in place of what is in the folder. */
+  committed?: Written[]
+  /** The part of the way that is not a command. */
+  byHand?: () => unknown
+  /** Where drizzle-kit push finds the schema in code. */
+  schema?: string
+}
+
+type Make = (t: Test) => Promise<Start>
+
+/** A database that had `applied`, and a folder that has become `now`. */
+async function history(t: Test, applied: Written[], now: Written[] = applied) {
+  const url = await createDatabase(t, { migrated: false })
+  const folder = makeFolder(t, applied)
+  if (applied.length > 0) await apply(url, folder)
+  writeFolder(folder, now)
+  return { url, folder, name: `${now.at(-1)?.name}` }
+}
+
+const LEDGER = 'drizzle.__drizzle_migrations'
+const SCHEMA = `import { integer, pgTable } from '${ROOT}node_modules/drizzle-orm/pg-core/index.js'
+export const a = pgTable('a', { x: integer(), z: integer() })
+export const b = pgTable('b', { y: integer() })`
+const PULLED =
+  '-- introspected\n/*\ncreate table a (x int);\n--> statement-breakpoint\ncreate table c ();\n*/'
+
+const STARTS: Record<string, Make> = {
+  'half-written: the file ends in the middle': async t => {
+    const start = await history(t, [A], [A, { ...B, sql: 'create table b (' }])
+    return { ...start, byHand: () => writeFolder(start.folder, [A, B]) }
+  },
+  'half-written: `drizzle-kit generate --custom`, and nothing written yet': async t => {
+    const custom: Written = {
+      ...A,
+      name: '0001_b',
+      when: timeOf(1),
+      sql: '-- Custom SQL migration file, put your code below! --'
+    }
+    const start = await history(t, [A], [A, custom])
+    return {
+      ...start,
+      byHand: () => writeFolder(start.folder, [A, { ...custom, sql: '-- nothing to do here' }])
+    }
+  },
+  'half-written: the baseline of `drizzle-kit pull` on an empty database': async t => {
+    const start = await history(t, [], [{ ...A, sql: PULLED }])
+    return { ...start, byHand: () => writeFolder(start.folder, [A]) }
+  },
+  'missing: the file was renamed': async t => {
+    const start = await history(t, [A, B])
+    renameSync(join(start.folder, '0001_b.sql'), join(start.folder, '0001_better.sql'))
+    return start
+  },
+  'missing: the file was deleted': async t => {
+    const start = await history(t, [A, B])
+    rmSync(join(start.folder, '0001_b.sql'))
+    return { ...start, committed: [A, B] }
+  },
+  'missing: a file that the journal does not name': async t => {
+    const start = await history(t, [A])
+    writeFileSync(join(start.folder, '0001_b.sql'), `${B.sql}`)
+    return { ...start, byHand: () => writeFolder(start.folder, [A, B]) && apply(start.url, start.folder) }
+  },
+  'reordered: the journal was put in another order, or renumbered by hand': async t =>
+    history(
+      t,
+      [A],
+      [A, { ...C, name: '0001_c', when: timeOf(5) }, { ...B, name: '0002_b', when: timeOf(2) }]
+    ),
+  'future-dated: a clock that was ahead': async t => history(t, [A], [A, { ...B, when: TOMORROW }]),
+  'future-dated: a clock that was ahead, and it was applied and others followed': async t => {
+    const ahead = { ...B, when: TOMORROW }
+    const start = await history(t, [A])
+    // As drizzle-kit does, which looks at no clock.
+    writeFolder(start.folder, [A, ahead])
+    await drizzleKit(start)
+    writeFolder(start.folder, [A, ahead, C])
+    return start
+  },
+  'edited: the file was changed after it was applied': async t => ({
+    ...(await history(t, [A, B], [A, { ...B, sql: 'create table other ()' }])),
+    committed: [A, B]
+  }),
+  'edited: nothing but its words was changed, or a pulled baseline was taken out of its comment': uncommented,
+  'edited: the row was written by hand, with another hash': async t => {
+    const start = await history(t, [A, B])
+    await administer(`update ${LEDGER} set hash = 'by hand' where created_at = ${B.when}`, start.url)
+    return start
+  },
+  'schema-missing: `DROP SCHEMA public CASCADE`, or a reset in development': async t => {
+    const start = await history(t, [A, B])
+    await administer('drop schema public cascade; create schema public', start.url)
+    return start
+  },
+  'schema-missing: one table was dropped': async t => {
+    const start = await history(t, [A, B, C])
+    await administer('drop table b', start.url)
+    return { ...start, schema: SCHEMA }
+  },
+  'shared-ledger: another folder writes to the same ledger': async t => {
+    const start = await history(t, [{ name: '0000_other', sql: 'create table other ()', when: timeOf(9) }])
+    return { ...start, folder: makeFolder(t, [A, B]) }
+  },
+  'shared-ledger: another folder writes to the same ledger, and a part of this one is applied': async t => {
+    const start = await history(t, [A, { name: '0001_other', sql: 'create table other ()', when: timeOf(9) }])
+    return { ...start, folder: makeFolder(t, [A, B]) }
+  },
+  'shared-ledger: a migration of another branch was applied here': async t =>
+    history(t, [A, { name: '0001_branch', sql: 'create table branch ()', when: timeOf(9) }], [A, B]).then(
+      start => {
+        rmSync(join(start.folder, '0001_branch.sql'))
+        return start
+      }
+    ),
+  'unrecorded: rows of the ledger were lost': async t => {
+    const start = await history(t, [A, B, C])
+    await administer(`delete from ${LEDGER} where created_at = ${B.when}`, start.url)
+    return { ...start, name: '0001_b' }
+  },
+  'unrecorded: `drizzle-kit push`, or a database made by hand and `drizzle-kit pull`': async t => {
+    const start = await history(t, [], [{ ...A, sql: PULLED }, B, C])
+    await administer('create table a (x int, z int); create table b (y int)', start.url)
+    return start
+  },
+  'unrecorded: `drizzle-kit push` that stopped half way': async t => {
+    const both = { ...B, sql: `${A.sql}\n--> statement-breakpoint\n${B.sql}` }
+    const start = await history(t, [], [{ ...both, name: '0000_both' }])
+    await administer('create table a (x int)', start.url)
+    return { ...start, schema: SCHEMA.replace(', z: integer()', '') }
+  },
+  'late-merged: a branch with an older migration was merged': async t =>
+    history(t, [A, C], [A, B, C]).then(start => ({ ...start, name: '0001_b' })),
+  'interrupted: a run without a transaction was ended': async t => {
+    const sql = '-- fastify-neon:no-transaction\ncreate table b (y int);\nselect 1 / (select count(*) from a)'
+    const start = await history(t, [A])
+    writeFolder(start.folder, [A, { ...B, sql }])
+    await t.rejects(apply(start.url, start.folder), { code: 'FST_NEON_MIGRATION_FAILED' })
+    await administer('insert into a values (1)', start.url)
+    return start
+  },
+  'misplaced: a statement that cannot be in a transaction': async t => {
+    const sql = 'create index concurrently a_x_idx on a (x)'
+    const start = await history(t, [A], [A, { name: '0001_i', sql, when: timeOf(1) }])
+    const withLine = { name: '0001_i', sql: `-- fastify-neon:no-transaction\n${sql}`, when: timeOf(1) }
+    return { ...start, byHand: () => writeFolder(start.folder, [A, withLine]) }
+  },
+  'misplaced: BEGIN or COMMIT in the file': async t => {
+    const start = await history(t, [A], [A, { ...B, sql: `begin; ${B.sql} commit;` }])
+    return { ...start, byHand: () => writeFolder(start.folder, [A, B]) }
+  },
+  'restamped: its time in the journal was changed after it was applied': async t =>
+    history(t, [A, B], [A, { ...B, when: timeOf(7) }]),
+  'restamped: the row was written by hand, with another time': async t => {
+    const start = await history(t, [A, B])
+    await administer(`update ${LEDGER} set created_at = 17 where created_at = ${B.when}`, start.url)
+    return start
+  },
+  'doubled: two runs of drizzle-kit at once, or a row written twice': async t => {
+    const start = await history(t, [A, B])
+    await administer(
+      `insert into ${LEDGER} (hash, created_at) select hash, created_at from ${LEDGER}`,
+      start.url
+    )
+    return start
+  },
+  'pending: it is new': async t => history(t, [A], [A, B, C])
+}
+
+/** A database that was adopted by its pulled baseline, whose comment marks are gone since. */
+async function uncommented(t: Test): Promise<Start> {
+  const start = await history(t, [], [{ ...A, sql: PULLED }])
+  await administer('create table a (x int)', start.url)
+  t.match(
+    await COMMANDS['db:mark-applied']({ DATABASE_URL: start.url }, '--baseline', '--folder', start.folder),
+    {
+      code: 0
+    }
+  )
+  writeFolder(start.folder, [A])
+  return { ...start, name: A.name }
+}
+
+const documentation = readFileSync(new URL('../../docs/migrations.md', import.meta.url), 'utf8')
+const [, table = ''] = /^\| finding \| how it comes about .*\n((?:\|.*\n)+)/m.exec(documentation) ?? []
+const ROWS = [...table.matchAll(/^\| `([\w-]+)` \| (.*?) \| (.*?) \|$/gm)].map(
+  ([, kind = '', how = '', way = '']) => ({
+    kind,
+    how,
+    commands: [...way.matchAll(/`((?:npm|npx|git) .*?)`/g)]
+  })
+)
+
+t.test('docs/migrations.md has a way out of each finding of status, and each is walked here', async t => {
+  const { MIGRATION_FINDINGS } = await import('../../src/neon/migrations.ts')
+
+  t.strictSame(
+    ROWS.map(({ kind, how }) => `${kind}: ${how}`),
+    Object.keys(STARTS)
+  )
+  t.strictSame(
+    new Set(ROWS.map(({ kind }) => kind)),
+    new Set(
+      Object.entries(MIGRATION_FINDINGS)
+        .filter(([, { tellers }]) => tellers.some(teller => teller === 'status'))
+        .map(([kind]) => kind)
+    )
+  )
+})
+
+t.test('the way out of', async t => {
+  for (const { kind, how, commands } of ROWS)
+    t.test(`${kind}, ${how}, ends it, and drizzle-kit agrees`, async t => {
+      const start = await STARTS[`${kind}: ${how}`]?.(t)
+      if (start === undefined) return t.fail('no start')
+      const steps = commands.map(([, command = '']) =>
+        command.replace('NAME', start.name).replace('BEFORE', '0000_a')
+      )
+
+      const before = await told(start, kind)
+      for (const step of steps) {
+        if (step === steps.at(0)) await start.byHand?.()
+        await carryOut(t, step, start)
+      }
+      if (steps.length === 0) await start.byHand?.()
+
+      const ledger = /--ledger (\S+)/.exec(steps.join(' '))?.[1] ?? LEDGER
+      t.match(before, new RegExp(`^${kind} `, 'm'))
+      const [words] = `${steps.at(0)?.replace(/^git.*/, 'restore the file')}`.split(' -- ')
+      if (start.byHand === undefined) t.ok(before.includes(`${words}`), `${words} in ${before}`)
+      t.match(await status({ DATABASE_URL: start.url }, '--folder', start.folder, '--ledger', ledger), {
+        code: 0,
+        text: /^(\d+) of \1 applied\n/
+      })
+      const rows = await administer(`select * from ${ledger} order by id`, start.url)
+      // It cannot apply one without a transaction, and has nothing to do with any.
+      await drizzleKit(start, ledger)
+      t.strictSame(await administer(`select * from ${ledger} order by id`, start.url), rows)
+    })
+})
+
+/** What status says, or, of a baseline, what migrate does. */
+async function told({ url, folder }: Start, kind: string): Promise<string> {
+  const { text } = await status({ DATABASE_URL: url }, '--folder', folder)
+  if (new RegExp(`^${kind} `, 'm').test(text)) return text
+  return (await COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder)).text
+}
+
+async function carryOut(t: Test, step: string, { url, folder, name, committed, schema }: Start) {
+  const [, script = '', args = ''] = /^npm run (db:[\w-]+)(?: -- (.*))?$/.exec(step) ?? []
+  if (step.startsWith('git checkout')) {
+    t.equal(step, `git checkout HEAD -- ${name}.sql`)
+    writeFolder(folder, committed ?? [])
+  } else if (step === 'npx drizzle-kit push') await push(url, folder, schema ?? '')
+  else {
+    const command = COMMANDS[script as keyof typeof COMMANDS]
+    const given = args.split(' ').filter(word => word !== '')
+    t.match(await command({ DATABASE_URL: url }, '--folder', folder, ...given), { code: 0 }, step)
+  }
+}
+
+async function push(url: string, cwd: string, schema: string) {
+  writeFileSync(join(cwd, 'schema.mjs'), schema)
+  const kit = join(ROOT, 'node_modules/drizzle-kit/bin.cjs')
+  const args = [kit, 'push', '--dialect=postgresql', '--schema=schema.mjs', `--url=${url}`]
+  const { PATH, HOME } = process.env
+  await new Promise((resolve, reject) => {
+    execFile(process.execPath, args, { cwd, env: { PATH, HOME } }, (error, stdout) =>
+      error ? reject(error) : resolve(stdout)
+    )
+  })
+}
+
+/** The code that `drizzle-kit migrate` runs. */
+async function drizzleKit({ url, folder }: Pick<Start, 'url' | 'folder'>, ledger = LEDGER) {
+  const [migrationsSchema = '', migrationsTable = ''] = ledger.split('.')
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const settings = { migrationsFolder: folder, migrationsSchema, migrationsTable }
+    await migrateAsDrizzleDoes(drizzle({ client }), settings)
+  } finally {
+    await client.end()
+  }
+}
