@@ -4,13 +4,14 @@
  */
 import { OptionInvalidError } from '../errors.ts'
 import { toFailure } from './failure.ts'
-import { asFlightStatement, Flight, type FlightResult, type FlightStatement } from './flight.ts'
+import { asFlightStatement, Flight, type FlightResult, type FlightStatement, unnamed } from './flight.ts'
 import { isHung } from './hang.ts'
 import { type Identity, identityFlight } from './identity.ts'
 import { CommitOutcomeUnknown } from './outcome.ts'
 import type { NeonPool } from './pool.ts'
 import { isRepeatable } from './retry.ts'
-import { isStalePlan } from './stale-plan.ts'
+import { isStalePlan, suspectOf } from './stale-plan.ts'
+import type { PreparedAs } from './statement-names.ts'
 import { mayEndTransaction } from './statement-text.ts'
 import { runTransaction } from './transaction.ts'
 
@@ -119,20 +120,24 @@ async function repeat(
   statements: FlightStatement[],
   before: number
 ): Promise<FlightResult[]> {
+  let suspect: PreparedAs | undefined
   for (let repeats = 0; ; repeats += 1) {
     let flight: Flight | undefined
     try {
-      return await pool.fly(
+      const results = await pool.fly(
         () => {
-          flight = new Flight(statements.map(pool.named), { endsIdle: true })
+          flight = new Flight(statements.map(repeats === 0 ? pool.named : unnamed), { endsIdle: true })
           return flight
         },
         { isAlone: !isReadOnly }
       )
+      if (suspect) pool.names.noteStale(suspect.text, suspect.name)
+      return results
     } catch (error) {
       if (flight === undefined) throw error
-      const isFinal =
-        repeats >= MOST_REPEATS || !(isStalePlan(error) || isRepeatable({ error, wasLinkLost: isReadOnly }))
+      suspect = suspectOf(flight, error)
+      const mayRepeat = isStalePlan(error) || isRepeatable({ error, wasLinkLost: isReadOnly })
+      const isFinal = repeats >= MOST_REPEATS || !(suspect || mayRepeat)
       if (isFinal) throw failureOf(error, flight.answered)
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
     }

@@ -12,7 +12,8 @@ import { type LoginManner, loginEagerly } from './login.ts'
 import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
 import type { LiveSocket, SocketRegister } from './socket.ts'
-import { saysStalePlan, saysStaleTypes } from './stale-plan.ts'
+import { type ServerAnswer, saysNameIsLost, saysStalePlan, saysStaleTypes } from './stale-plan.ts'
+import { createStatementNames, type StatementNames } from './statement-names.ts'
 
 export interface ClientTransport {
   url: ConnectionUrl
@@ -23,6 +24,8 @@ export interface ClientTransport {
   pipelines?: boolean
   /** What the clients of a pool have learnt of their server's login. @default eager */
   login?: LoginManner
+  /** What statements are prepared under. @default of this client alone */
+  names?: StatementNames
 }
 
 /** From the server's last ReadyForQuery; `unknown` before the first and between an error and the next. */
@@ -37,6 +40,9 @@ const CANCEL_TIMEOUT_MS = 2000
 // PostgreSQL, "Error Codes", query_canceled.
 const CANCELLED = '57014'
 
+// Tags of what drops all prepared statements of a session. PostgreSQL, cmdtaglist.h.
+const DROPS_PREPARED = new Set(['DEALLOCATE ALL', 'DISCARD ALL'])
+
 // PostgreSQL, "Message Formats", ReadyForQuery.
 const STATUS_BY_LETTER = { I: 'idle', T: 'open', E: 'failed' } as const
 
@@ -48,6 +54,7 @@ export class NeonClient extends PipeliningClient {
   readonly #sockets: SocketRegister
   readonly #onAnswer: () => void
   readonly #login: LoginManner
+  readonly #names: StatementNames
   #transactionStatus: TransactionStatus = 'unknown'
   #isGone = false
   #hasStalePlan = false
@@ -62,7 +69,9 @@ export class NeonClient extends PipeliningClient {
 
   constructor(config: ClientConfig, transport: ClientTransport) {
     const { url, sockets, onAnswer = ignore, pipelines = true, login = { isEager: true } } = transport
-    super(config, pipelines)
+    const { names = createStatementNames() } = transport
+    super(config, pipelines, names)
+    this.#names = names
     this.#sockets = sockets
     this.#onAnswer = onAnswer
     this.#login = login
@@ -240,13 +249,13 @@ export class NeonClient extends PipeliningClient {
       this.#onAnswer()
       if (this.isInTransaction && this.activeQuery instanceof Flight && this.activeQuery.endsIdle) this.kill()
     })
-    connection.on('errorMessage', ({ routine, code }: { routine?: string; code?: string }) => {
+    connection.on('errorMessage', (answer: ServerAnswer) => {
       this.#transactionStatus = 'unknown'
-      if (code === CANCELLED && this.#cancels > 0) this.#noteMet(this.activeQuery)
-      if (saysStalePlan(routine)) this.#dropStalePlan()
-      else if (saysStaleTypes(code)) this.doubtPrepared()
+      if (answer.code === CANCELLED && this.#cancels > 0) this.#noteMet(this.activeQuery)
+      this.#judgePrepared(answer)
     })
     connection.on('commandComplete', ({ text }: { text: string }) => {
+      if (DROPS_PREPARED.has(text)) this.forgetPrepared()
       if (!this.pipelines || this.activeQuery === this.#lastSent) this.#lastTag = text
     })
     const send = connection.query.bind(connection)
@@ -265,9 +274,16 @@ export class NeonClient extends PipeliningClient {
     if (query instanceof Flight) query.isMetByCancel = !query.isGivenUp
   }
 
-  #dropStalePlan() {
-    const isOurs = this.pipelines && this.forgetPrepared()
-    if (!isOurs) this.#hasStalePlan = true
+  /** What the error says of what the statement was prepared under. */
+  #judgePrepared(answer: ServerAnswer) {
+    const { preparedName: name } = this
+    if (name === '') {
+      // By a statement of SQL, of which nothing is known here.
+      if (saysStalePlan(answer)) this.#hasStalePlan = true
+    } else if (saysNameIsLost(answer, name)) this.#names.giveUp()
+    else if (saysStalePlan(answer)) this.notePreparedStale(name)
+    // Of a flight its sender judges, who has it repeated.
+    else if (saysStaleTypes(answer) && !(this.activeQuery instanceof Flight)) this.avoidPrepared(name)
   }
 
   /** The driver asks the server to close and never closes the socket itself, so a server that does not would keep it open. */

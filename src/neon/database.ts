@@ -174,7 +174,7 @@ function oneByOne(pool: NeonPool, manner: Manner): NeonPool {
   }
 
   function mayOnlyRead({ text }: FlightStatement): boolean {
-    return manner.readOnly ? hasRowsOnly(text) : pool.known.note(text).isQuery
+    return manner.readOnly ? hasRowsOnly(text) : pool.known.of(text).isQuery
   }
 
   function alone(config: QueryConfig, values: unknown[]): Promise<unknown> {

@@ -11,6 +11,7 @@ import {
 } from './driver.ts'
 import type { BoundValue, FrontendMessages } from './frontend-messages.ts'
 import { canBeName, type PreparedStatements } from './prepared-statements.ts'
+import type { PreparedAs } from './statement-names.ts'
 import { isSingle, mayPipeline } from './statement-text.ts'
 
 export interface FlightStatement extends DriverQueryConfig {
@@ -31,6 +32,8 @@ interface Step {
   values: BoundValue[]
   /** What it is prepared under; empty for none. */
   name: string
+  /** It had been prepared before. */
+  isReused: boolean
 }
 
 const NO_RESULT: FlightResult = { rows: [], rowCount: 0, command: '' }
@@ -64,7 +67,8 @@ export class Flight implements Submittable {
       statement: canBeName(statement.name) ? statement : { ...statement, name: undefined },
       query: statement.isQuiet ? undefined : new DriverQuery(statement),
       values: boundValues(statement.values ?? []),
-      name: ''
+      name: '',
+      isReused: false
     }))
   }
 
@@ -82,17 +86,23 @@ export class Flight implements Submittable {
     return this.#steps.at(-1)?.statement.values ?? []
   }
 
-  /** The name of the statement whose answer comes next. */
+  /** What the statement whose answer comes next was prepared under. */
   get name(): string {
     return this.#current?.name ?? ''
+  }
+
+  /** That statement, where it had been prepared before, maybe for tables that were others then. */
+  get reused(): PreparedAs | undefined {
+    const step = this.#current
+    return step?.isReused ? { name: step.name, text: step.statement.text } : undefined
   }
 
   write(messages: FrontendMessages, prepared: PreparedStatements): void {
     for (const step of this.#steps) {
       const { statement, values, query } = step
-      step.name = nameFor(statement, prepared)
-      if (step.name === '') messages.parse('', statement.text)
-      else prepared.write({ name: step.name, text: statement.text }, messages)
+      const name = nameFor(statement, prepared)
+      if (name === '') messages.parse('', statement.text)
+      else Object.assign(step, prepared.write({ name, text: statement.text }, messages))
       messages.bind(step.name, values)
       if (query) messages.describePortal()
       messages.execute()
@@ -175,7 +185,8 @@ export class Flight implements Submittable {
 
 /** None while the server has not answered whether it has the name, since a flight waits for nothing, nor for one of another text. */
 function nameFor({ name = '', text }: FlightStatement, prepared: PreparedStatements) {
-  return prepared.isAwaited(name) || prepared.isTaken({ name, text }) ? '' : name
+  const statement = { name, text }
+  return prepared.isAwaited(statement) || prepared.isTaken(statement) ? '' : name
 }
 
 function isResults(results: unknown): results is FlightResult[] {
@@ -183,6 +194,11 @@ function isResults(results: unknown): results is FlightResult[] {
 }
 
 function ignore() {}
+
+/** For what is sent again: an unnamed statement is prepared each time, so it cannot be stale. */
+export function unnamed(statement: FlightStatement): FlightStatement {
+  return { ...statement, name: undefined }
+}
 
 /** The arguments of the driver's `query` as a statement of a flight; undefined for what cannot be one. */
 export function asFlightStatement(

@@ -1,11 +1,11 @@
 /**
- * What a pool has learnt of the statements that it runs: their names, and which of them write.
+ * What a pool has learnt of the statements that it runs: how often each is used, and which of them write.
  */
 import { isQuery } from './statement-text.ts'
 
 export interface KnownStatement {
-  /** For who prepares it; undefined until it has been used often enough to be worth it. */
-  name: string | undefined
+  /** It was run often enough to be worth the preparing. */
+  isFrequent: boolean
   /** Most likely it only reads. */
   isQuery: boolean
   /** Others are not to wait behind it. */
@@ -13,8 +13,10 @@ export interface KnownStatement {
 }
 
 export interface KnownStatements {
-  /** Counts a use. */
-  note(text: string): KnownStatement
+  /** What is known of it before it is run. */
+  of(text: string): KnownStatement
+  /** Counts a run. */
+  noteRun(text: string): KnownStatement
   /** The server has refused it where nothing may be written. */
   noteWriter(text: string): void
   /** How it was when it was run last. */
@@ -22,29 +24,29 @@ export interface KnownStatements {
 }
 
 export interface KnownStatementsOptions {
-  /** Uses after which a statement gets a name. @default 3 */
-  usesForName?: number
+  /** Runs that make a statement a frequent one. @default 3 */
+  runsForFrequent?: number
   /** Statements that are remembered; the one that was not used for longest is forgotten. @default 500 */
   most?: number
 }
 
 // The memory of all of them together stays below 5 MB.
 const LONGEST_TEXT = 10_000
-const USES_FOR_NAME = 3
+const RUNS_FOR_FREQUENT = 3
 const MOST = 500
 
 export function createKnownStatements({
-  usesForName = USES_FOR_NAME,
+  runsForFrequent = RUNS_FOR_FREQUENT,
   most = MOST
 }: KnownStatementsOptions = {}): KnownStatements {
-  const entries = new Map<string, KnownStatement & { uses: number }>()
-  let named = 0
+  const entries = new Map<string, KnownStatement & { runs: number }>()
 
   return {
-    note(text) {
+    of: entryOf,
+    noteRun(text) {
       const entry = entryOf(text)
-      entry.uses += 1
-      if (entry.uses >= usesForName && text.length <= LONGEST_TEXT) entry.name ??= nextName()
+      entry.runs += 1
+      entry.isFrequent = entry.runs >= runsForFrequent && text.length <= LONGEST_TEXT
       return entry
     },
     noteWriter(text) {
@@ -58,8 +60,8 @@ export function createKnownStatements({
 
   function entryOf(text: string) {
     const entry = entries.get(text) ?? {
-      uses: 0,
-      name: undefined,
+      runs: 0,
+      isFrequent: false,
       isQuery: isQuery(text),
       isSlow: false
     }
@@ -73,10 +75,5 @@ export function createKnownStatements({
   function forgetOldest() {
     const [oldest = ''] = entries.keys()
     entries.delete(oldest)
-  }
-
-  function nextName() {
-    named += 1
-    return `fastify-neon-${named}`
   }
 }

@@ -15,6 +15,14 @@ export class LoginMannerError extends Error {
   }
 }
 
+/** Runs an attempt to log in, and once more when the server wants another login than the eager one, which is known then. */
+export function inEitherManner<T>(attempt: () => Promise<T>): Promise<T> {
+  return attempt().catch((error: unknown) => {
+    if (error instanceof LoginMannerError) return attempt()
+    throw error
+  })
+}
+
 /** The part of a client that the login needs. */
 interface LoggingIn {
   connection: {

@@ -4,10 +4,10 @@
  * loss of a link the whole flight is sent again, on another client.
  */
 import { type DatabaseFailure, toFailure } from './failure.ts'
-import { asFlightStatement, Flight, type FlightResult, type FlightStatement } from './flight.ts'
+import { asFlightStatement, Flight, type FlightResult, type FlightStatement, unnamed } from './flight.ts'
 import { isHung } from './hang.ts'
 import type { HeldClient, NeonPool } from './pool.ts'
-import { isStalePlan } from './stale-plan.ts'
+import { isStalePlan, suspectOf } from './stale-plan.ts'
 import type { OpeningRow, TransactionPlan } from './transaction-options.ts'
 
 export interface OpeningOptions {
@@ -103,8 +103,8 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
     }
   }
 
-  function flightOf(statement: FlightStatement): Flight {
-    return new Flight([...plan.opening, statement].map(pool.named))
+  function flightOf(statement: FlightStatement, name = pool.named): Flight {
+    return new Flight([...plan.opening, statement].map(name))
   }
 
   async function behind(start: Promise<void>, given: Parameters<HeldClient['query']>) {
@@ -139,7 +139,12 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
       note(results.slice(0, plan.opening.length))
       return results.at(-1)
     } catch (error) {
-      if (await recover(error, begins)) return takeOff(statement, flightOf(statement), begins + 1)
+      const suspect = suspectOf(flight, error)
+      if (await recover(error, begins, suspect !== undefined)) {
+        const result = await takeOff(statement, flightOf(statement, unnamed), begins + 1)
+        if (suspect) pool.names.noteStale(suspect.text, suspect.name)
+        return result
+      }
       // The server has ended it in its midst, each time.
       if (endsSession(error)) throw toFailure(error, 'statement')
       if (!held.isLinked || isOfBeginning(flight, error)) throw failureToBegin(error)
@@ -154,9 +159,9 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
   }
 
   /** True when the beginning may be sent once more. */
-  async function recover(error: unknown, begins: number): Promise<boolean> {
+  async function recover(error: unknown, begins: number, isSuspect = false): Promise<boolean> {
     if (begins >= MAX_BEGINS || isClosed || signal.aborted) return false
-    if (held.isLinked && isStalePlan(error)) return rollBack()
+    if (held.isLinked && (isSuspect || isStalePlan(error))) return rollBack()
     if (held.isLinked && !endsSession(error)) return false
     pool.report({ type: 'transaction-repeated', failure: failureToBegin(error), delayMs: 0 })
     release()

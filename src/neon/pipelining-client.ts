@@ -6,11 +6,19 @@ import type { ClientConfig } from '@neondatabase/serverless'
 import { type Answerable, boundValues, DriverClient, DriverQuery, type Submittable } from './driver.ts'
 import { Flight, type FlightResult } from './flight.ts'
 import { type BoundValue, createFrontendMessages } from './frontend-messages.ts'
-import { canBeName, createPreparedStatements } from './prepared-statements.ts'
+import {
+  canBeName,
+  createPreparedStatements,
+  type NamedStatement,
+  type PreparedStatements
+} from './prepared-statements.ts'
+import type { StatementNames } from './statement-names.ts'
 import { mayPipeline } from './statement-text.ts'
 
 interface Sent {
   query: Submittable
+  /** What a query of the driver was prepared under. */
+  name?: string
   /** Nothing may be sent behind it before it is answered. */
   isAlone: boolean
   /** It was not sent, and this is what its caller is told in its turn. */
@@ -26,14 +34,15 @@ export abstract class PipeliningClient extends DriverClient {
   /** False: one after another, as the driver does. */
   readonly pipelines: boolean
   readonly #sent: Sent[] = []
-  readonly #prepared = createPreparedStatements()
+  readonly #prepared: PreparedStatements
   #last: Sent | undefined
   /** Whose answer comes, or came last. */
   #receiving: Sent | undefined
 
-  constructor(config: ClientConfig, pipelines: boolean) {
+  constructor(config: ClientConfig, pipelines: boolean, names?: StatementNames) {
     super(config)
     this.pipelines = pipelines
+    this.#prepared = createPreparedStatements({ names })
     this.connection.on('readyForQuery', () => this.#settleNames())
     if (pipelines) this.#syncAfterErrors()
   }
@@ -66,22 +75,28 @@ export abstract class PipeliningClient extends DriverClient {
   }
 
   override _handleParseComplete(): void {
-    if (this.pipelines) this.#prepared.parsed(nameOf(this.activeQuery))
+    if (this.pipelines) this.#prepared.parsed(this.preparedName)
     else super._handleParseComplete()
   }
 
-  /**
-   * The server cannot execute a statement that it had prepared: what has dropped it may have dropped others, so each
-   * is prepared again. False when it was prepared by a statement of SQL, of which nothing is known here.
-   */
-  protected forgetPrepared(): boolean {
-    this.#prepared.doubtAll()
-    return nameOf(this.activeQuery) !== ''
+  /** What the statement whose answer comes was prepared under; empty for nothing that is known here. */
+  protected get preparedName(): string {
+    return this.activeQuery instanceof Flight ? this.activeQuery.name : (this.#receiving?.name ?? '')
   }
 
-  /** What the server has just refused is prepared again before its next use, where it has a name. */
-  protected doubtPrepared(): void {
-    this.#prepared.doubt(nameOf(this.activeQuery))
+  /** The session has dropped what it had prepared. */
+  protected forgetPrepared() {
+    this.#prepared.forgetAll()
+  }
+
+  /** The server cannot execute it any more. */
+  protected notePreparedStale(name: string) {
+    this.#prepared.noteStale(name)
+  }
+
+  /** What was prepared under this name may be for types that its columns have no more. */
+  protected avoidPrepared(name: string) {
+    this.#prepared.avoid(name)
   }
 
   /** The last statement that left. */
@@ -106,7 +121,7 @@ export abstract class PipeliningClient extends DriverClient {
     if (this.#isIdle) return true
     if (this.#last?.isAlone || isAlone(query)) return false
     // Whether it has to be prepared again is not known yet.
-    return query instanceof Flight || !this.#prepared.isAwaited(nameOf(query))
+    return query instanceof Flight || !this.#prepared.isAwaited(namedOf(query))
   }
 
   #send(query: Submittable) {
@@ -124,8 +139,9 @@ export abstract class PipeliningClient extends DriverClient {
       return this.#write(query)
     } catch (error) {
       MESSAGES.take()
-      for (const name of namesOf(query)) this.#prepared.settled(name)
-      return { query, isAlone: false, refusal: errorOf(error) }
+      const sent = { query, name: this.#prepared.nameOf(namedOf(query)), isAlone: false }
+      for (const name of namesOf(sent)) this.#prepared.settled(name)
+      return { ...sent, refusal: errorOf(error) }
     }
   }
 
@@ -143,8 +159,7 @@ export abstract class PipeliningClient extends DriverClient {
     const values = valuesOf(query)
     if (values instanceof Error) return { query, isAlone: false, refusal: values }
     if (isInParts(query)) return this.#writeAlone(query)
-    this.#writePlain(query, values)
-    return { query, isAlone: isAlone(query) }
+    return { query, name: this.#writePlain(query, values), isAlone: isAlone(query) }
   }
 
   /** As the driver refuses. */
@@ -159,29 +174,37 @@ export abstract class PipeliningClient extends DriverClient {
     return refusalOfValues(values)
   }
 
-  #writePlain(query: DriverQuery, values: BoundValue[]) {
-    const text = textOf(query)
-    if (!query.requiresPreparation()) return this.connection.query(text)
-    const name = nameOf(query)
-    if (name === '') MESSAGES.parse('', text)
-    else this.#prepared.write({ name, text }, MESSAGES)
+  /** Answers what it is prepared under. */
+  #writePlain(query: DriverQuery, values: BoundValue[]): string {
+    const statement = namedOf(query)
+    if (!query.requiresPreparation()) {
+      this.connection.query(statement.text)
+      return ''
+    }
+    const name = statement.name && this.#prepared.write(statement, MESSAGES).name
+    if (statement.name === '') MESSAGES.parse('', statement.text)
     MESSAGES.bind(name, values, query.binary)
     MESSAGES.describePortal()
     MESSAGES.execute()
     MESSAGES.sync()
     this.#flush()
+    return name
+  }
+
+  #writeAlone(query: Submittable): Sent {
+    const name = nameOf(query) === '' ? '' : this.#renew(query)
+    const refusal = query.submit(this.connection) ?? undefined
+    return { query, name, isAlone: true, refusal, needsSync: query instanceof DriverQuery }
   }
 
   /** What the driver knows of names is not kept up to date here, so the server forgets this one first. */
-  #writeAlone(query: Submittable): Sent {
+  #renew(query: Submittable): string {
+    if (query instanceof DriverQuery) Object.assign(query, this.#prepared.replace(namedOf(query), MESSAGES))
+    else MESSAGES.closeStatement(nameOf(query))
     const name = nameOf(query)
-    if (name !== '') {
-      Reflect.deleteProperty(Reflect.get(this.connection, 'parsedStatements'), name)
-      this.#prepared.replace({ name, text: textOf(query) }, MESSAGES)
-      this.#flush()
-    }
-    const refusal = query.submit(this.connection) ?? undefined
-    return { query, isAlone: true, refusal, needsSync: query instanceof DriverQuery }
+    Reflect.deleteProperty(Reflect.get(this.connection, 'parsedStatements'), name)
+    this.#flush()
+    return name
   }
 
   #flush() {
@@ -226,8 +249,7 @@ export abstract class PipeliningClient extends DriverClient {
   }
 
   #settleNames() {
-    const query = this.#receiving?.query
-    for (const name of namesOf(query)) this.#prepared.settled(name)
+    for (const name of namesOf(this.#receiving)) this.#prepared.settled(name)
   }
 }
 
@@ -258,8 +280,13 @@ function errorOf(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
 }
 
-function namesOf(query: Answerable | undefined): string[] {
-  return query instanceof Flight ? query.names : [nameOf(query)]
+/** What was prepared for it. */
+function namesOf(sent: Sent | undefined): string[] {
+  return sent?.query instanceof Flight ? sent.query.names : [sent?.name ?? '']
+}
+
+function namedOf(query: Answerable): NamedStatement {
+  return { name: nameOf(query), text: textOf(query) }
 }
 
 function nameOf(query: Answerable | null | undefined): string {

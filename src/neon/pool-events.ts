@@ -29,6 +29,8 @@ export type PoolEvent =
   | { type: 'statement-unanswered' }
   /** A client has not come back for long; `place` is where it was taken. */
   | { type: 'client-held'; heldMs: number; place: string }
+  /** Said once: names of prepared statements do not survive here, so that from now on none has one. */
+  | { type: 'names-given-up' }
   | { type: 'transaction-repeated'; failure: DatabaseFailure; delayMs: number }
   | { type: 'transaction-ended'; outcome: TransactionOutcome; durationMs: number }
 

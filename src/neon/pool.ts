@@ -14,7 +14,7 @@ import { asFlightStatement, type Flight, type FlightResult, type FlightStatement
 import { isHung } from './hang.ts'
 import { createKnownStatements, type KnownStatements } from './known-statements.ts'
 import { createLoans, type HeldClient, type Loans } from './loans.ts'
-import { type LoginManner, LoginMannerError } from './login.ts'
+import type { LoginManner } from './login.ts'
 import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } from './pool-events.ts'
 import type { PoolLimits } from './pool-limits.ts'
 import { printAs } from './printed.ts'
@@ -22,6 +22,7 @@ import { probe } from './probe.ts'
 import { runQuery } from './read.ts'
 import { createSharing, type Shared, type Sharing } from './sharing.ts'
 import { closeSockets, createSocketRegister, type SocketRegister } from './socket.ts'
+import { createStatementNames, type StatementNames } from './statement-names.ts'
 import { type AlivenessLimits, createSupply, type Supply } from './supply.ts'
 
 export type { HeldClient } from './loans.ts'
@@ -103,6 +104,10 @@ export class NeonPool extends Pool {
   readonly answers: Answers = createAnswers()
   /** What it has learnt of the statements. */
   readonly known: KnownStatements = createKnownStatements()
+  /** What they are prepared under, on all its connections. */
+  readonly names: StatementNames = createStatementNames({
+    onGivenUp: () => this.report({ type: 'names-given-up' })
+  })
   readonly #counters = createCounters(() => this.answers.gapMs)
   readonly #max: number
   #ended: Promise<void> | undefined
@@ -118,12 +123,12 @@ export class NeonPool extends Pool {
       heartbeatIntervalMs: options.heartbeatIntervalMs
     })
     const login: LoginManner = { isEager: true }
-    const { pipelines } = this
+    const { pipelines, names } = this
     // The option of this name is ignored: a class field of the driver overwrites it.
     const onAnswer = this.answers.note
     this.Client = class extends NeonClient {
       constructor(config: ConstructorParameters<typeof NeonClient>[0]) {
-        super(config, { url, sockets, onAnswer, login, pipelines })
+        super(config, { url, sockets, onAnswer, login, pipelines, names })
       }
     }
     this.#createProbe = () => new NeonClient(this.options, { url, sockets, login, pipelines })
@@ -213,10 +218,8 @@ export class NeonPool extends Pool {
    * neither events nor `answers` show it. Resolves with why there was no answer, or undefined when
    * there was, in `timeoutMs` at most. It wakes a compute that sleeps.
    */
-  async ask(timeoutMs: number): Promise<DatabaseFailure | undefined> {
-    const failure = await probe(this.#createProbe(), timeoutMs)
-    const wantsAnother = failure?.original instanceof LoginMannerError
-    return wantsAnother ? probe(this.#createProbe(), timeoutMs) : failure
+  ask(timeoutMs: number): Promise<DatabaseFailure | undefined> {
+    return probe(this.#createProbe, timeoutMs)
   }
 
   override connect(): Promise<PoolClient>
@@ -237,9 +240,12 @@ export class NeonPool extends Pool {
     return this.#checkout(new Error('taken'), signal)
   }
 
-  /** With the name that it has earned, for a client that prepares it. */
-  readonly named = (statement: FlightStatement): FlightStatement =>
-    statement.name ? statement : { ...statement, name: this.known.note(statement.text).name }
+  /** Counts a run, and gives a statement that is run often a name, for a client that prepares it. */
+  readonly named = (statement: FlightStatement): FlightStatement => {
+    const { isFrequent } = this.known.noteRun(statement.text)
+    const name = statement.name || (isFrequent ? this.names.of(statement.text)?.name : undefined)
+    return { ...statement, name }
+  }
 
   /**
    * Sends a flight on a client of its own, or, when there is none, behind flights of others: only what ends with no
@@ -273,7 +279,7 @@ export class NeonPool extends Pool {
   /** What only reads may share a connection, as a query of `fastify.db`; everything else has one for itself. */
   #query([config, values, callback]: unknown[]): unknown {
     const statement = this.pipelines ? asFlightStatement(config, values, callback) : undefined
-    if (statement && this.known.note(statement.text).isQuery) return runQuery(this, statement)
+    if (statement && this.known.of(statement.text).isQuery) return runQuery(this, statement)
     return Reflect.apply(Pool.prototype.query, this, [config, values, callback])
   }
 

@@ -1,94 +1,165 @@
 /**
- * The named statements of one connection: which the server has, and how many at most.
+ * The prepared statements of one connection: which the server has, and how many at most. Who calls a statement by a
+ * name of his own finds it under the name of its text.
  */
 import type { FrontendMessages } from './frontend-messages.ts'
+import { createStatementNames, type PreparedAs, type StatementNames } from './statement-names.ts'
 
 export interface NamedStatement {
+  /** Of the caller. */
   name: string
+  /** Empty for the one that the name stood for before. */
   text: string
 }
 
 export interface PreparedStatements {
   /** The server has been asked to prepare it and has not answered. */
-  isAwaited(name: string): boolean
+  isAwaited(statement: NamedStatement): boolean
   /** The name stands for another text. */
   isTaken(statement: NamedStatement): boolean
+  /** What it is prepared under now; empty where names are of no use. */
+  nameOf(statement: NamedStatement): string
   /** Writes what the server needs to have it. */
-  write(statement: NamedStatement, messages: FrontendMessages): void
-  /** The server has it. */
+  write(statement: NamedStatement, messages: FrontendMessages): Written
+  /** The server has what was written under this name. */
   parsed(name: string): void
   /** All is answered that was sent with it. */
   settled(name: string): void
-  /** The driver prepares it by itself. */
-  replace(statement: NamedStatement, messages: FrontendMessages): void
+  /** The driver prepares it by itself, as what is answered. */
+  replace(statement: NamedStatement, messages: FrontendMessages): PreparedAs
   /** The server may have none any more: each is prepared anew before its next use. */
-  doubtAll(): void
-  /** This one is prepared anew before its next use. */
-  doubt(name: string): void
+  forgetAll(): void
+  /** The server cannot execute what was prepared under this name. */
+  noteStale(name: string): void
+  /** What was prepared under this name goes without one on this connection from now on. */
+  avoid(name: string): void
+}
+
+export interface Written {
+  /** What it is bound by; empty for no name. */
+  name: string
+  /** It was there before. */
+  isReused: boolean
 }
 
 // Neon's pooler keeps 1000 for each connection. Source: Neon docs, "Connection pooling", max_prepared_statements.
 const MOST_STATEMENTS = 200
 
-// PostgreSQL, NAMEDATALEN: it cuts longer ones, so that two of them are one, and one text runs in place of the other.
+// PostgreSQL, NAMEDATALEN: it cuts longer ones, so that two of them would be one.
 const LONGEST_NAME_BYTES = 63
 
 export function canBeName(name: unknown): name is string {
   return typeof name === 'string' && Buffer.byteLength(name) <= LONGEST_NAME_BYTES
 }
 
-export function createPreparedStatements(most = MOST_STATEMENTS): PreparedStatements {
-  // In the order of their last use.
+export interface PreparedStatementsOptions {
+  /** @default of this connection alone */
+  names?: StatementNames
+  /** @default 200 */
+  most?: number
+}
+
+export function createPreparedStatements({
+  names = createStatementNames(),
+  most = MOST_STATEMENTS
+}: PreparedStatementsOptions = {}): PreparedStatements {
+  // Each in the order of the last use.
   const texts = new Map<string, string>()
-  const awaited = new Map<string, string>()
-  const doubtful = new Set<string>()
+  /** The text of each, as it was given. */
+  const there = new Map<string, string>()
+  const awaited = new Map<string, NamedStatement>()
+  const unusable = new Set<string>()
 
   return {
-    isAwaited: name => awaited.has(name),
+    isAwaited(statement) {
+      if (awaited.size === 0 || statement.name === '') return false
+      // Or its name may be that of another text.
+      const isCalled = ({ name }: NamedStatement) => name === statement.name
+      return awaited.has(nameOf(statement)) || [...awaited.values()].some(isCalled)
+    },
     isTaken({ name, text }) {
       const known = texts.get(name)
       return known !== undefined && text !== '' && known !== text
     },
-    write({ name, text: given }, messages) {
-      const known = texts.get(name)
-      const text = given || (known ?? '')
-      if (known !== undefined && !doubtful.has(name)) return touch(name, known)
+    nameOf,
+    write(statement, messages) {
+      const text = textOf(statement)
+      const preparedAs = names.of(text)
+      if (preparedAs === undefined || unusable.has(preparedAs.name)) {
+        messages.parse('', text)
+        noteName(statement.name, text)
+        return { name: '', isReused: false }
+      }
+      const { name } = preparedAs
+      // Under a new name it is prepared once more: whether it can be is what the caller hears.
+      if (there.has(name) && (statement.name === name || texts.get(statement.name) === text)) {
+        touch(name, text)
+        if (statement.name !== name) noteName(statement.name, text)
+        return { name, isReused: true }
+      }
       // Many may be awaited at once, and count from the start.
-      while (texts.size > 0 && texts.size + awaited.size >= most) closeOldest(messages)
-      // One that is stale, or whose close was skipped behind an error, may still be there.
+      while (there.size > 0 && there.size + awaited.size >= most) closeOldest(messages)
+      // One whose close was skipped behind an error, or of another client of the pooler, may still be there.
       messages.closeStatement(name)
-      messages.parse(name, text)
-      awaited.set(name, text)
+      messages.parse(name, preparedAs.text)
+      awaited.set(name, { name: statement.name, text })
+      return { name, isReused: false }
     },
     parsed(name) {
-      const text = awaited.get(name)
-      if (text === undefined) return
+      const statement = awaited.get(name)
+      if (statement === undefined) return
       awaited.delete(name)
-      doubtful.delete(name)
-      touch(name, text)
+      touch(name, statement.text)
+      if (statement.name !== name) noteName(statement.name, statement.text)
     },
     settled: name => awaited.delete(name),
-    replace({ name, text }, messages) {
-      messages.closeStatement(name)
-      awaited.set(name, text)
+    replace(statement, messages) {
+      const text = textOf(statement)
+      const preparedAs = names.of(text)
+      if (preparedAs === undefined) return { name: '', text }
+      messages.closeStatement(preparedAs.name)
+      there.delete(preparedAs.name)
+      awaited.set(preparedAs.name, { name: statement.name, text })
+      return preparedAs
     },
-    doubtAll() {
-      for (const name of texts.keys()) doubtful.add(name)
+    forgetAll: () => there.clear(),
+    noteStale(name) {
+      const text = there.get(name) ?? awaited.get(name)?.text
+      if (text !== undefined) names.noteStale(text, name)
     },
-    doubt(name) {
-      if (texts.has(name)) doubtful.add(name)
+    avoid(name) {
+      if (unusable.size >= most) unusable.clear()
+      unusable.add(name)
     }
   }
 
-  function touch(name: string, text: string) {
+  function textOf({ name, text }: NamedStatement): string {
+    return text || (texts.get(name) ?? '')
+  }
+
+  function nameOf(statement: NamedStatement): string {
+    return names.of(textOf(statement))?.name ?? ''
+  }
+
+  function noteName(name: string, text: string) {
     texts.delete(name)
     texts.set(name, text)
+    if (texts.size > most) texts.delete(oldestOf(texts))
+  }
+
+  function touch(name: string, text: string) {
+    there.delete(name)
+    there.set(name, text)
   }
 
   function closeOldest(messages: FrontendMessages) {
-    const [oldest = ''] = texts.keys()
-    texts.delete(oldest)
-    doubtful.delete(oldest)
+    const oldest = oldestOf(there)
+    there.delete(oldest)
     messages.closeStatement(oldest)
   }
+}
+
+function oldestOf(entries: Map<string, string>): string {
+  const [oldest = ''] = entries.keys()
+  return oldest
 }

@@ -4,26 +4,37 @@
  */
 import type { NeonClient } from './client.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
+import { inEitherManner } from './login.ts'
 
 /**
  * One login and one statement, in `timeoutMs` at most. Resolves with undefined when it was answered,
  * and with the failure when it was not; never rejects.
  */
-export async function probe(client: NeonClient, timeoutMs: number): Promise<DatabaseFailure | undefined> {
+export async function probe(
+  createClient: () => NeonClient,
+  timeoutMs: number
+): Promise<DatabaseFailure | undefined> {
+  let client: NeonClient | undefined
   let isLate = false
   const timer = setTimeout(() => {
     isLate = true
-    client.kill()
+    client?.kill()
   }, timeoutMs)
-  return client
-    .connect()
-    .then(() => client.query('SELECT 1'))
+  return inEitherManner(ask)
     .then(
       () => undefined,
       (error: unknown) => (isLate ? new DatabaseFailure('unreachable') : toFailure(error, 'connect'))
     )
-    .finally(() => {
-      clearTimeout(timer)
-      client.end()
-    })
+    .finally(() => clearTimeout(timer))
+
+  async function ask() {
+    const asking = createClient()
+    client = asking
+    try {
+      await asking.connect()
+      await asking.query('SELECT 1')
+    } finally {
+      asking.end()
+    }
+  }
 }

@@ -3,12 +3,13 @@
  * server opens and ends by itself. Nothing is left of it on the connection, so it may ride on one that others use.
  */
 import { toFailure } from './failure.ts'
-import { Flight, type FlightResult, type FlightStatement } from './flight.ts'
+import { Flight, type FlightResult, type FlightStatement, unnamed } from './flight.ts'
 import { isHung } from './hang.ts'
 import { type Identity, identityFlight } from './identity.ts'
 import type { NeonPool } from './pool.ts'
 import { isRepeatable } from './retry.ts'
-import { isStalePlan } from './stale-plan.ts'
+import { isStalePlan, suspectOf } from './stale-plan.ts'
+import type { PreparedAs } from './statement-names.ts'
 
 // A link that is lost is lost once, and the second one may have been as old.
 const MOST_REPEATS = 2
@@ -52,22 +53,27 @@ interface Repeatable {
 }
 
 async function repeat({ pool, before, statement, mayRepeat }: Repeatable): Promise<FlightResult | undefined> {
+  let suspect: PreparedAs | undefined
   for (let repeats = 0; ; repeats += 1) {
     let flight: Flight | undefined
     try {
       const results = await pool.fly(
         () => {
-          flight = new Flight([...before, statement].map(pool.named), { endsIdle: true })
+          flight = new Flight([...before, statement].map(repeats === 0 ? pool.named : unnamed), {
+            endsIdle: true
+          })
           return flight
         },
-        { isAlone: pool.known.note(statement.text).isSlow }
+        { isAlone: pool.known.of(statement.text).isSlow }
       )
+      if (suspect) pool.names.noteStale(suspect.text, suspect.name)
       return results.at(-1)
     } catch (error) {
       // Without one there was no client, for which the pool has tried as long as it may.
       if (flight === undefined) throw error
       const isOfStatement = flight.answered === before.length || isHung(error)
-      if (repeats >= MOST_REPEATS || !(mayRepeat(error) || wasNotDone(flight, error)))
+      suspect = suspectOf(flight, error)
+      if (repeats >= MOST_REPEATS || !(suspect || mayRepeat(error) || wasNotDone(flight, error)))
         throw isOfStatement ? error : toFailure(error, 'begin')
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
     }

@@ -3,8 +3,9 @@
  * than it is takes a way that costs more.
  */
 
-// The server takes what follows COPY for data, and of COMMIT it must be known whether it was sent.
-const ALONE = /\bcopy\b|^\s*commit\b/i
+// The server takes what follows COPY for data, of COMMIT it must be known whether it was sent, and behind DEALLOCATE or
+// DISCARD what was prepared before may be gone.
+const ALONE = /\bcopy\b|^\s*commit\b|(?:^|;)\s*(?:deallocate|discard)\b/i
 
 // Also one inside a literal. Drizzle ends some statements with one.
 const SEPARATOR = /;(?!\s*$)/

@@ -7,7 +7,7 @@ import { failureOfAbort, onAbort } from './abort.ts'
 import type { NeonClient } from './client.ts'
 import { createConnector } from './connector.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
-import { LoginMannerError } from './login.ts'
+import { inEitherManner } from './login.ts'
 import type { PoolListener } from './pool-events.ts'
 import type { PoolLimits } from './pool-limits.ts'
 import { createStock } from './stock.ts'
@@ -53,7 +53,7 @@ export function createSupply(options: SupplyOptions): Supply {
   const { trustMs = TRUST_MS, pingTimeoutMs = PING_TIMEOUT_MS } = limits
   const stock = createStock({ ...limits, close: retire })
   const connector = createConnector({
-    connect: open,
+    connect: signal => inEitherManner(() => login(signal)),
     open: () => stock.size,
     max: limits.max,
     budgetMs: limits.connectTimeoutMs,
@@ -115,16 +115,6 @@ export function createSupply(options: SupplyOptions): Supply {
     const ping = client.answersPing(pingTimeoutMs)
     // Otherwise the ping flies ahead of the statement, and ends the link under it when nothing comes back.
     return client.silentMs > 2 * limits.heartbeatIntervalMs ? ping : true
-  }
-
-  /** One try to connect, and another when the server wants another login. */
-  async function open(signal: AbortSignal): Promise<NeonClient> {
-    try {
-      return await login(signal)
-    } catch (error) {
-      if (error instanceof LoginMannerError) return login(signal)
-      throw error
-    }
   }
 
   async function login(signal: AbortSignal): Promise<NeonClient> {

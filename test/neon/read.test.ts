@@ -120,7 +120,7 @@ t.test('a read as a user', async t => {
       ['BEGIN', /set_config/, /^select lower/],
       ['COMMIT']
     ])
-    t.equal(pool.known.note('select lower(notes) from notes limit 1').isQuery, false)
+    t.equal(pool.known.of('select lower(notes) from notes limit 1').isQuery, false)
     pieces.length = 0
 
     await alice.execute(text)

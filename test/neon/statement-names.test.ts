@@ -2,6 +2,7 @@
  * Names that the server would take for another's, or that cannot be sent at all.
  */
 import t from 'tap'
+import { createStatementNames } from '../../src/neon/statement-names.ts'
 import { openPool } from './pools.ts'
 
 const LONG = 'n'.repeat(63)
@@ -49,4 +50,51 @@ t.test('what can be sent in part only is refused, and leaves nothing in front of
   t.match(await client.query('select $1::int as n', [1]), { rows: [{ n: 1 }] })
   client.release()
   t.match(pool.stats(), { idle: 1, connects: 1 })
+})
+
+t.test('a text is prepared', async t => {
+  t.test('under one name everywhere, that no other text has', async t => {
+    const names = createStatementNames()
+    const others = createStatementNames()
+
+    const preparedAs = names.of('select $1::int')
+
+    t.strictSame(others.of('select $1::int'), preparedAs)
+    t.match(preparedAs, { name: /^fastify-neon-[\w-]{43}$/, text: 'select $1::int' })
+    t.not(names.of('select $1::int ')?.name, preparedAs?.name)
+  })
+
+  t.test('under another name, with a comment behind it, each time that it went stale', async t => {
+    const names = createStatementNames()
+    const first = names.of('select 1 -- one')?.name ?? ''
+
+    names.noteStale('select 1 -- one', first)
+    names.noteStale('select 1 -- one', first)
+    const second = names.of('select 1 -- one')
+    names.noteStale('select 1 -- one', second?.name ?? '')
+
+    t.equal(second?.text, 'select 1 -- one\n/* 1 */', 'although two have found it')
+    t.equal(names.of('select 1 -- one')?.text, 'select 1 -- one\n/* 2 */')
+    t.equal(names.of('select 2')?.text, 'select 2')
+  })
+
+  t.test('under its first name again when its changes are forgotten behind those of others', async t => {
+    const names = createStatementNames({ most: 1 })
+    for (const text of ['select 1', 'select 2']) names.noteStale(text, names.of(text)?.name ?? '')
+
+    t.equal(names.of('select 1')?.text, 'select 1')
+    t.equal(names.of('select 2')?.text, 'select 2\n/* 1 */')
+  })
+
+  t.test('under none when names are given up, which is said once', async t => {
+    let said = 0
+    const names = createStatementNames({ onGivenUp: () => (said += 1) })
+
+    names.giveUp()
+    names.giveUp()
+    createStatementNames().giveUp()
+
+    t.equal(names.of('select 1'), undefined)
+    t.equal(said, 1)
+  })
 })

@@ -143,7 +143,13 @@ t.test('tests', async t => {
   t.test('are those of the project', async t => {
     const run = stepsOf(theWorkflow('test.yml')).flatMap(step => step.run ?? [])
 
-    t.strictSame(run, ['npm ci', 'npm test', 'npm run test:soak', 'npm run check'])
+    t.strictSame(run, [
+      'sudo apt-get update -qq && sudo apt-get install -y --no-install-recommends pgbouncer',
+      'npm ci',
+      'npm test',
+      'npm run test:soak',
+      'npm run check'
+    ])
   })
 
   t.test('run for each pull request, where a newer push ends them, and for what lands on main', async t => {

@@ -6,6 +6,7 @@ import { clientConfig, NeonClient } from '../client.ts'
 import type { ConnectionUrl } from '../connection-url.ts'
 import { within } from '../deadline.ts'
 import { DatabaseFailure, toFailure } from '../failure.ts'
+import { inEitherManner, type LoginManner } from '../login.ts'
 import { closeSockets, createSocketRegister } from '../socket.ts'
 
 export interface SessionOptions {
@@ -37,18 +38,29 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const { url, applicationName, answerTimeoutMs, onNotice } = options
   const settings = { application_name: applicationName, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }
   const sockets = createSocketRegister({ handshakeTimeoutMs: CONNECT_TIMEOUT_MS, secure: url.secure })
-  const client = new NeonClient(clientConfig(url, settings), { url, sockets })
-  if (onNotice) client.on('notice', ({ message = '' }) => onNotice(message))
-  try {
-    await client.connect()
-    // Of what is asked around the migrations; each of them begins with the defaults.
-    await query('SET client_min_messages = warning')
-  } catch (error) {
-    await close()
-    throw toFailure(error, 'connect')
+  const login: LoginManner = { isEager: true }
+  const client = await inEitherManner(connect).catch(refuse)
+  // Of what is asked around the migrations; each of them begins with the defaults.
+  await query('SET client_min_messages = warning').catch(refuse)
+
+  return { query, execute, close: () => close(client) }
+
+  async function connect(): Promise<NeonClient> {
+    const client = new NeonClient(clientConfig(url, settings), { url, sockets, login })
+    if (onNotice) client.on('notice', ({ message = '' }) => onNotice(message))
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      await close(client)
+      throw error
+    }
   }
 
-  return { query, execute, close }
+  async function refuse(error: unknown): Promise<never> {
+    await closeSockets(sockets.open, CLOSE_TIMEOUT_MS)
+    throw toFailure(error, 'connect')
+  }
 
   async function query<R extends Record<string, unknown>>(text: string, values?: unknown[]): Promise<R[]> {
     const { rows } = await answered<QueryResult<R>>(client.query<R>(text, values), answerTimeoutMs)
@@ -59,7 +71,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     await answered(client.query(text), timeoutMs + answerTimeoutMs)
   }
 
-  async function close() {
+  async function close(client: NeonClient) {
     // Without a connection the driver would wait for ever.
     await within(CLOSE_TIMEOUT_MS, client.end())
     await closeSockets(sockets.open, CLOSE_TIMEOUT_MS)

@@ -1,0 +1,42 @@
+import t from 'tap'
+import { openPool } from './neon/pools.ts'
+import { NO_POOLER, openPooler } from './pooler.ts'
+import { administer, createDatabase } from './postgres.ts'
+
+t.test('the pooler of the tests', { skip: NO_POOLER }, async t => {
+  for (const auth of ['plain', 'md5', 'scram-sha-256'] as const)
+    t.test(`lets clients in over TCP and over a WebSocket, with ${auth}`, async t => {
+      const url = await createDatabase(t)
+      const pooler = await openPooler(t, { auth })
+      const { pool } = await openPool(t, { max: 1 }, pooler.through(url))
+
+      t.strictSame(await administer('select 1 as n', pooler.through(url)), [{ n: 1 }])
+      t.strictSame((await pool.query('select 2 as n')).rows, [{ n: 2 }])
+    })
+
+  t.test('gives each transaction to a session that is free', async t => {
+    const url = await createDatabase(t)
+    const pooler = await openPooler(t, { poolSize: 2 })
+    const { pool } = await openPool(t, { max: 8 }, pooler.through(url))
+
+    await Promise.all(Array.from({ length: 8 }, () => pool.query('select pg_sleep(0.05)')))
+
+    const pools = await pooler.command('SHOW POOLS')
+    const ours = pools.find(({ database }) => database === new URL(url).pathname.slice(1))
+    t.match(ours, { pool_mode: 'transaction' })
+    t.equal(Number(ours?.sv_idle) + Number(ours?.sv_used) + Number(ours?.sv_tested), 2)
+  })
+
+  t.test('can be ended and started again, with all that it knew forgotten', async t => {
+    const url = await createDatabase(t)
+    const pooler = await openPooler(t)
+    const { pid } = pooler
+
+    await pooler.stop()
+    await t.rejects(administer('select 1', pooler.through(url)))
+    await pooler.start()
+
+    t.not(pooler.pid, pid)
+    t.strictSame(await administer('select 1 as n', pooler.through(url)), [{ n: 1 }])
+  })
+})
