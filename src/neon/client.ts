@@ -5,6 +5,7 @@
 import type { ClientConfig, PoolConfig } from '@neondatabase/serverless'
 import { WebSocket } from 'ws'
 import { cancelStatement } from './cancel.ts'
+import { afterOrLate, SYSTEM_CLOCK } from './clock.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import type { Answerable } from './driver.ts'
 import { Flight } from './flight.ts'
@@ -13,6 +14,7 @@ import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
 import type { LiveSocket, SocketRegister } from './socket.ts'
 import { saysStalePlan, saysStaleTypes } from './stale-plan.ts'
+import { Sync } from './sync.ts'
 
 export interface ClientTransport {
   url: ConnectionUrl
@@ -67,6 +69,7 @@ export class NeonClient extends PipeliningClient {
     this.#onAnswer = onAnswer
     this.#login = login
     const { neonConfig } = this
+    const isQuiet = () => !this.isBusy && this.#transactionStatus !== 'unknown'
     const keep = (socket: LiveSocket, address: string) => {
       this.#socket = socket
       this.#address = address
@@ -74,7 +77,7 @@ export class NeonClient extends PipeliningClient {
     neonConfig.webSocketConstructor = class extends sockets.NeonSocket {
       constructor(address: string) {
         super(address)
-        this.deliver(messages => neonConfig.emit('data', messages))
+        this.deliver(messages => neonConfig.emit('data', messages), isQuiet)
         keep(this, address)
       }
     }
@@ -144,9 +147,26 @@ export class NeonClient extends PipeliningClient {
     return this.#nextStatus(timeoutMs).then(status => status === 'idle')
   }
 
-  /** Whether the other end answers a ping; the link is ended when it does not within `timeoutMs`. */
-  async answersPing(timeoutMs: number): Promise<boolean> {
-    return (await this.#socket?.check(timeoutMs)) ?? false
+  /**
+   * Whether the server answers a bare Sync within `timeoutMs`, which costs a round trip. Only for a client that is not
+   * in use. A pooler that has no server free answers late, as it would a statement.
+   */
+  answersSync(timeoutMs: number): Promise<boolean> {
+    return new Promise(resolve => {
+      let cancel = afterOrLate(SYSTEM_CLOCK, timeoutMs, decide)
+      this.query(
+        new Sync(error => {
+          cancel()
+          resolve(!error)
+        })
+      )
+
+      /** Once more when this process was held up: the answer may be unread. */
+      function decide(isLate: boolean) {
+        if (isLate) cancel = afterOrLate(SYSTEM_CLOCK, timeoutMs, decide)
+        else resolve(false)
+      }
+    })
   }
 
   override async connect(): Promise<void> {

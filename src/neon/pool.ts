@@ -146,6 +146,7 @@ export class NeonPool extends Pool {
     })
     this.#supply = createSupply({
       limits: options,
+      isPooled: url.isPooled,
       createClient: () => this.#createClient(),
       isHeld: client => this.#loans.has(client),
       report: event => this.report(event),
