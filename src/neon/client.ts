@@ -9,6 +9,7 @@ import { afterOrLate, SYSTEM_CLOCK } from './clock.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import type { Answerable } from './driver.ts'
 import { Flight } from './flight.ts'
+import { emitContained } from './listeners.ts'
 import { type LoginManner, loginEagerly } from './login.ts'
 import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
@@ -167,6 +168,11 @@ export class NeonClient extends PipeliningClient {
         else resolve(false)
       }
     })
+  }
+
+  /** In the middle of an answer what a listener throws would end the link. */
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    return emitContained(this, event, values)
   }
 
   override async connect(): Promise<void> {
