@@ -73,6 +73,11 @@ function isSync(frame: RawData): boolean {
   return Buffer.isBuffer(frame) && frame.length === 5 && frame[0] === 0x53
 }
 
+// PostgreSQL, "Message Formats", CancelRequest.
+function isCancel(frame: RawData): boolean {
+  return Buffer.isBuffer(frame) && frame.length === 16 && frame.readInt32BE(4) === 80_877_102
+}
+
 /** The connection is there, and says nothing any more. */
 async function openSilenced(t: Test, limits: Partial<NeonPoolOptions>, search = '') {
   const opened = await peer(t)
@@ -288,6 +293,25 @@ t.test('a peer that keeps its pongs until the next answer', async t => {
     t.equal(count('idle-client-lost'), 0)
     t.equal(opened.sockets.length, 1)
   })
+})
+
+t.test('a connection whose statement is being cancelled counts until the cancel is answered', async t => {
+  const statements: WebSocket[] = []
+  const server = await scriptedServer(t, (socket, count, frame) => {
+    if (isCancel(frame)) {
+      statements[0]?.send(Buffer.from([...message('E', [0]), ...READY]))
+      socket.close()
+    } else if (count === 1) socket.send(Buffer.from(AUTHENTICATED))
+    else statements.push(socket)
+  })
+  const { pool } = await openPool(t, { max: 1, statementTimeoutMs: 50 }, server.url)
+  const client = await pool.connect()
+  await t.rejects(client.query('select'), /timeout/)
+
+  client.release()
+
+  t.equal(pool.totalCount, 1)
+  await until(() => pool.totalCount === 0)
 })
 
 t.test('a loss that the kernel knows and this process has not heard of is no caller’s', async t => {
