@@ -5,15 +5,18 @@
 import type { ClientConfig, PoolConfig } from '@neondatabase/serverless'
 import { WebSocket } from 'ws'
 import { cancelStatement } from './cancel.ts'
+import { afterOrLate, SYSTEM_CLOCK } from './clock.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import type { Answerable } from './driver.ts'
 import { Flight } from './flight.ts'
+import { emitContained } from './listeners.ts'
 import { type LoginManner, loginEagerly } from './login.ts'
 import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
 import type { LiveSocket, SocketRegister } from './socket.ts'
 import { type ServerAnswer, saysNameIsLost, saysStalePlan, saysStaleTypes } from './stale-plan.ts'
 import { createStatementNames, type StatementNames } from './statement-names.ts'
+import { Sync } from './sync.ts'
 
 export interface ClientTransport {
   url: ConnectionUrl
@@ -76,6 +79,7 @@ export class NeonClient extends PipeliningClient {
     this.#onAnswer = onAnswer
     this.#login = login
     const { neonConfig } = this
+    const isQuiet = () => !this.isBusy && this.#transactionStatus !== 'unknown'
     const keep = (socket: LiveSocket, address: string) => {
       this.#socket = socket
       this.#address = address
@@ -83,7 +87,7 @@ export class NeonClient extends PipeliningClient {
     neonConfig.webSocketConstructor = class extends sockets.NeonSocket {
       constructor(address: string) {
         super(address)
-        this.deliver(messages => neonConfig.emit('data', messages))
+        this.deliver(messages => neonConfig.emit('data', messages), isQuiet)
         keep(this, address)
       }
     }
@@ -153,9 +157,31 @@ export class NeonClient extends PipeliningClient {
     return this.#nextStatus(timeoutMs).then(status => status === 'idle')
   }
 
-  /** Whether the other end answers a ping; the link is ended when it does not within `timeoutMs`. */
-  async answersPing(timeoutMs: number): Promise<boolean> {
-    return (await this.#socket?.check(timeoutMs)) ?? false
+  /**
+   * Whether the server answers a bare Sync within `timeoutMs`, which costs a round trip. Only for a client that is not
+   * in use. A pooler that has no server free answers late, as it would a statement.
+   */
+  answersSync(timeoutMs: number): Promise<boolean> {
+    return new Promise(resolve => {
+      let cancel = afterOrLate(SYSTEM_CLOCK, timeoutMs, decide)
+      this.query(
+        new Sync(error => {
+          cancel()
+          resolve(!error)
+        })
+      )
+
+      /** Once more when this process was held up: the answer may be unread. */
+      function decide(isLate: boolean) {
+        if (isLate) cancel = afterOrLate(SYSTEM_CLOCK, timeoutMs, decide)
+        else resolve(false)
+      }
+    })
+  }
+
+  /** In the middle of an answer what a listener throws would end the link. */
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    return emitContained(this, event, values)
   }
 
   override async connect(): Promise<void> {

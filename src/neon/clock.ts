@@ -24,3 +24,12 @@ export const SYSTEM_CLOCK: Clock = {
     return () => clearTimeout(timer)
   }
 }
+
+// A timer later than this part of its delay says that this process was held up, with answers still unread.
+const LATE_PART = 0.5
+
+/** As `clock.after`, and says whether this process was held up meanwhile: then a silence proves nothing. */
+export function afterOrLate(clock: Clock, delayMs: number, callback: (isLate: boolean) => void): () => void {
+  const dueAt = clock.now() + delayMs
+  return clock.after(delayMs, () => callback(clock.now() - dueAt > delayMs * LATE_PART))
+}

@@ -30,6 +30,8 @@ export interface ConnectorOptions<Client> {
 export interface Connector<Client> {
   /** The next connection that there is: a new one, or one that comes free before. */
   next(signal?: AbortSignal): Promise<Client>
+  /** There are fewer open connections than before. */
+  noteRoom(): void
   /** True when somebody who waits for a connection took this one. */
   offer(client: Client): boolean
   /** Ends the tries and refuses all who wait and all who come later. */
@@ -66,6 +68,7 @@ export function createConnector<Client>(options: ConnectorOptions<Client>): Conn
       pump()
       return client
     },
+    noteRoom: pump,
     offer: waiting.serve,
     close() {
       closing.abort()

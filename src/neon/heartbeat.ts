@@ -1,62 +1,66 @@
 /**
- * Tells a link that is dead from one that is quiet: pings at an interval, and gives up after two without a
- * sign of life. A process that was held up itself blames nobody, and a peer that never answers a ping is
- * not judged by pings.
+ * Pings, so that no load balancer drops a quiet link, and ends a link whose peer stopped answering them. A peer is
+ * judged only after it has shown that it answers a ping while nothing else is on its way: Neon's proxy keeps a pong
+ * until the server's next answer. A process that was held up itself judges nobody.
  */
-import type { Clock } from './clock.ts'
+import { afterOrLate, type Clock } from './clock.ts'
 
 export interface HeartbeatOptions {
-  /** Between pings, in ms. A dead link is found after two to three of them. */
+  /** Between pings to a peer that answers them, in ms. Its loss is found after two to three of them. */
   intervalMs: number
   ping: () => void
+  /** True while the peer owes no answer: only a pong that comes then says that this peer answers pings. */
+  isQuiet: () => boolean
   /** Called once, and nothing afterwards. */
   onDead: () => void
   clock: Clock
 }
 
 export interface Heartbeat {
-  /** Something came from the peer. */
+  /** Something came from the peer, other than a pong. */
   heard(): void
-  /** The peer answered a ping. */
+  /** Something was sent to the peer, other than a ping. */
+  sent(): void
+  /** A pong came. */
   answered(): void
-  /** Pings now: false when nothing comes within `timeoutMs`, and then the link counts as dead. */
-  check(timeoutMs: number): Promise<boolean>
   stop(): void
   /** Time since the last sign of life, in ms. */
   readonly silentMs: number
 }
 
-interface Check {
-  outcome: Promise<boolean>
-  settle(isAlive: boolean): void
-}
-
 const MAX_MISSES = 2
 
-// A timer later than this part of its delay says that this process was held up, with the answers still unread.
-const HELD_UP_PART = 0.5
+/**
+ * For a peer that has not shown that it answers pings: intervals between two of them. TCP keep-alive finds its loss
+ * (socket.ts), and Linux stops probing while a ping is not acknowledged, so there are few of them: with an
+ * interval of 10 s one in 50 s, below the minute after which load balancers drop a quiet connection.
+ */
+const INTERVALS_UNPROVEN = 5
 
-export function createHeartbeat({ intervalMs, ping, onDead, clock }: HeartbeatOptions): Heartbeat {
+export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
+  const { intervalMs, ping, isQuiet, onDead, clock } = options
   let heardAt = clock.now()
-  let pingedAt = heardAt
-  let hasAnswered = false
+  let pingedAt = Number.NEGATIVE_INFINITY
+  let isProven = false
+  /** Of the last ping: nothing but its pong has come or gone since, and the pong is there. */
+  let proof: 'none' | 'asked' | 'answered' = 'none'
   let misses = 0
-  let checking: Check | undefined
-  let cancelBeat = arm(intervalMs, beat)
-  // The first answer tells that this peer answers pings.
-  send()
+  let cancelFirst: (() => void) | undefined
+  let cancelBeat = afterOrLate(clock, intervalMs, beat)
 
   return {
-    heard,
-    answered() {
-      hasAnswered = true
-      heard()
+    heard() {
+      proof = 'none'
+      noteLife()
+      // Right behind an answer the peer is there, so that no ping is left unacknowledged.
+      if (!isProven && isDue(pingedAt)) cancelFirst ??= clock.after(0, sendIfQuiet)
     },
-    check(timeoutMs) {
-      if (!hasAnswered) return Promise.resolve(true)
-      // The one ping serves all who ask before its answer.
-      checking ??= startCheck(timeoutMs)
-      return checking.outcome
+    sent() {
+      proof = 'none'
+    },
+    answered() {
+      if (proof === 'asked') proof = 'answered'
+      noteLife()
     },
     stop,
     get silentMs() {
@@ -64,44 +68,39 @@ export function createHeartbeat({ intervalMs, ping, onDead, clock }: HeartbeatOp
     }
   }
 
-  function heard() {
+  function noteLife() {
     heardAt = clock.now()
     misses = 0
-    checking?.settle(true)
   }
 
-  function beat(wasHeldUp: boolean) {
-    if (heardAt < pingedAt && !wasHeldUp) misses += 1
-    if (misses >= MAX_MISSES && hasAnswered) return die()
-    send()
-    cancelBeat = arm(intervalMs, beat)
+  function beat(isLate: boolean) {
+    // What was flushed together with an answer has that answer behind it; a whole interval is enough for it to come.
+    if (proof === 'answered' && !isLate) isProven = true
+    if (isProven && heardAt < pingedAt && !isLate) misses += 1
+    if (misses >= MAX_MISSES) return die()
+    if (isProven || isDue(Math.max(heardAt, pingedAt))) send()
+    else armBeat()
   }
 
-  function startCheck(timeoutMs: number): Check {
-    let settleOutcome!: (isAlive: boolean) => void
-    const outcome = new Promise<boolean>(resolve => {
-      settleOutcome = resolve
-    })
-    let cancel = arm(timeoutMs, decide)
-    send()
-    return {
-      outcome,
-      settle(isAlive) {
-        cancel()
-        checking = undefined
-        settleOutcome(isAlive)
-      }
-    }
+  function isDue(since: number): boolean {
+    return clock.now() - since >= INTERVALS_UNPROVEN * intervalMs
+  }
 
-    function decide(wasHeldUp: boolean) {
-      if (wasHeldUp) cancel = arm(timeoutMs, decide)
-      else die()
-    }
+  function sendIfQuiet() {
+    cancelFirst = undefined
+    if (isQuiet()) send()
   }
 
   function send() {
     pingedAt = clock.now()
+    proof = isQuiet() ? 'asked' : 'none'
     ping()
+    armBeat()
+  }
+
+  function armBeat() {
+    cancelBeat()
+    cancelBeat = afterOrLate(clock, intervalMs, beat)
   }
 
   function die() {
@@ -111,11 +110,6 @@ export function createHeartbeat({ intervalMs, ping, onDead, clock }: HeartbeatOp
 
   function stop() {
     cancelBeat()
-    checking?.settle(false)
-  }
-
-  function arm(delayMs: number, callback: (wasHeldUp: boolean) => void): () => void {
-    const dueAt = clock.now() + delayMs
-    return clock.after(delayMs, () => callback(clock.now() - dueAt > delayMs * HELD_UP_PART))
+    cancelFirst?.()
   }
 }

@@ -13,6 +13,7 @@ import { type DatabaseFailure, toFailure } from './failure.ts'
 import { asFlightStatement, type Flight, type FlightResult, type FlightStatement } from './flight.ts'
 import { isHung } from './hang.ts'
 import { createKnownStatements, type KnownStatements } from './known-statements.ts'
+import { callContained, emitContained } from './listeners.ts'
 import { createLoans, type HeldClient, type Loans } from './loans.ts'
 import type { LoginManner } from './login.ts'
 import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } from './pool-events.ts'
@@ -151,6 +152,7 @@ export class NeonPool extends Pool {
     })
     this.#supply = createSupply({
       limits: options,
+      isPooled: url.isPooled,
       createClient: () => this.#createClient(),
       isHeld: client => this.#loans.has(client),
       report: event => this.report(event),
@@ -191,14 +193,12 @@ export class NeonPool extends Pool {
   /** Counts an event and tells all who observe. */
   report(event: PoolEvent) {
     this.#counters.count(event)
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (error) {
-        // A transaction that is committed must not fail for it.
-        process.emitWarning(error instanceof Error ? error : 'a listener of the pool threw')
-      }
-    }
+    for (const listener of this.#listeners) callContained(this, 'listener of the pool', () => listener(event))
+  }
+
+  /** A listener that throws must not leak the client that it is told of. */
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    return emitContained(this, event, values)
   }
 
   stats(): PoolStats {
@@ -227,9 +227,11 @@ export class NeonPool extends Pool {
   override connect(callback?: ConnectCallback): Promise<PoolClient> | undefined {
     const checkout = this.checkout()
     if (!callback) return checkout
+    const call = (...values: Parameters<ConnectCallback>) =>
+      callContained(this, 'callback of connect', () => callback(...values))
     checkout.then(
-      client => callback(undefined, client, client.release),
-      (error: Error) => callback(error, undefined, ignore)
+      client => call(undefined, client, client.release),
+      (error: Error) => call(error, undefined, ignore)
     )
     return undefined
   }
@@ -272,7 +274,7 @@ export class NeonPool extends Pool {
   override end(callback?: () => void): Promise<void> | undefined {
     this.#ended ??= this.#end()
     if (!callback) return this.#ended
-    this.#ended.then(callback)
+    this.#ended.then(() => callContained(this, 'callback of end', callback))
     return undefined
   }
 

@@ -1,7 +1,8 @@
 /**
- * The WebSocket under each client: bounded handshake and close, a heartbeat, no compression, one frame for
- * all that is sent in one tick, certificates always verified, and a register so that a pool can end them all.
+ * The WebSocket under each client: bounded handshake and close, heartbeat and TCP keep-alive, no compression, one frame
+ * for all that is sent in one tick, certificates always verified, and a register so that a pool can end them all.
  */
+import type { IncomingMessage } from 'node:http'
 import { type ClientOptions, type RawData, WebSocket } from 'ws'
 import { SYSTEM_CLOCK } from './clock.ts'
 import { within } from './deadline.ts'
@@ -16,15 +17,18 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 // silent peer would keep a client that the pool has long given up.
 const CLOSE_TIMEOUT_MS = 1000
 
-// Below the minute after which load balancers drop a connection without traffic.
+// Five of them are below the minute after which load balancers drop a connection without traffic (heartbeat.ts).
 export const HEARTBEAT_INTERVAL_MS = 10_000
+
+// Ten probes follow it, a second apart, so a host that is gone is found in 15 s. Source: libuv, uv__tcp_keepalive.
+const KEEP_ALIVE_DELAY_MS = 5000
 
 export interface SocketOptions {
   /** Time for DNS, TCP, TLS and the upgrade together, in ms. */
   handshakeTimeoutMs: number
   /** True: only `wss:`. False is for a database on this machine. */
   secure: boolean
-  /** Between pings, in ms. @default 10 000 */
+  /** Between pings to a peer that answers them at once, in ms; to others five times as long. @default 10 000 */
   heartbeatIntervalMs?: number
 }
 
@@ -43,10 +47,11 @@ function closed(socket: WebSocket): Promise<unknown> {
 export interface LiveSocket extends WebSocket {
   /** Time since the last sign of life, in ms; 0 before it is open. */
   readonly silentMs: number
-  /** Pings, and ends the socket when nothing comes within `timeoutMs`; resolves with false then. */
-  check(timeoutMs: number): Promise<boolean>
-  /** Hands each message of the server over whole, and as the buffer that it came in. Replaces the driver's own way. */
-  deliver(listener: (messages: Buffer) => void): void
+  /**
+   * Hands each message of the server over whole, and as the buffer that it came in. Replaces the driver's own way.
+   * `isQuiet` is true while the server owes no answer.
+   */
+  deliver(listener: (messages: Buffer) => void, isQuiet: () => boolean): void
 }
 
 export interface SocketRegister {
@@ -75,6 +80,7 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
 
   class NeonSocket extends WebSocket implements LiveSocket {
     #heartbeat: Heartbeat | undefined
+    #isQuiet = () => false
     #outbox: Uint8Array[] = []
 
     constructor(address: string) {
@@ -84,10 +90,12 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
       open.add(this)
       // The driver asks for a copy of each message.
       Object.defineProperty(this, 'binaryType', { get: () => 'nodebuffer', set: ignore })
+      this.once('upgrade', ({ socket }: IncomingMessage) => socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS))
       this.once('open', () => {
         this.#heartbeat = createHeartbeat({
           intervalMs: heartbeatIntervalMs,
           ping: () => this.ping(),
+          isQuiet: () => this.#isQuiet(),
           onDead: () => this.terminate(),
           clock: SYSTEM_CLOCK
         })
@@ -101,10 +109,6 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
 
     get silentMs() {
       return this.#heartbeat?.silentMs ?? 0
-    }
-
-    check(timeoutMs: number) {
-      return this.#heartbeat?.check(timeoutMs) ?? Promise.resolve(false)
     }
 
     /** Together with all else that is sent until the end of this tick: a frame costs more than what is in it. */
@@ -121,10 +125,13 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
     #flush() {
       const bytes = this.#outbox
       this.#outbox = []
-      if (bytes.length > 0 && this.readyState === WebSocket.OPEN) super.send(joined(bytes))
+      if (bytes.length === 0 || this.readyState !== WebSocket.OPEN) return
+      this.#heartbeat?.sent()
+      super.send(joined(bytes))
     }
 
-    deliver(listener: (messages: Buffer) => void) {
+    deliver(listener: (messages: Buffer) => void, isQuiet: () => boolean) {
+      this.#isQuiet = isQuiet
       const cut = createMessageCutter(listener)
       this.on('message', (data: RawData) => {
         if (Buffer.isBuffer(data)) cut(data)

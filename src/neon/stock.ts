@@ -17,22 +17,16 @@ interface Entry {
   client: NeonClient
   /** It is closed when it comes back, and not given to anybody. */
   isStale: boolean
-  /** Set while it is free. */
-  freeSince: number | undefined
+  isFree: boolean
   idleTimer: NodeJS.Timeout | undefined
   lifetimeTimer: NodeJS.Timeout
-}
-
-export interface FreeClient {
-  client: NeonClient
-  idleMs: number
 }
 
 export interface Stock {
   /** Takes in a new client, which is not free yet. */
   add(client: NeonClient): void
   /** The free client that was used last, which is the one most likely to be alive. */
-  take(): FreeClient | undefined
+  take(): NeonClient | undefined
   /** Makes a client free that is not stale. */
   put(client: NeonClient): void
   /** Forgets a client; false when it was not here. */
@@ -59,27 +53,20 @@ export function createStock(options: StockOptions): Stock {
     add(client) {
       const lifetimeMs = maxLifetimeMs * (1 - LIFETIME_JITTER * random())
       const lifetimeTimer = setTimeout(() => expire(entry), lifetimeMs).unref()
-      const entry: Entry = {
-        client,
-        isStale: false,
-        freeSince: undefined,
-        idleTimer: undefined,
-        lifetimeTimer
-      }
+      const entry: Entry = { client, isStale: false, isFree: false, idleTimer: undefined, lifetimeTimer }
       entries.set(client, entry)
     },
     take() {
       const entry = free.pop()
       if (entry === undefined) return undefined
       clearTimeout(entry.idleTimer)
-      const { client, freeSince = 0 } = entry
-      entry.freeSince = undefined
-      return { client, idleMs: performance.now() - freeSince }
+      entry.isFree = false
+      return entry.client
     },
     put(client) {
       const entry = entries.get(client)
       if (entry === undefined) return
-      entry.freeSince = performance.now()
+      entry.isFree = true
       entry.idleTimer = setTimeout(() => closeFree(entry), idleTimeoutMs).unref()
       free.push(entry)
     },
@@ -108,13 +95,13 @@ export function createStock(options: StockOptions): Stock {
     entries.delete(client)
     clearTimeout(entry.idleTimer)
     clearTimeout(entry.lifetimeTimer)
-    if (entry.freeSince !== undefined) free.splice(free.indexOf(entry), 1)
+    if (entry.isFree) free.splice(free.indexOf(entry), 1)
     return true
   }
 
   function expire(entry: Entry) {
     entry.isStale = true
-    if (entry.freeSince !== undefined) closeFree(entry)
+    if (entry.isFree) closeFree(entry)
   }
 
   function closeFree({ client }: Entry) {

@@ -1,11 +1,12 @@
 /**
  * Where clients come from and go to: free ones that are alive, new ones, and the end of those that
- * are in doubt, too old, or as old as one that was lost.
+ * are in doubt, too old, or as old as one that was lost and share its fate.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { failureOfAbort, onAbort } from './abort.ts'
 import type { NeonClient } from './client.ts'
 import { createConnector } from './connector.ts'
+import { within } from './deadline.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
 import { inEitherManner } from './login.ts'
 import type { PoolListener } from './pool-events.ts'
@@ -13,13 +14,15 @@ import type { PoolLimits } from './pool-limits.ts'
 import { createStock } from './stock.ts'
 
 export interface AlivenessLimits {
-  /** Who was idle for less is taken for alive, in ms. @default 1000, as pgx, which pings who was idle for longer */
+  /** A client that was heard of so shortly ago is not asked before it is used, in ms. @default 1000, as pgx */
   trustMs?: number
-  /** Longest wait for the answer to a ping at a checkout, in ms. @default 2000: Neon's proxy answers in one round trip, whatever the compute does */
+  /** Longest wait for the answer to a Sync at a checkout, in ms. @default 2000 */
   pingTimeoutMs?: number
 }
 
 export interface SupplyOptions {
+  /** The clients share servers behind a pooler. */
+  isPooled: boolean
   limits: PoolLimits & AlivenessLimits
   createClient: () => NeonClient
   isHeld: (client: NeonClient) => boolean
@@ -48,13 +51,19 @@ export interface Supply {
 const TRUST_MS = 1000
 const PING_TIMEOUT_MS = 2000
 
+// Behind a pooler: by default as long as a statement may wait for a server of it.
+const POOLER_PATIENCE = 5
+
+// A cancel is answered in a few round trips, and whoever waits for the place must not wait for a server that is silent.
+const ENDING_MS = 500
+
 export function createSupply(options: SupplyOptions): Supply {
-  const { limits, isHeld, report, onRemoved } = options
+  const { limits, isPooled, isHeld, report, onRemoved } = options
   const { trustMs = TRUST_MS, pingTimeoutMs = PING_TIMEOUT_MS } = limits
   const stock = createStock({ ...limits, close: retire })
   const connector = createConnector({
     connect: signal => inEitherManner(() => login(signal)),
-    open: () => stock.size,
+    open: () => stock.size + ending - aside,
     max: limits.max,
     budgetMs: limits.connectTimeoutMs,
     onConnected: takeIn,
@@ -62,18 +71,26 @@ export function createSupply(options: SupplyOptions): Supply {
     onSurplus: putBack
   })
   let isClosed = false
+  /** Given up, and their statement may still run on the server. */
+  let ending = 0
+  /** Behind a pooler, of which they wait for a server. */
+  let aside = 0
 
   return {
     async take(signal) {
       while (!isClosed) {
-        const free = stock.take()
-        if (free === undefined) return next(signal)
-        const { client, idleMs } = free
-        if (idleMs < trustMs ? client.isLinked : await isAlive(client)) {
-          if (!signal?.aborted) return client
+        const client = stock.take()
+        if (client === undefined) return next(signal)
+        if (client.silentMs >= trustMs && (await isSilent(client))) {
+          doubt(client)
+          return next(signal)
+        }
+        if (signal?.aborted) {
           putBack(client)
           throw failureOfAbort(signal)
         }
+        // It may have been evicted while it was asked.
+        if (client.isLinked && !stock.isStale(client)) return client
         discard(client)
       }
       throw new DatabaseFailure('closed')
@@ -89,7 +106,7 @@ export function createSupply(options: SupplyOptions): Supply {
     },
     retireAll: () => stock.evictAll(),
     get total() {
-      return stock.size + connector.connecting
+      return stock.size + ending + connector.connecting
     },
     get free() {
       return stock.free
@@ -106,15 +123,32 @@ export function createSupply(options: SupplyOptions): Supply {
     }
   }
 
-  /** Without a round trip, unless the heartbeat has not run either, as after a sleep of the machine. */
-  async function isAlive(client: NeonClient): Promise<boolean> {
-    // What the kernel already knows of the link is heard in one whole turn of the event loop.
+  /** True for one that was asked in vain. One whose loss the kernel knows already is not asked: that is heard of first. */
+  async function isSilent(client: NeonClient): Promise<boolean> {
     await nextTurn()
     await nextTurn()
-    if (!client.isLinked) return false
-    const ping = client.answersPing(pingTimeoutMs)
-    // Otherwise the ping flies ahead of the statement, and ends the link under it when nothing comes back.
-    return client.silentMs > 2 * limits.heartbeatIntervalMs ? ping : true
+    return client.isLinked && !(await client.answersSync(pingTimeoutMs)) && client.isLinked
+  }
+
+  function doubt(client: NeonClient) {
+    if (isPooled) setAside(client)
+    else giveUp(client)
+  }
+
+  /** A Sync waits for a server of the pooler, as a statement does. The caller takes what is there first: this one, or a new one. */
+  async function setAside(client: NeonClient) {
+    aside += 1
+    const isAnswered = await client.answersSync(POOLER_PATIENCE * pingTimeoutMs)
+    aside -= 1
+    if (!isAnswered) giveUp(client)
+    else if (stock.size > limits.max) discard(client)
+    else putBack(client)
+  }
+
+  /** It was asked, and said nothing. */
+  function giveUp(client: NeonClient) {
+    client.kill()
+    lose(client, new DatabaseFailure('lost'))
   }
 
   async function login(signal: AbortSignal): Promise<NeonClient> {
@@ -146,8 +180,16 @@ export function createSupply(options: SupplyOptions): Supply {
     if (!client.isBusy) return retire(client)
     // A COMMIT that is cancelled while it is being replicated shows, and may yet be lost. PostgreSQL, syncrep.c.
     if (client.lastCommand === 'COMMIT') giveUpCommit(client)
-    else cancel(client)
+    else holdPlace(cancel(client))
     onRemoved(client)
+  }
+
+  /** So that `max` bounds the sessions on a server that answers. */
+  async function holdPlace(end: Promise<void>) {
+    ending += 1
+    await within(ENDING_MS, end)
+    ending -= 1
+    connector.noteRoom()
   }
 
   function giveUpCommit(client: NeonClient) {
@@ -169,7 +211,10 @@ export function createSupply(options: SupplyOptions): Supply {
     onRemoved(client)
   }
 
-  /** The loss of one says that the compute or the way to it went away, and with it all that were connected before. */
+  /**
+   * The loss of one says that the compute or the way to it went away, and with it all that were connected before; but
+   * behind a pooler, which goes on when one server connection is lost. There each is asked before it is used.
+   */
   function lose(client: NeonClient, error: unknown) {
     // One that was given up, or evicted, tells nothing of those that came after it.
     if (stock.isStale(client)) return discardUnheld(client)
@@ -181,7 +226,7 @@ export function createSupply(options: SupplyOptions): Supply {
       report({ type: 'idle-client-lost', failure })
       options.onFreeLost(error, client)
     }
-    const count = stock.evictAll()
+    const count = isPooled ? 0 : stock.evictAll()
     if (count > 0) report({ type: 'clients-evicted', count })
   }
 

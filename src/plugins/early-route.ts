@@ -7,8 +7,8 @@ export interface EarlyRoute {
   path: string
   /** As Fastify's, for those who describe the routes: the answer is not serialized by it. */
   schema?: { response: object }
-  /** Ends the raw response by itself. */
-  answer: (request: FastifyRequest, reply: FastifyReply) => unknown
+  /** Ends the raw response by itself. When it rejects, the request is answered with 500 and the process goes on. */
+  answer: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 }
 
 const PATH = /^(?:\/[\w.~-]+)+$/
@@ -29,6 +29,10 @@ export async function addEarlyRoute(fastify: FastifyInstance, { path, schema, an
 
   function respond(request: FastifyRequest, reply: FastifyReply) {
     reply.hijack()
-    answer(request, reply)
+    answer(request, reply).catch(err => {
+      request.log.error({ err }, 'an early route failed')
+      reply.raw.statusCode = 500
+      reply.raw.end()
+    })
   }
 }

@@ -54,10 +54,10 @@ export default async function healthRoutes(
   async function add({ path, response, judge }: ProbeRoute) {
     await addEarlyRoute(fastify, { path: `${prefix}${path}`, schema: { response }, answer })
 
-    function answer(request: FastifyRequest, reply: FastifyReply) {
+    async function answer(request: FastifyRequest, reply: FastifyReply) {
       const wish = readWish(request)
       if (wish === undefined) send(reply, monitor.look())
-      else answerInDetail(request, reply, wish)
+      else await answerInDetail(request, reply, wish)
     }
 
     /** Who may not gets what everybody gets, since a probe must not fail for a wrong token. */

@@ -173,6 +173,28 @@ export function createMetrics({ pool, health }: MetricsSources): Metrics {
   }
 }
 
+/** All metrics that can be read: `onUnreadable` gets those whose `collect` throws, which is code of the application. */
+export async function readMetrics(
+  registry: Registry,
+  onUnreadable: (name: string, error: unknown) => void
+): Promise<string> {
+  try {
+    return await registry.metrics()
+  } catch {
+    const texts = await Promise.all(registry.getMetricsAsArray().map(readable))
+    return `${texts.filter(text => text !== '').join('\n\n')}\n`
+  }
+
+  async function readable({ name }: { name: string }): Promise<string> {
+    try {
+      return await registry.getSingleMetricAsString(name)
+    } catch (error) {
+      onUnreadable(name, error)
+      return ''
+    }
+  }
+}
+
 function prefixed(name: string) {
   return `fastify_neon_${name}`
 }

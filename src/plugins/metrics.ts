@@ -7,7 +7,7 @@ import fp from 'fastify-plugin'
 import type { Registry } from 'prom-client'
 import { OptionInvalidError } from '../errors.ts'
 import { addEarlyRoute, isPlainPath } from './early-route.ts'
-import { createMetrics } from './metrics-registry.ts'
+import { createMetrics, readMetrics } from './metrics-registry.ts'
 import { type AccessOptions, checkAccess, createAccess } from './operator-access.ts'
 
 declare module 'fastify' {
@@ -34,6 +34,7 @@ async function metricsPlugin(fastify: FastifyInstance, options: MetricsOptions) 
   const isOperator = createAccess(options)
   const { $client: pool } = fastify.db
   const metrics = createMetrics({ pool, health: fastify.health })
+  const unreadable = new Set<string>()
   const stopObserving = pool.observe(metrics.onPoolEvent)
 
   fastify.decorate('metrics', metrics.registry)
@@ -54,7 +55,7 @@ async function metricsPlugin(fastify: FastifyInstance, options: MetricsOptions) 
       return
     }
     const { registry } = metrics
-    const body = await registry.metrics()
+    const body = await readMetrics(registry, warnOnce)
     raw.writeHead(200, {
       'content-type': registry.contentType,
       'content-length': Buffer.byteLength(body),
@@ -62,6 +63,13 @@ async function metricsPlugin(fastify: FastifyInstance, options: MetricsOptions) 
       'x-content-type-options': 'nosniff'
     })
     raw.end(body)
+  }
+
+  /** Not at each scrape. */
+  function warnOnce(metric: string, err: unknown) {
+    if (unreadable.has(metric)) return
+    unreadable.add(metric)
+    fastify.log.error({ err, metric }, 'a metric could not be collected')
   }
 }
 

@@ -1,27 +1,95 @@
 import t, { type Test } from 'tap'
-import type { WebSocket } from 'ws'
+import type { RawData, WebSocket } from 'ws'
+import type { NeonPoolOptions } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { createDatabase } from '../postgres.ts'
-import { kill, openPool, pidOf } from './pools.ts'
+import { kill, openPool, pidOf, take } from './pools.ts'
 import { AUTHENTICATED, message, scriptedServer } from './scripted-server.ts'
 
-const ANSWER = [...message('C', [...Buffer.from('SELECT 0'), 0]), ...message('Z', [0x49])]
+const READY = message('Z', [0x49])
+const ANSWER = [...message('C', [...Buffer.from('SELECT 0'), 0]), ...READY]
+const POOLED = '?options=endpoint%3Dx-pooler'
 
-/** Answers everything, until its first connection falls silent without a word. */
-async function peer(t: Test) {
-  const sockets: WebSocket[] = []
-  const server = await scriptedServer(t, (socket, count) => {
-    if (count === 1) sockets.push(socket)
-    socket.send(Buffer.from(count === 1 ? AUTHENTICATED : ANSWER))
-  })
-  return { url: server.url, sockets, silence: () => sockets[0]?.pause() }
+interface Peer {
+  url: string
+  /** One for each connection. */
+  sockets: WebSocket[]
+  pings: () => number
+  /** Syncs that came while `isHeld` was true; they are answered when it is called. */
+  answerSyncs: () => void
+  hold: () => void
+  syncs: () => number
 }
 
-t.test('a link that has fallen silent', async t => {
+/** Answers everything, and a Sync only while it is not held; pings at once, or with the next answer as Neon's proxy does. */
+async function peer(t: Test, { autoPong = true } = {}): Promise<Peer> {
+  const sockets: WebSocket[] = []
+  const held: WebSocket[] = []
+  let isHeld = false
+  let pings = 0
+  let syncs = 0
+  const deferred = new Map<WebSocket, number>()
+  const server = await scriptedServer(
+    t,
+    (socket, count, frame) => {
+      if (count === 1) {
+        sockets.push(socket)
+        socket.on('ping', () => {
+          pings += 1
+          deferred.set(socket, (deferred.get(socket) ?? 0) + 1)
+        })
+      }
+      if (!autoPong) flushPongs(socket)
+      if (isSync(frame)) {
+        syncs += 1
+        if (isHeld) held.push(socket)
+        else socket.send(Buffer.from(READY))
+      } else socket.send(Buffer.from(count === 1 ? AUTHENTICATED : ANSWER))
+    },
+    { autoPong }
+  )
+  return {
+    url: server.url,
+    sockets,
+    pings: () => pings,
+    syncs: () => syncs,
+    hold() {
+      isHeld = true
+    },
+    answerSyncs() {
+      isHeld = false
+      for (const socket of held.splice(0)) socket.send(Buffer.from(READY))
+    }
+  }
+
+  /** In front of the answer that they leave with. */
+  function flushPongs(socket: WebSocket) {
+    for (let left = deferred.get(socket) ?? 0; left > 0; left -= 1) socket.pong()
+    deferred.delete(socket)
+  }
+}
+
+function isSync(frame: RawData): boolean {
+  return Buffer.isBuffer(frame) && frame.length === 5 && frame[0] === 0x53
+}
+
+// PostgreSQL, "Message Formats", CancelRequest.
+function isCancel(frame: RawData): boolean {
+  return Buffer.isBuffer(frame) && frame.length === 16 && frame.readInt32BE(4) === 80_877_102
+}
+
+/** The connection is there, and says nothing any more. */
+async function openSilenced(t: Test, limits: Partial<NeonPoolOptions>, search = '') {
+  const opened = await peer(t)
+  const { pool, count } = await openPool(t, limits, opened.url + search)
+  await pool.query('select')
+  return { ...opened, pool, count, silence: () => opened.sockets[0]?.pause() }
+}
+
+t.test('a link that has fallen silent, of a peer that answers pings', async t => {
   t.test('while its client is idle is found by the heartbeat, and no caller sees it', async t => {
-    const { url, silence } = await peer(t)
-    const { pool, count } = await openPool(t, { heartbeatIntervalMs: 50 }, url)
-    await pool.query('select')
+    const { pool, count, pings, silence } = await openSilenced(t, { heartbeatIntervalMs: 50 })
+    await until(() => pings() > 2)
     silence()
 
     await until(() => count('idle-client-lost') === 1)
@@ -31,10 +99,9 @@ t.test('a link that has fallen silent', async t => {
   })
 
   t.test('in the middle of a statement ends it long before the statement’s deadline', async t => {
-    const { url, silence } = await peer(t)
-    const { pool, count } = await openPool(t, { heartbeatIntervalMs: 50, max: 1 }, url)
+    const { pool, count, pings, silence } = await openSilenced(t, { heartbeatIntervalMs: 50, max: 1 })
     const client = await pool.connect()
-    await client.query('select')
+    await until(() => pings() > 2)
     silence()
 
     const lost = t.rejects(client.query('select'), /Connection terminated/)
@@ -46,61 +113,205 @@ t.test('a link that has fallen silent', async t => {
     t.equal(count('held-client-lost'), 1)
     t.match(pool.stats(), { total: 1, idle: 1, held: 0, waiting: 0 })
   })
+})
 
-  t.test('is found by the ping that flies ahead of the next statement', async t => {
-    const { url, silence } = await peer(t)
-    const { pool } = await openPool(t, { trustMs: 0, pingTimeoutMs: 50 }, url)
-    await pool.query('select')
-    await pool.query('select')
-    silence()
-
-    await t.rejects(pool.query('select'), /Connection terminated/)
+t.test('a link that was silent for long', async t => {
+  t.test('is asked by a Sync before it is used, and not while it is trusted', async t => {
+    const { pool, syncs, sockets } = await openSilenced(t, { trustMs: 0 })
 
     t.ok(await pool.query('select'))
+    t.equal(syncs(), 1)
+    t.equal(sockets.length, 1)
+
+    const trusting = await openSilenced(t, {})
+    t.ok(await trusting.pool.query('select'))
+    t.equal(trusting.syncs(), 0)
+  })
+
+  t.test('is asked the same way where statements are not pipelined', async t => {
+    const { pool, syncs, sockets } = await openSilenced(t, { trustMs: 0, pipelining: false })
+
+    t.ok(await pool.query('select'))
+
+    t.equal(syncs(), 1)
+    t.equal(sockets.length, 1)
+  })
+
+  t.test('and does not answer is given up before anything is sent on it, with all as old', async t => {
+    const { pool, count, sockets, silence } = await openSilenced(t, { trustMs: 0, pingTimeoutMs: 50 })
+    for (const client of await take(pool, 3)) client.release()
+    silence()
+    for (const socket of sockets) socket.pause()
+
+    t.ok(await pool.query('select'))
+
+    t.equal(count('idle-client-lost'), 1)
+    t.equal(pool.stats().clientsEvicted, 2)
     t.match(pool.stats(), { total: 1, idle: 1, held: 0 })
   })
 
-  t.test('while this process slept is found before anything is sent on it', async t => {
-    const { url, sockets, silence } = await peer(t)
-    const { pool } = await openPool(t, { trustMs: 0, pingTimeoutMs: 50 }, url)
-    const { Client } = pool
-    pool.Client = class extends Client {
-      get silentMs() {
-        return sockets.length === 1 ? Number.POSITIVE_INFINITY : 0
-      }
-    }
-    await pool.query('select')
-    t.ok(await pool.query('select'), 'who answers is not affected')
-    silence()
+  t.test('is not given up when this process was held up', async t => {
+    const { pool, count, sockets, hold, answerSyncs, syncs } = await openSilenced(t, {
+      trustMs: 0,
+      pingTimeoutMs: 300
+    })
+    hold()
+    const query = pool.query('select')
+    await until(() => syncs() === 1)
 
-    t.ok(await pool.query('select'))
+    const busyUntil = performance.now() + 600
+    while (performance.now() < busyUntil);
+    answerSyncs()
 
+    t.ok(await query)
+    t.equal(count('idle-client-lost'), 0)
+    t.equal(sockets.length, 1)
+  })
+
+  t.test('and breaks while it is asked is not lent', async t => {
+    const { pool, sockets, hold, syncs } = await openSilenced(t, { trustMs: 0 })
+    hold()
+    const query = pool.query('select')
+    await until(() => syncs() === 1)
+
+    sockets[0]?.terminate()
+
+    t.ok(await query)
     t.equal(sockets.length, 2)
-    t.match(pool.stats(), { total: 1, idle: 1, held: 0 })
+  })
+
+  t.test('and is evicted while it is asked is not lent', async t => {
+    const { pool, sockets, hold, answerSyncs, syncs } = await openSilenced(t, { trustMs: 0 })
+    for (const client of await take(pool, 2)) client.release()
+    hold()
+    const query = pool.query('select')
+    const before = syncs()
+    await until(() => syncs() > before)
+
+    // The one that was used last is asked, so this is the other.
+    sockets[0]?.terminate()
+    await until(() => pool.stats().clientsLost === 1)
+    answerSyncs()
+
+    t.ok(await query)
+    t.equal(sockets.length, 3)
+    t.match(pool.stats(), { total: 1, clientsEvicted: 1 })
+  })
+
+  t.test('and whose caller gives up meanwhile is the next one’s', async t => {
+    const { pool, sockets, hold, answerSyncs, syncs } = await openSilenced(t, { trustMs: 0, max: 1 })
+    hold()
+    const controller = new AbortController()
+    const given = pool.checkout({ signal: controller.signal })
+    await until(() => syncs() === 1)
+
+    controller.abort()
+    answerSyncs()
+
+    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    t.ok(await pool.query('select'))
+    t.equal(sockets.length, 1)
   })
 })
 
-t.test('a peer that answers no ping is not given up for it', async t => {
-  let pings = 0
-  const server = await scriptedServer(
-    t,
-    (socket, count) => {
-      if (count === 1) socket.on('ping', () => ++pings)
-      socket.send(Buffer.from(count === 1 ? AUTHENTICATED : ANSWER))
-    },
-    { autoPong: false }
-  )
-  const { pool, count } = await openPool(
-    t,
-    { trustMs: 0, pingTimeoutMs: 1, heartbeatIntervalMs: 5 },
-    server.url
-  )
-  await pool.query('select')
+t.test('behind a pooler', async t => {
+  t.test(
+    'a Sync that waits for a server loses no connection, and its caller gets what is there first',
+    async t => {
+      const { pool, count, sockets, hold, answerSyncs, syncs } = await openSilenced(
+        t,
+        { trustMs: 0, pingTimeoutMs: 50, max: 2 },
+        POOLED
+      )
+      hold()
 
-  await until(() => pings > 10)
+      t.ok(await pool.query('select'), 'another connection')
+      t.equal(sockets.length, 2)
+      answerSyncs()
+      await until(() => pool.stats().idle === 2)
 
-  t.ok(await pool.query('select'))
-  t.equal(count('idle-client-lost'), 0)
+      t.equal(count('idle-client-lost'), 0)
+      t.ok(await pool.query('select'))
+      t.equal(sockets.length, 2)
+      t.ok(syncs() > 2)
+    }
+  )
+
+  t.test('one that comes back to a full pool is closed', async t => {
+    const { pool, count, sockets, hold, answerSyncs } = await openSilenced(
+      t,
+      { trustMs: 0, pingTimeoutMs: 50, max: 1 },
+      POOLED
+    )
+    hold()
+
+    t.ok(await pool.query('select'))
+    t.equal(sockets.length, 2)
+    answerSyncs()
+    await until(() => pool.stats().total === 1)
+
+    t.equal(count('idle-client-lost'), 0)
+    t.match(pool.stats(), { total: 1, idle: 1 })
+  })
+
+  t.test('one that never answers is given up', async t => {
+    const { pool, count, silence } = await openSilenced(t, { trustMs: 0, pingTimeoutMs: 20, max: 1 }, POOLED)
+    silence()
+
+    t.ok(await pool.query('select'))
+    await until(() => count('idle-client-lost') === 1)
+
+    t.match(pool.stats(), { total: 1, idle: 1 })
+  })
+
+  t.test('the loss of one connection evicts no other', async t => {
+    const { pool, sockets, count } = await openSilenced(t, {}, POOLED)
+    for (const client of await take(pool, 3)) client.release()
+
+    sockets[1]?.terminate()
+    await until(() => count('idle-client-lost') === 1)
+
+    t.match(pool.stats(), { total: 2, idle: 2, clientsEvicted: 0 })
+  })
+})
+
+t.test('a peer that keeps its pongs until the next answer', async t => {
+  t.test('is not given up for it, idle or with an answer outstanding', async t => {
+    const opened = await peer(t, { autoPong: false })
+    const { pool, count } = await openPool(t, { trustMs: 0, heartbeatIntervalMs: 5, max: 1 }, opened.url)
+    await pool.query('select')
+    opened.hold()
+
+    await until(() => opened.pings() > 10)
+    const query = pool.query('select')
+    const { pings } = opened
+    const before = pings()
+    await until(() => pings() > before + 10)
+    opened.answerSyncs()
+
+    t.ok(await query)
+    t.equal(count('idle-client-lost'), 0)
+    t.equal(opened.sockets.length, 1)
+  })
+})
+
+t.test('a connection whose statement is being cancelled counts until the cancel is answered', async t => {
+  const statements: WebSocket[] = []
+  const server = await scriptedServer(t, (socket, count, frame) => {
+    if (isCancel(frame)) {
+      statements[0]?.send(Buffer.from([...message('E', [0]), ...READY]))
+      socket.close()
+    } else if (count === 1) socket.send(Buffer.from(AUTHENTICATED))
+    else statements.push(socket)
+  })
+  const { pool } = await openPool(t, { max: 1, statementTimeoutMs: 50 }, server.url)
+  const client = await pool.connect()
+  await t.rejects(client.query('select'), /timeout/)
+
+  client.release()
+
+  t.equal(pool.totalCount, 1)
+  await until(() => pool.totalCount === 0)
 })
 
 t.test('a loss that the kernel knows and this process has not heard of is no caller’s', async t => {

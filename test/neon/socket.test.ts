@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { closeSockets, createSocketRegister } from '../../src/neon/socket.ts'
@@ -40,17 +40,25 @@ t.test('the end of sockets', async t => {
 })
 
 t.test('a socket', async t => {
-  t.test('is not there before it is open', async t => {
-    const server = await scriptedServer(t, () => {})
+  t.test('has heard nothing before it is open, and is kept alive by TCP from then on', async t => {
+    const server = await scriptedServer(t, socket => socket.send(Buffer.from('bytes')))
     const { NeonSocket } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+    const kept: unknown[] = []
+    const { setKeepAlive } = Socket.prototype
+    t.intercept(Socket.prototype, 'setKeepAlive', {
+      value(this: Socket, ...given: Parameters<typeof setKeepAlive>) {
+        kept.push(given)
+        return setKeepAlive.apply(this, given)
+      }
+    })
     const socket = new NeonSocket(`ws://${new URL(server.url).host}/v2`)
 
-    t.equal(await socket.check(1), false)
     t.equal(socket.silentMs, 0)
-
     await once(socket, 'open')
-    await once(socket, 'pong')
-    t.equal(await socket.check(5000), true)
+
+    t.strictSame(kept.at(-1), [true, 5000])
+    socket.send('go')
+    await once(socket, 'message')
     t.ok(socket.silentMs < 5000)
     socket.terminate()
     await once(socket, 'close')
@@ -185,7 +193,10 @@ t.test('what comes', async t => {
       peer.send(Buffer.concat([first.subarray(4), second, first]))
     })
     const delivered: Buffer[] = []
-    socket.deliver(messages => delivered.push(messages))
+    socket.deliver(
+      messages => delivered.push(messages),
+      () => true
+    )
 
     await until(() => delivered.length > 0)
 

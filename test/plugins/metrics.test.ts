@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import fastify from 'fastify'
+import { Gauge } from 'prom-client'
 import t, { type Test } from 'tap'
 import dbPlugin from '../../src/plugins/db.ts'
 import healthPlugin from '../../src/plugins/health.ts'
@@ -123,6 +124,43 @@ t.test('metrics', async t => {
     t.equal((await app.inject('/internal/metrics')).statusCode, 200)
     t.equal((await app.inject({ method: 'HEAD', url: '/internal/metrics' })).statusCode, 200)
     t.type(app.metrics.registerMetric, 'function')
+  })
+
+  t.test('are scraped without the one whose collect throws, which is logged once', async t => {
+    const { app, logs } = await build(t)
+    new Gauge({
+      name: 'broken',
+      help: 'Throws',
+      registers: [app.metrics],
+      collect() {
+        throw new Error('a metric of the application')
+      }
+    })
+
+    for (let scrapes = 0; scrapes < 2; scrapes += 1) {
+      const { statusCode, samples, body } = await scrape(app)
+
+      t.equal(statusCode, 200)
+      t.equal(samples.get('fastify_neon_pool_connections_max'), 10)
+      t.notMatch(body, /broken/)
+    }
+    t.match(
+      logs.filter(({ msg }) => msg === 'a metric could not be collected'),
+      [{ metric: 'broken', err: { message: 'a metric of the application' } }]
+    )
+    t.equal(logs.filter(({ msg }) => msg === 'a metric could not be collected').length, 1)
+  })
+
+  t.test('are a 500 when nothing can be read, and the process goes on', async t => {
+    const { app, logs } = await build(t)
+    app.metrics.getMetricsAsArray = () => {
+      throw new Error('a registry of the application')
+    }
+
+    const { statusCode, body } = await app.inject('/metrics')
+
+    t.strictSame([statusCode, body], [500, ''])
+    t.equal(logs.filter(({ msg }) => msg === 'an early route failed').length, 1)
   })
 
   t.test('are refused under a path that is none, and with a token that can be guessed', async t => {
