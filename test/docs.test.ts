@@ -86,7 +86,7 @@ t.test('.env.example', async t => {
 
 t.test('docs/local-neon.md', async t => {
   const text = read('docs/local-neon.md')
-  const common = ['type', 'links', 'where', 'after', 'times']
+  const common = ['type', 'links', 'where', 'after', 'times', 'forMs']
 
   t.test('has every fault with what it takes, and no other', async t => {
     const inCode = FaultSchema.anyOf.map(({ properties }) => {
