@@ -3,9 +3,10 @@
  */
 import type { QueryResult } from '@neondatabase/serverless'
 import { clientConfig, NeonClient } from '../client.ts'
+import { toConnectionFailure } from '../connection-failure.ts'
 import type { ConnectionUrl } from '../connection-url.ts'
 import { within } from '../deadline.ts'
-import { DatabaseFailure, toFailure } from '../failure.ts'
+import { DatabaseFailure } from '../failure.ts'
 import { closeSockets, createSocketRegister } from '../socket.ts'
 
 export interface SessionOptions {
@@ -32,7 +33,7 @@ export type Query = <R extends Record<string, unknown>>(text: string, values?: u
 const CONNECT_TIMEOUT_MS = 15_000
 const CLOSE_TIMEOUT_MS = 1000
 
-/** Throws a DatabaseFailure when there is no connection. */
+/** Throws a ConnectionFailure when there is no connection. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { url, applicationName, answerTimeoutMs, onNotice } = options
   const settings = { application_name: applicationName, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }
@@ -45,7 +46,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     await query('SET client_min_messages = warning')
   } catch (error) {
     await close()
-    throw toFailure(error, 'connect')
+    throw toConnectionFailure(error, url)
   }
 
   return { query, execute, close }
