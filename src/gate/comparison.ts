@@ -3,6 +3,7 @@
  */
 import type { MigrationFinding } from '../neon/migrations/findings.ts'
 import {
+  findInJournal,
   hashesOf,
   type JournalEntry,
   type Migration,
@@ -16,18 +17,21 @@ export interface Comparison {
   isNew(migration: Pick<JournalEntry, 'name'>): boolean
 }
 
-/** Without a base all are new, and there is nothing to find. */
-export function compare(folder: MigrationFolder, base: Branch | undefined): Comparison {
+/** Without a base all are new, and there is nothing to find. `now` in ms since 1970. */
+export function compare(folder: MigrationFolder, base: Branch | undefined, now = Date.now()): Comparison {
   if (base === undefined) return { findings: [], isNew: () => true }
   const { ref, tip, fork } = base
   const isNew: Comparison['isNew'] = ({ name }) => !has(tip, name) && !has(fork, name)
   const newest = tip.journal.toSorted((one, other) => other.when - one.when)[0]
+  // As npm run db:repair leaves a journal whose times were wrong.
+  const isRepaired =
+    findInJournal(tip.journal, now).length > 0 && findInJournal(folder.journal, now).length === 0
   const findings = [
     ...folder.migrations
       .filter(migration => isEdited(migration, base))
       .map(({ name }) => editedFinding(name, ref)),
     ...tip.journal.filter(entry => has(fork, entry.name) && !has(folder, entry.name)).map(gone),
-    ...folder.journal.filter(isMoved).map(moved),
+    ...(isRepaired ? [] : folder.journal.filter(isMoved).map(moved)),
     ...folder.journal.filter(isNew).flatMap(late)
   ]
   return { findings, isNew }

@@ -42,7 +42,7 @@ export interface GateReport {
 export async function checkMigrations(options: GateOptions): Promise<GateReport> {
   const folder = await readMigrationFolder(options.folder, options.now)
   const base = options.git && (await readBranch(options.git, options.base))
-  const { findings: compared, isNew } = compare(folder, base)
+  const { findings: compared, isNew } = compare(folder, base, options.now)
   const snapshots = await readSnapshots(folder.path, folder.journal)
   const { drift, failure } = await driftAfter(options, folder, snapshots)
   const typeBefore = typesBefore(folder, snapshots)

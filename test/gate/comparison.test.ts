@@ -131,3 +131,26 @@ t.test('late-merged', async t => {
     )
   })
 })
+
+t.test(
+  'a time that db:repair has put right is fine, and one that was right is not to be changed',
+  async t => {
+    const ahead = Date.now() + 86_400_000
+    const wrong = [FIRST, { ...SECOND, when: ahead }]
+
+    t.strictSame((await compared(t, [FIRST, { ...SECOND, when: 4000 }], wrong)).found, [])
+    t.strictSame(
+      (
+        await compared(
+          t,
+          [
+            { ...FIRST, when: 1 },
+            { ...SECOND, when: ahead }
+          ],
+          wrong
+        )
+      ).found,
+      ['reordered 0000_first']
+    )
+  }
+)

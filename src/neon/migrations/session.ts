@@ -3,9 +3,10 @@
  */
 import type { QueryResult } from '@neondatabase/serverless'
 import { clientConfig, NeonClient } from '../client.ts'
+import { toConnectionFailure } from '../connection-failure.ts'
 import type { ConnectionUrl } from '../connection-url.ts'
 import { within } from '../deadline.ts'
-import { DatabaseFailure, toFailure } from '../failure.ts'
+import { DatabaseFailure } from '../failure.ts'
 import { inEitherManner, type LoginManner } from '../login.ts'
 import { closeSockets, createSocketRegister } from '../socket.ts'
 
@@ -33,7 +34,7 @@ export type Query = <R extends Record<string, unknown>>(text: string, values?: u
 const CONNECT_TIMEOUT_MS = 15_000
 const CLOSE_TIMEOUT_MS = 1000
 
-/** Throws a DatabaseFailure when there is no connection. */
+/** Throws a ConnectionFailure when there is no connection. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { url, applicationName, answerTimeoutMs, onNotice } = options
   const settings = { application_name: applicationName, connectionTimeoutMillis: CONNECT_TIMEOUT_MS }
@@ -59,7 +60,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
   async function refuse(error: unknown): Promise<never> {
     await closeSockets(sockets.open, CLOSE_TIMEOUT_MS)
-    throw toFailure(error, 'connect')
+    throw toConnectionFailure(error, url)
   }
 
   async function query<R extends Record<string, unknown>>(text: string, values?: unknown[]): Promise<R[]> {
