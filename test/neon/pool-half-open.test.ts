@@ -3,16 +3,14 @@ import type { WebSocket } from 'ws'
 import { until } from '../helper.ts'
 import { createDatabase } from '../postgres.ts'
 import { kill, openPool, pidOf } from './pools.ts'
-import { AUTHENTICATED, message, scriptedServer } from './scripted-server.ts'
-
-const ANSWER = [...message('C', [...Buffer.from('SELECT 0'), 0]), ...message('Z', [0x49])]
+import { AUTHENTICATED, answerWithoutRows, scriptedServer } from './scripted-server.ts'
 
 /** Answers everything, until its first connection falls silent without a word. */
 async function peer(t: Test) {
   const sockets: WebSocket[] = []
-  const server = await scriptedServer(t, (socket, count) => {
+  const server = await scriptedServer(t, (socket, count, frame) => {
     if (count === 1) sockets.push(socket)
-    socket.send(Buffer.from(count === 1 ? AUTHENTICATED : ANSWER))
+    socket.send(count === 1 ? Buffer.from(AUTHENTICATED) : answerWithoutRows(frame))
   })
   return { url: server.url, sockets, silence: () => sockets[0]?.pause() }
 }
@@ -84,9 +82,9 @@ t.test('a peer that answers no ping is not given up for it', async t => {
   let pings = 0
   const server = await scriptedServer(
     t,
-    (socket, count) => {
+    (socket, count, frame) => {
       if (count === 1) socket.on('ping', () => ++pings)
-      socket.send(Buffer.from(count === 1 ? AUTHENTICATED : ANSWER))
+      socket.send(count === 1 ? Buffer.from(AUTHENTICATED) : answerWithoutRows(frame))
     },
     { autoPong: false }
   )
