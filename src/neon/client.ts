@@ -4,6 +4,7 @@
  */
 import type { ClientConfig, PoolConfig } from '@neondatabase/serverless'
 import { WebSocket } from 'ws'
+import { createAnswerOrder, ProtocolViolationError } from './answer-order.ts'
 import { cancelStatement } from './cancel.ts'
 import { afterOrLate, SYSTEM_CLOCK } from './clock.ts'
 import type { ConnectionUrl } from './connection-url.ts'
@@ -61,6 +62,7 @@ export class NeonClient extends PipeliningClient {
   #transactionStatus: TransactionStatus = 'unknown'
   #isGone = false
   #hasStalePlan = false
+  #isOutOfOrder = false
   #statusCount = 0
   #cancels = 0
   #lastCommand = ''
@@ -84,11 +86,29 @@ export class NeonClient extends PipeliningClient {
       this.#socket = socket
       this.#address = address
     }
+    const order = createAnswerOrder()
+    const hand = (messages: Buffer) => {
+      // More may come of what was read already when the link was ended.
+      if (this.#isOutOfOrder) return
+      try {
+        if (order.admits(messages)) neonConfig.emit('data', messages)
+        else this.#refuseAnswer()
+      } catch (error) {
+        if (error instanceof ProtocolViolationError) return this.#refuseAnswer()
+        this.#isOutOfOrder = true
+        throw error
+      }
+    }
     neonConfig.webSocketConstructor = class extends sockets.NeonSocket {
       constructor(address: string) {
         super(address)
-        this.deliver(messages => neonConfig.emit('data', messages), isQuiet)
+        this.deliver(messages => hand(messages), isQuiet)
         keep(this, address)
+      }
+
+      override send(bytes: Uint8Array) {
+        order.sent(bytes)
+        super.send(bytes)
       }
     }
     neonConfig.useSecureWebSocket = url.secure
@@ -294,6 +314,13 @@ export class NeonClient extends PipeliningClient {
       this.#transactionStatus = 'unknown'
       this.#isGone = true
     })
+  }
+
+  /** Nobody knows whose answer is whose any more: all that is not answered is lost. */
+  #refuseAnswer() {
+    this.#isOutOfOrder = true
+    this.connection.emit('error', new ProtocolViolationError())
+    this.kill()
   }
 
   #noteMet(query: Answerable | null | undefined) {

@@ -31,6 +31,8 @@ export interface DriverQuery extends Submittable {
   rows?: unknown
   portal?: unknown
   binary?: boolean
+  /** What it is answered with at the next ReadyForQuery, in place of a result. */
+  _canceledDueToError: unknown
   _result: { _types?: unknown }
   requiresPreparation(): unknown
 }
@@ -58,6 +60,12 @@ export interface DriverInside {
   /** Tells all queries of the loss of the link. */
   _errorAllQueries(error: unknown): void
   _handleParseComplete(): void
+  _handleErrorMessage(error: ServerError): void
+}
+
+/** An ErrorResponse. */
+export interface ServerError {
+  severity?: string | undefined
 }
 
 const MODULE: object = { Client }

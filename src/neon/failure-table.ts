@@ -280,6 +280,6 @@ export const CAUSE_BY_SYSTEM_CODE: readonly CodeRule[] = [
       /^(?:ECONN(?:REFUSED|RESET|ABORTED)|ENOTFOUND|EAI_AGAIN|EAI_FAIL|ETIMEDOUT|EPIPE|EHOST(?:UNREACH|DOWN)|ENET(?:UNREACH|DOWN|RESET)|EADDRNOTAVAIL|EPROTO|UND_ERR_SOCKET)$/,
     cause: 'link'
   },
-  // Garbage of the other side, after which ws ends the connection.
-  { pattern: /^WS_ERR_/, cause: 'link' }
+  // Garbage of the other side, after which ws or the client ends the connection.
+  { pattern: /^WS_ERR_|^ERR_PROTOCOL_VIOLATION$/, cause: 'link' }
 ]

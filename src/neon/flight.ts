@@ -2,6 +2,8 @@
  * Statements that leave together, with one Sync behind them: the server skips all that comes after one that
  * fails, so none runs without those before it, and what is in no BEGIN is a transaction of its own.
  */
+import { randomBytes } from 'node:crypto'
+import { ProtocolViolationError } from './answer-order.ts'
 import {
   type Answerable,
   boundValues,
@@ -17,6 +19,8 @@ import { isSingle, mayPipeline } from './statement-text.ts'
 export interface FlightStatement extends DriverQueryConfig {
   /** Its rows are nobody's business, and the server does not describe them. @default false */
   isQuiet?: boolean
+  /** It takes one parameter more than it has values: its one row must be all of them, or the answer is of another flight. @default false */
+  isEchoed?: boolean
 }
 
 export interface FlightResult {
@@ -34,7 +38,13 @@ interface Step {
   name: string
   /** It had been prepared before. */
   isReused: boolean
+  /** No row of it has come that had to be what was sent. */
+  isToBeEchoed: boolean
 }
+
+// Other processes may have connections to the same pooler.
+const PROCESS = randomBytes(6).toString('base64url')
+let flights = 0
 
 const NO_RESULT: FlightResult = { rows: [], rowCount: 0, command: '' }
 
@@ -59,6 +69,7 @@ export class Flight implements Submittable {
   #isReached = false
   readonly #steps: Step[]
   #hasFailed = false
+  #error: unknown
 
   /** Throws what a value throws that cannot be one of Postgres; then nothing was sent. */
   constructor(statements: readonly FlightStatement[], { endsIdle = false }: FlightOptions = {}) {
@@ -66,9 +77,10 @@ export class Flight implements Submittable {
     this.#steps = statements.map(statement => ({
       statement: canBeName(statement.name) ? statement : { ...statement, name: undefined },
       query: statement.isQuiet ? undefined : new DriverQuery(statement),
-      values: boundValues(statement.values ?? []),
+      values: boundValues(valuesOf(statement)),
       name: '',
-      isReused: false
+      isReused: false,
+      isToBeEchoed: statement.isEchoed === true
     }))
   }
 
@@ -124,12 +136,18 @@ export class Flight implements Submittable {
     this.#current?.query?.handleRowDescription(message)
   }
 
+  /** Throws ProtocolViolationError for an echo that is none. */
   handleDataRow(message: object) {
-    this.#current?.query?.handleDataRow(message)
+    const step = this.#current
+    if (step?.statement.isEchoed) checkEcho(step, message)
+    else step?.query?.handleDataRow(message)
   }
 
+  /** Throws ProtocolViolationError when there was no echo, and there had to be one. */
   handleCommandComplete(message: { text: string }, connection: object) {
-    this.#current?.query?.handleCommandComplete(message, connection)
+    const step = this.#current
+    if (step?.isToBeEchoed) throw new ProtocolViolationError()
+    step?.query?.handleCommandComplete(message, connection)
     this.answered += 1
   }
 
@@ -155,14 +173,20 @@ export class Flight implements Submittable {
     this.#onReached()
   }
 
+  /** What it fails with, as soon as its answer is whole or the link is lost. */
+  holdError(error: unknown) {
+    this.#error = error
+  }
+
   handleError(error: unknown) {
     this.#onReached()
     if (this.#hasFailed) return
     this.#hasFailed = true
-    this.callback?.(error)
+    this.callback?.(this.#error ?? error)
   }
 
   handleReadyForQuery(connection: object) {
+    if (this.#error !== undefined) return this.handleError(this.#error)
     const results: unknown[] = []
     for (const { query } of this.#steps) {
       if (query === undefined) {
@@ -181,6 +205,28 @@ export class Flight implements Submittable {
   get #current(): Step | undefined {
     return this.#steps[this.answered]
   }
+}
+
+function valuesOf({ values = [], isEchoed = false }: FlightStatement): readonly unknown[] {
+  if (!isEchoed) return values
+  flights += 1
+  return [...values, `${PROCESS}${flights}`]
+}
+
+function checkEcho(step: Step, row: object) {
+  const fields: unknown = Reflect.get(row, 'fields')
+  const isEcho =
+    step.isToBeEchoed &&
+    Array.isArray(fields) &&
+    fields.length === step.values.length &&
+    step.values.every((value, index) => isSame(value, fields[index]))
+  if (!isEcho) throw new ProtocolViolationError()
+  step.isToBeEchoed = false
+}
+
+/** A text may have halves of characters, which have no bytes of their own. */
+function isSame(value: BoundValue, field: unknown): boolean {
+  return value === field || (typeof value === 'string' && Buffer.from(value).toString() === field)
 }
 
 /** None while the server has not answered whether it has the name, since a flight waits for nothing, nor for one of another text. */

@@ -34,7 +34,9 @@ export function identityFlight(identity: Identity, { readOnly = false } = {}): F
   if (readOnly) settings.unshift(['transaction_read_only', 'on'])
   if (settings.length === 0) return []
   const calls = settings.map(([name], index) => `set_config('${name}', $${index + 1}, true)`)
-  return [{ text: `SELECT ${calls.join(', ')}`, values: settings.map(([, value]) => value), isQuiet: true }]
+  // The server says whom the rows behind it are for, and for which flight.
+  const text = `SELECT ${calls.join(', ')}, $${settings.length + 1}::text`
+  return [{ text, values: settings.map(([, value]) => value), isQuiet: true, isEchoed: true }]
 }
 
 function settingsOf({ role, claims = {} }: Identity): [name: string, value: string][] {

@@ -3,7 +3,15 @@
  * Sync, so the error of one is none of the next. What must not share the way, such as COPY, goes alone.
  */
 import type { ClientConfig } from '@neondatabase/serverless'
-import { type Answerable, boundValues, DriverClient, DriverQuery, type Submittable } from './driver.ts'
+import { ProtocolViolationError } from './answer-order.ts'
+import {
+  type Answerable,
+  boundValues,
+  DriverClient,
+  DriverQuery,
+  type ServerError,
+  type Submittable
+} from './driver.ts'
 import { Flight, type FlightResult } from './flight.ts'
 import { type BoundValue, createFrontendMessages } from './frontend-messages.ts'
 import {
@@ -69,7 +77,21 @@ export abstract class PipeliningClient extends DriverClient {
     else super._pulseQueryQueue()
   }
 
+  /**
+   * An error is answered with what comes behind it, ReadyForQuery: what else comes there says that it is none, and a
+   * COMMIT may have been done.
+   */
+  override _handleErrorMessage(error: ServerError): void {
+    const { activeQuery: query } = this
+    if (error.severity !== 'ERROR') super._handleErrorMessage(error)
+    else if (query instanceof Flight) query.holdError(error)
+    else if (query instanceof DriverQuery && (this.pipelines || hasSync(query)))
+      query._canceledDueToError = error
+    else super._handleErrorMessage(error)
+  }
+
   override _errorAllQueries(error: unknown): void {
+    if (error instanceof ProtocolViolationError) forgetError(this.activeQuery)
     this.queryQueue.unshift(...this.#sent.splice(0).map(({ query }) => query))
     super._errorAllQueries(error)
   }
@@ -257,6 +279,16 @@ export abstract class PipeliningClient extends DriverClient {
 function isAlone(query: Submittable): boolean {
   if (query instanceof Flight) return false
   return !(query instanceof DriverQuery) || isInParts(query) || !mayPipeline(textOf(query))
+}
+
+/** The driver sends none behind a portal, and the server reads over that behind the data of a COPY. */
+function hasSync(query: DriverQuery): boolean {
+  return !query.requiresPreparation() || (!isInParts(query) && mayPipeline(textOf(query)))
+}
+
+function forgetError(query: Answerable | null | undefined) {
+  if (query instanceof Flight) query.holdError(undefined)
+  else if (query instanceof DriverQuery) query._canceledDueToError = undefined
 }
 
 function refusalOfValues(values: unknown): Error | undefined {

@@ -30,9 +30,9 @@ async function open(t: Test, { role }: { role?: string | undefined } = { role: R
   return { db, pool, databaseUrl, pieces, stored, count, alice: db.$as(ALICE), bob: db.$as(BOB) }
 }
 
-const identity = "SELECT set_config('app.user_id', $1, true), set_config('role', $2, true)"
+const identity = "SELECT set_config('app.user_id', $1, true), set_config('role', $2, true), $3::text"
 const readOnly =
-  "SELECT set_config('transaction_read_only', $1, true), set_config('app.user_id', $2, true), set_config('role', $3, true)"
+  "SELECT set_config('transaction_read_only', $1, true), set_config('app.user_id', $2, true), set_config('role', $3, true), $4::text"
 
 const titlesOf = (rows: readonly Record<string, unknown>[]) => rows.map(({ title }) => title)
 

@@ -4,10 +4,11 @@ import type { NeonPoolOptions } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { createDatabase } from '../postgres.ts'
 import { kill, openPool, pidOf, take } from './pools.ts'
-import { AUTHENTICATED, message, scriptedServer } from './scripted-server.ts'
+import { AUTHENTICATED, answerWithoutRows, message, scriptedServer } from './scripted-server.ts'
 
 const READY = message('Z', [0x49])
-const ANSWER = [...message('C', [...Buffer.from('SELECT 0'), 0]), ...READY]
+// PostgreSQL, "Message Formats", ErrorResponse: severity and SQLSTATE.
+const CANCELLED = message('E', [...Buffer.from('SERROR\0C57014\0'), 0])
 const POOLED = '?options=endpoint%3Dx-pooler'
 
 interface Peer {
@@ -44,7 +45,7 @@ async function peer(t: Test, { autoPong = true } = {}): Promise<Peer> {
         syncs += 1
         if (isHeld) held.push(socket)
         else socket.send(Buffer.from(READY))
-      } else socket.send(Buffer.from(count === 1 ? AUTHENTICATED : ANSWER))
+      } else socket.send(count === 1 ? Buffer.from(AUTHENTICATED) : answerWithoutRows(frame))
     },
     { autoPong }
   )
@@ -299,7 +300,7 @@ t.test('a connection whose statement is being cancelled counts until the cancel 
   const statements: WebSocket[] = []
   const server = await scriptedServer(t, (socket, count, frame) => {
     if (isCancel(frame)) {
-      statements[0]?.send(Buffer.from([...message('E', [0]), ...READY]))
+      statements[0]?.send(Buffer.from([...CANCELLED, ...READY]))
       socket.close()
     } else if (count === 1) socket.send(Buffer.from(AUTHENTICATED))
     else statements.push(socket)

@@ -39,3 +39,24 @@ export const AUTHENTICATED = [
   ...message('R', [0, 0, 0, 0]),
   ...message('Z', [0x49])
 ]
+
+const COMPLETE = message('C', [...Buffer.from('SELECT 0'), 0])
+const READY = message('Z', [0x49])
+const ANSWERS: Readonly<Record<string, number[]>> = {
+  P: message('1', []),
+  B: message('2', []),
+  C: message('3', []),
+  D: message('n', []),
+  E: COMPLETE,
+  S: READY,
+  Q: [...COMPLETE, ...READY]
+}
+
+/** What a server answers to statements of which none has rows. */
+export function answerWithoutRows(frame: RawData): Buffer {
+  const bytes = Buffer.isBuffer(frame) ? frame : Buffer.alloc(0)
+  const answers: number[] = []
+  for (let start = 0; start < bytes.length; start += 1 + bytes.readUInt32BE(start + 1))
+    answers.push(...(ANSWERS[String.fromCharCode(bytes[start] ?? 0)] ?? []))
+  return Buffer.from(answers)
+}
