@@ -142,6 +142,11 @@ export class NeonClient extends PipeliningClient {
     return this.#socket?.silentMs ?? 0
   }
 
+  /** How long the other end took to answer the WebSocket's handshake, which is a round trip and no work, in ms. */
+  get upgradeMs(): number {
+    return this.#socket?.upgradeMs ?? 0
+  }
+
   /**
    * Whether the next user gets a connection with nothing left on it: no statement under way, no
    * transaction open and no prepared statement that cannot be executed. After an error the server's
