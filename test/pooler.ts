@@ -145,7 +145,9 @@ async function relay(t: Pick<Test, 'teardown'>, open: () => Socket): Promise<num
     })
   })
   http.on('upgrade', (request, socket, head) =>
-    webSockets.handleUpgrade(request, socket, head, webSocket => connectTo(createWebSocketStream(webSocket)))
+    webSockets.handleUpgrade(request, socket, head, webSocket =>
+      connectTo(createWebSocketStream({ socket: webSocket, raw: socket }).stream)
+    )
   )
   t.teardown(() => {
     for (const socket of sockets) socket.destroy()

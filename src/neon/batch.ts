@@ -5,7 +5,7 @@
 import { OptionInvalidError } from '../errors.ts'
 import { toFailure } from './failure.ts'
 import { asFlightStatement, Flight, type FlightResult, type FlightStatement, unnamed } from './flight.ts'
-import { isHung } from './hang.ts'
+import { isHung, wasNotDone } from './hang.ts'
 import { type Identity, identityFlight } from './identity.ts'
 import { CommitOutcomeUnknown } from './outcome.ts'
 import type { NeonPool } from './pool.ts'
@@ -137,7 +137,9 @@ async function repeat(
       if (flight === undefined) throw error
       suspect = suspectOf(flight, error)
       const mayRepeat = isStalePlan(error) || isRepeatable({ error, wasLinkLost: isReadOnly })
-      const isFinal = repeats >= MOST_REPEATS || !(suspect || mayRepeat)
+      // One that writes has its connection for itself.
+      const mayResend = mayRepeat || (isReadOnly && wasNotDone(flight, error))
+      const isFinal = repeats >= MOST_REPEATS || !(suspect || mayResend)
       if (isFinal) throw failureOf(error, flight.answered)
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
     }

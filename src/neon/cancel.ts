@@ -17,6 +17,8 @@ export interface CancelOptions {
   key: BackendKey
   sockets: SocketRegister
   timeoutMs: number
+  /** Asked when the way is open, which takes time: what has ended meanwhile must not have its successor cancelled. */
+  isWanted: () => boolean
 }
 
 // PostgreSQL, "Message Formats", CancelRequest: 1234 in the high half and 5678 in the low one.
@@ -24,10 +26,16 @@ const CANCEL_CODE = 80_877_102
 const MESSAGE_BYTES = 16
 
 /** Best effort: resolves when the server has taken it, or has not within the time, and never rejects. */
-export async function cancelStatement({ address, key, sockets, timeoutMs }: CancelOptions): Promise<void> {
+export async function cancelStatement({
+  address,
+  key,
+  sockets,
+  timeoutMs,
+  isWanted
+}: CancelOptions): Promise<void> {
   const socket = new sockets.NeonSocket(address)
   socket.on('error', ignore)
-  socket.once('open', () => socket.send(cancelRequest(key)))
+  socket.once('open', () => (isWanted() ? socket.send(cancelRequest(key)) : socket.terminate()))
   // There is no answer; the server closes the connection when the signal is on its way.
   await within(timeoutMs, new Promise(resolve => socket.once('close', resolve)))
   socket.terminate()

@@ -38,8 +38,17 @@ export type TransactionStatus = 'idle' | 'open' | 'failed' | 'unknown'
 // A server that is there reads Terminate and closes within a round trip.
 const CLOSE_GRACE_MS = 500
 
-// A handshake and a round trip; who waits for the outcome has had its error long before.
+// Who waits for the outcome has had its error long before.
 const CANCEL_TIMEOUT_MS = 2000
+
+// TCP, TLS of two round trips, the upgrade, the request, and the answer to the statement.
+const CANCEL_ROUND_TRIPS = 6
+
+// A process that was held up takes itself for a long way.
+const LONGEST_ROUND_TRIP_MS = 1000
+
+// A pooler drops the cancel of what still waits for a server, and the statement begins later.
+const CANCEL_AGAIN_MS = 250
 
 // PostgreSQL, "Error Codes", query_canceled.
 const CANCELLED = '57014'
@@ -166,13 +175,19 @@ export class NeonClient extends PipeliningClient {
     return this.#socket?.silentMs ?? 0
   }
 
+  /** How long the other end took to answer the WebSocket's handshake, which is a round trip and no work, in ms. */
+  get upgradeMs(): number {
+    return this.#socket?.upgradeMs ?? 0
+  }
+
   /**
    * Whether the next user gets a connection with nothing left on it: no statement under way, no
-   * transaction open and no prepared statement that cannot be executed. After an error the server's
+   * transaction open, no prepared statement that cannot be executed, and no cancel that may come late and meet the
+   * wrong one: nobody answers those, so a client with one is never clean again. After an error the server's
    * ReadyForQuery may still be on its way; then the answer is a promise, false after `timeoutMs`.
    */
   isClean(timeoutMs: number): boolean | Promise<boolean> {
-    if (!this.isLinked || this.isBusy || this.#hasStalePlan) return false
+    if (!this.isLinked || this.isBusy || this.#hasStalePlan || this.#cancels > 0) return false
     if (this.#transactionStatus !== 'unknown') return this.#transactionStatus === 'idle'
     return this.#nextStatus(timeoutMs).then(status => status === 'idle')
   }
@@ -260,18 +275,23 @@ export class NeonClient extends PipeliningClient {
   async #cancel(): Promise<boolean> {
     const { processID: processId, secretKey: secret } = this
     const before = this.#statusCount
-    if (this.isLinked && processId !== null && secret !== null) {
-      const key = { processId, secret }
+    const isAnswered = () => !this.isBusy || this.#statusCount > before
+    if (processId === null || secret === null) return isAnswered()
+    const roundTripMs = Math.min(this.upgradeMs, LONGEST_ROUND_TRIP_MS)
+    const endsAt = performance.now() + CANCEL_TIMEOUT_MS + CANCEL_ROUND_TRIPS * roundTripMs
+    const leftMs = () => Math.max(0, endsAt - performance.now())
+    while (this.isLinked && !isAnswered() && leftMs() > 0) {
       await cancelStatement({
         address: this.#address,
-        key,
+        key: { processId, secret },
         sockets: this.#sockets,
-        timeoutMs: CANCEL_TIMEOUT_MS
+        timeoutMs: leftMs(),
+        isWanted: () => !isAnswered()
       })
       // The other end may close before it has passed the request on.
-      if (this.isBusy && this.#statusCount === before) await this.#nextStatus(CANCEL_TIMEOUT_MS)
+      if (!isAnswered()) await this.#nextStatus(Math.min(CANCEL_AGAIN_MS + roundTripMs, leftMs()))
     }
-    return !this.isBusy || this.#statusCount > before
+    return isAnswered()
   }
 
   /** The driver lets an exception of a malformed answer go by as an unhandled rejection. */

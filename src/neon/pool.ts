@@ -21,7 +21,7 @@ import type { PoolLimits } from './pool-limits.ts'
 import { printAs } from './printed.ts'
 import { probe } from './probe.ts'
 import { runQuery } from './read.ts'
-import { createSharing, type Shared, type Sharing } from './sharing.ts'
+import { createSharing, type Place, type Sharing } from './sharing.ts'
 import { closeSockets, createSocketRegister, type SocketRegister } from './socket.ts'
 import { createStatementNames, type StatementNames } from './statement-names.ts'
 import { type AlivenessLimits, createSupply, type Supply } from './supply.ts'
@@ -89,7 +89,7 @@ const HANDSHAKE_PART = 3
 const IN_FLIGHT = new Error('a flight')
 
 export class NeonPool extends Pool {
-  readonly #admission: Admission<Shared<HeldClient>>
+  readonly #admission: Admission<Place<HeldClient>>
   readonly #sharing: Sharing<HeldClient>
   readonly #loans: Loans
   readonly #supply: Supply
@@ -156,7 +156,10 @@ export class NeonPool extends Pool {
       createClient: () => this.#createClient(),
       isHeld: client => this.#loans.has(client),
       report: event => this.report(event),
-      onConnected: client => this.emit('connect', client),
+      onConnected: client => {
+        this.#sharing.noteRoundTrip(client.upgradeMs)
+        this.emit('connect', client)
+      },
       onRemoved: client => this.emit('remove', client),
       onFreeLost: (error, client) => this.emit('error', error, client)
     })
@@ -255,15 +258,18 @@ export class NeonPool extends Pool {
    * statement that was slow when it was run last goes alone.
    */
   async fly(createFlight: () => Flight, { isAlone = false }: FlyOptions = {}): Promise<FlightResult[]> {
-    const shared = await this.#share(isAlone)
+    const place = await this.#share(isAlone)
     let flight: Flight | undefined
+    let isAnswered = false
     try {
       flight = createFlight()
-      return await this.#flyOn(shared, flight)
+      const results = await this.#flyOn(place, flight)
+      isAnswered = true
+      return results
     } finally {
-      const { isLast, wasSlow } = this.#sharing.leave(shared)
-      if (flight) this.known.noteSpeed(flight.text, wasSlow)
-      if (isLast) shared.client.release()
+      const { isLast, wasSlow } = this.#sharing.leave(place, isAnswered)
+      if (flight && wasSlow !== undefined) this.known.noteSpeed(flight.text, wasSlow)
+      if (isLast) place.client.release()
       else this.#admission.seat()
     }
   }
@@ -305,7 +311,7 @@ export class NeonPool extends Pool {
     }
   }
 
-  async #share(isAlone: boolean): Promise<Shared<HeldClient>> {
+  async #share(isAlone: boolean): Promise<Place<HeldClient>> {
     const startedAt = performance.now()
     const join = isAlone ? nowhere : this.#sharing.join
     const admitted = await this.#admitted(this.#admission.acquireOrJoin(join))
@@ -314,27 +320,27 @@ export class NeonPool extends Pool {
       return admitted.place
     }
     const client = await this.#lend({ ...admitted, startedAt, place: IN_FLIGHT })
-    const shared = this.#sharing.open(client)
-    if (isAlone) this.#sharing.close(shared)
+    const place = this.#sharing.open(client)
+    if (isAlone) this.#sharing.close(place)
     else this.#admission.seat()
-    return shared
+    return place
   }
 
-  async #flyOn(shared: Shared<HeldClient>, flight: Flight): Promise<FlightResult[]> {
+  async #flyOn(place: Place<HeldClient>, flight: Flight): Promise<FlightResult[]> {
     try {
-      return await shared.client.fly(flight)
+      return await place.client.fly(flight)
     } catch (error) {
-      if (isHung(error)) this.#giveUp(shared, flight)
+      if (isHung(error)) this.#giveUp(place, flight)
       throw error
     }
   }
 
   /** Others that wait behind it are not to wait for its end. */
-  async #giveUp(shared: Shared<HeldClient>, flight: Flight) {
-    this.#sharing.close(shared)
-    if (shared.flights === 1) return
+  async #giveUp(place: Place<HeldClient>, flight: Flight) {
+    this.#sharing.close(place)
+    if (place.flights === 1) return
     this.report({ type: 'statement-cancelled' })
-    if (!(await shared.client.giveUp(flight))) this.report({ type: 'statement-unanswered' })
+    if (!(await place.client.giveUp(flight))) this.report({ type: 'statement-unanswered' })
   }
 
   async #admitted<T>(admission: Promise<T>): Promise<T> {

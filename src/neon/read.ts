@@ -4,7 +4,7 @@
  */
 import { toFailure } from './failure.ts'
 import { Flight, type FlightResult, type FlightStatement, unnamed } from './flight.ts'
-import { isHung } from './hang.ts'
+import { isHung, wasNotDone } from './hang.ts'
 import { type Identity, identityFlight } from './identity.ts'
 import type { NeonPool } from './pool.ts'
 import { isRepeatable } from './retry.ts'
@@ -78,14 +78,6 @@ async function repeat({ pool, before, statement, mayRepeat }: Repeatable): Promi
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
     }
   }
-}
-
-/**
- * It waited behind others that took all its time, so the wait for a client is over and its own time begins; or the
- * cancel of one of them came too late, and met it.
- */
-function wasNotDone({ isReached, isMetByCancel }: Flight, error: unknown): boolean {
-  return isMetByCancel || (isHung(error) && !isReached)
 }
 
 function isRepeatableRead(error: unknown): boolean {

@@ -1,8 +1,10 @@
 /**
  * Connections that several flights use at once, when the pool has no free one: each flight is whole in itself, so
- * the next may be on its way before it is answered. A connection whose statement takes long takes no more of them.
+ * the next may be on its way before it is answered. A connection whose statement takes long on the server, however
+ * long its link is, takes no more of them.
  */
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { createRoundTrip } from './round-trip.ts'
 
 export interface SharingOptions<Client> {
   /** Most flights on one connection at once. */
@@ -12,45 +14,48 @@ export interface SharingOptions<Client> {
   clock?: Clock
 }
 
-export interface Shared<Client> {
+/** Of one flight. */
+export interface Place<Client> {
   readonly client: Client
-  /** Flights that are on their way. */
+  /** Flights that are on their way on its connection, with this one. */
   readonly flights: number
+  readonly sentAt: number
 }
 
 export interface Sharing<Client> {
   /** Lets others share a client, which has its first flight now. */
-  open(client: Client): Shared<Client>
+  open(client: Client): Place<Client>
   /** A place on the connection with the fewest flights; undefined when all are full or slow. */
-  join(): Shared<Client> | undefined
-  /** No more flights than there are on it now. */
-  close(shared: Shared<Client>): void
-  /** A flight has ended. */
-  leave(shared: Shared<Client>): Left
+  join(): Place<Client> | undefined
+  /** No more flights than there are on its connection now. */
+  close(place: Place<Client>): void
+  /** A flight has ended. `isAnswered` says that the server has answered all of it. */
+  leave(place: Place<Client>, isAnswered: boolean): Left
+  /** The other end of a client's link took so long for an answer that it did not have to work for. */
+  noteRoundTrip(tookMs: number): void
 }
 
 export interface Left {
   /** It was the last one, and the client is nobody's any more. */
   isLast: boolean
-  /** Others would have waited long behind it. */
-  wasSlow: boolean
+  /** Others would have waited long behind it. Undefined when it was not its turn yet. */
+  wasSlow: boolean | undefined
 }
 
-// Longer than most statements take, and short beside any deadline.
+// Longer than most statements take on the server, and short beside any deadline.
 const SLOW_MS = 50
 
 // Each connection comes back to the pool now and then, however many use it.
 const LONGEST_MS = 10_000
 
-// So that a slow link does not count as a slow statement.
-const FACTOR_OF_FASTEST = 2
-
-interface Entry<Client> extends Shared<Client> {
-  flights: number
+interface Entry<Client> {
+  client: Client
+  /** In the order of their answers. */
+  places: Place<Client>[]
   isClosed: boolean
   openedAt: number
-  /** When the statement began that is being answered. */
-  since: number
+  /** When the last answer came. */
+  answeredAt: number
 }
 
 export function createSharing<Client>({
@@ -58,48 +63,72 @@ export function createSharing<Client>({
   isUsable,
   clock = SYSTEM_CLOCK
 }: SharingOptions<Client>): Sharing<Client> {
-  const entries = new Map<Shared<Client>, Entry<Client>>()
-  let fastestMs = Number.POSITIVE_INFINITY
+  const entries = new Set<Entry<Client>>()
+  const entryOf = new Map<Place<Client>, Entry<Client>>()
+  const roundTrip = createRoundTrip(clock)
 
   return {
     open(client) {
-      const openedAt = clock.now()
-      const entry = { client, flights: 1, isClosed: false, openedAt, since: openedAt }
-      entries.set(entry, entry)
-      return entry
+      const now = clock.now()
+      const entry: Entry<Client> = { client, places: [], isClosed: false, openedAt: now, answeredAt: now }
+      entries.add(entry)
+      return placeOn(entry)
     },
     join() {
       let best: Entry<Client> | undefined
-      for (const entry of entries.values())
-        if (hasRoom(entry) && entry.flights < (best?.flights ?? depth)) best = entry
-      if (best) best.flights += 1
-      return best
+      for (const entry of entries)
+        if (entry.places.length < (best?.places.length ?? depth) && hasRoom(entry)) best = entry
+      return best && placeOn(best)
     },
-    close(shared) {
-      const entry = entries.get(shared)
+    close(place) {
+      const entry = entryOf.get(place)
       if (entry) entry.isClosed = true
     },
-    leave(shared) {
-      const entry = entries.get(shared)
-      if (entry === undefined) return { isLast: false, wasSlow: false }
-      const now = clock.now()
-      const tookMs = now - entry.since
-      const wasSlow = tookMs >= slowMs()
-      fastestMs = Math.min(fastestMs, tookMs)
-      entry.since = now
-      entry.flights -= 1
-      if (entry.flights === 0) entries.delete(shared)
-      return { isLast: entry.flights === 0, wasSlow }
+    leave,
+    noteRoundTrip: roundTrip.note
+  }
+
+  function placeOn(entry: Entry<Client>): Place<Client> {
+    const { client, places } = entry
+    const place = {
+      client,
+      sentAt: clock.now(),
+      get flights() {
+        return places.length
+      }
     }
+    places.push(place)
+    entryOf.set(place, entry)
+    return place
+  }
+
+  function leave(place: Place<Client>, isAnswered: boolean): Left {
+    const entry = entryOf.get(place)
+    if (entry === undefined) return { isLast: false, wasSlow: undefined }
+    entryOf.delete(place)
+    const { places } = entry
+    const index = places.indexOf(place)
+    places.splice(index, 1)
+    const isLast = places.length === 0
+    if (isLast) entries.delete(entry)
+    const now = clock.now()
+    if (isAnswered) roundTrip.note(now - place.sentAt)
+    if (index > 0) return { isLast, wasSlow: undefined }
+    const wasSlow = isSlow(place, entry)
+    entry.answeredAt = now
+    return { isLast, wasSlow }
   }
 
   function hasRoom(entry: Entry<Client>): boolean {
-    const now = clock.now()
-    const isInTime = now - entry.openedAt < LONGEST_MS && now - entry.since < slowMs()
+    const [first] = entry.places
+    const isInTime = clock.now() - entry.openedAt < LONGEST_MS && !(first && isSlow(first, entry))
     return !entry.isClosed && isInTime && isUsable(entry.client)
   }
 
-  function slowMs(): number {
-    return SLOW_MS + (fastestMs === Number.POSITIVE_INFINITY ? 0 : FACTOR_OF_FASTEST * fastestMs)
+  /** By the time that the server has been at it: since it had arrived there, and the one before was done. */
+  function isSlow({ sentAt }: Place<Client>, { answeredAt }: Entry<Client>): boolean {
+    const since = Math.max(sentAt + roundTrip.ms, answeredAt)
+    // Another round trip for what the link lost and had to send again.
+    return clock.now() - since >= SLOW_MS + roundTrip.ms
   }
 }

@@ -2,7 +2,7 @@
  * The WebSocket under each client: bounded handshake and close, heartbeat and TCP keep-alive, no compression, one frame
  * for all that is sent in one tick, certificates always verified, and a register so that a pool can end them all.
  */
-import type { IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type ClientOptions, type RawData, WebSocket } from 'ws'
 import { SYSTEM_CLOCK } from './clock.ts'
 import { within } from './deadline.ts'
@@ -47,6 +47,8 @@ function closed(socket: WebSocket): Promise<unknown> {
 export interface LiveSocket extends WebSocket {
   /** Time since the last sign of life, in ms; 0 before it is open. */
   readonly silentMs: number
+  /** How long the answer to the upgrade took, without TCP and TLS, in ms; 0 before it. */
+  readonly upgradeMs: number
   /**
    * Hands each message of the server over whole, and as the buffer that it came in. Replaces the driver's own way.
    * `isQuiet` is true while the server owes no answer.
@@ -82,15 +84,28 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
     #heartbeat: Heartbeat | undefined
     #isQuiet = () => false
     #outbox: Uint8Array[] = []
+    #upgradeMs = 0
 
     constructor(address: string) {
+      let requestedAt = 0
+      const finishRequest = (request: ClientRequest) => {
+        request.once('socket', link =>
+          link.once(options.secure ? 'secureConnect' : 'connect', () => {
+            requestedAt = performance.now()
+          })
+        )
+        request.end()
+      }
       // The password crosses this socket in the clear, and the driver's own
       // switch for TLS can be changed by anybody who holds a client.
-      super(options.secure ? address.replace(/^ws:/, 'wss:') : address, settings)
+      super(options.secure ? address.replace(/^ws:/, 'wss:') : address, { ...settings, finishRequest })
       open.add(this)
       // The driver asks for a copy of each message.
       Object.defineProperty(this, 'binaryType', { get: () => 'nodebuffer', set: ignore })
-      this.once('upgrade', ({ socket }: IncomingMessage) => socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS))
+      this.once('upgrade', ({ socket }: IncomingMessage) => {
+        this.#upgradeMs = performance.now() - requestedAt
+        socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS)
+      })
       this.once('open', () => {
         this.#heartbeat = createHeartbeat({
           intervalMs: heartbeatIntervalMs,
@@ -109,6 +124,10 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
 
     get silentMs() {
       return this.#heartbeat?.silentMs ?? 0
+    }
+
+    get upgradeMs() {
+      return this.#upgradeMs
     }
 
     /** Together with all else that is sent until the end of this tick: a frame costs more than what is in it. */

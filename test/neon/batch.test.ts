@@ -182,6 +182,20 @@ t.test('a batch', async t => {
     t.equal(count('transaction-repeated'), 3)
   })
 
+  t.test('of reads that only waited behind others, until its time was over, is sent again', async t => {
+    const { reader, count } = await open(t, { statementTimeoutMs: 500 })
+    const slow = t.rejects(
+      reader.execute(sql`select pg_sleep(60)`).then(result => result),
+      { code: 'FST_NEON_STATEMENT_TIMEOUT' }
+    )
+
+    const [titles] = await reader.$batch(db => [db.select({ title: tasks.title }).from(tasks)])
+
+    t.strictSame(titles, [])
+    t.equal(count('transaction-repeated'), 1)
+    await slow
+  })
+
   t.test('is sent again after a conflict with others, whose work is kept', async t => {
     const { alice, stored, count, databaseUrl } = await open(t)
     await administer('create sequence conflicts', databaseUrl)

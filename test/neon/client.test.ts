@@ -33,6 +33,7 @@ t.test('a statement that is given up', async t => {
     await ended
     t.match(await next, [{ rows: [{ n: 1 }] }])
     t.strictSame([client.cancels, client.isLinked], [1, true])
+    t.equal(client.isClean(0), false, 'another cancel may be late, and is nobody’s to wait for')
   })
 
   t.test('while it waits ends as soon as it is its turn', async t => {

@@ -173,7 +173,7 @@ t.test('a read never rides', async t => {
 t.test('a read that takes too long', async t => {
   t.test('is ended on the server, its caller is told, and the others get their rows', async t => {
     const { pool, read, url, count } = await open(t, { statementTimeoutMs: 400 })
-    await pool.query('select 1')
+    const pid = await pidOf(pool)
 
     const slow = read('alice', sql`select pg_sleep(60)`)
     const others = countOf(5).map(n => read(`user-${n}`, who(n)))
@@ -185,6 +185,7 @@ t.test('a read that takes too long', async t => {
     await until(() => pool.stats().held === 0)
     t.match(pool.stats(), { waiting: 0, statementsUnanswered: 0 })
     t.ok(count('statement-cancelled') >= 1)
+    t.not(await pidOf(pool), pid, 'nobody is lent a connection that a late cancel may meet')
   })
 
   t.test('does not keep those waiting that come later, and does not harm them by its end', async t => {

@@ -64,6 +64,29 @@ t.test('a socket', async t => {
     await once(socket, 'close')
   })
 
+  t.test('knows how long the way to its server is', async t => {
+    const answersAfterMs = 60
+    const server = new WebSocketServer({
+      port: 0,
+      host: '127.0.0.1',
+      verifyClient: (_info, answer) => setTimeout(answer, answersAfterMs, true)
+    })
+    t.teardown(() => server.close())
+    await once(server, 'listening')
+    const { port } = Object(server.address())
+    const { NeonSocket } = createSocketRegister({ handshakeTimeoutMs: 60_000, secure: false })
+    const startMs = performance.now()
+
+    const socket = new NeonSocket(`ws://127.0.0.1:${port}/v2`)
+    t.equal(socket.upgradeMs, 0)
+    await once(socket, 'open')
+
+    t.ok(socket.upgradeMs >= answersAfterMs - 1)
+    t.ok(socket.upgradeMs <= performance.now() - startMs)
+    socket.terminate()
+    await once(socket, 'close')
+  })
+
   t.test('is never without TLS where it has to be secure', async t => {
     const { NeonSocket } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: true })
 

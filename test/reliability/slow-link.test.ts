@@ -72,6 +72,32 @@ scenario(
 
 scenario(
   t,
+  'a link with a long way, and reads that do not stop',
+  { neon, limits: { max: 2, sharing: 10, statementTimeoutMs: NEVER_MS, checkoutTimeoutMs: NEVER_MS } },
+  async (t, service) => {
+    const { $client: pool } = service.app.db
+    const lag = neon.inject({ type: 'latency', toServerMs: 100, toClientMs: 100 })
+    let taken = 0
+    pool.on('acquire', () => {
+      taken += 1
+    })
+    const readers = 20
+    const each = 6
+
+    await Promise.all(
+      Array.from({ length: readers }, async () => {
+        for (let reads = 0; reads < each; reads += 1) await pool.query('select 1')
+      })
+    )
+    lag.remove()
+
+    t.ok(taken <= (readers * each) / 3, `${taken} times a connection for ${readers * each} reads`)
+    t.match(service.stats(), { connects: 2, clientsLost: 0 })
+  }
+)
+
+scenario(
+  t,
   'a server that stops reading at an INSERT',
   {
     neon,
