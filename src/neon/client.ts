@@ -8,9 +8,11 @@ import { cancelStatement } from './cancel.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import type { Answerable } from './driver.ts'
 import { Flight } from './flight.ts'
+import { guardQuery } from './foreign-query.ts'
 import { type LoginManner, loginEagerly } from './login.ts'
 import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
+import { makeReadable } from './readable-socket.ts'
 import type { LiveSocket, SocketRegister } from './socket.ts'
 import { saysStalePlan, saysStaleTypes } from './stale-plan.ts'
 
@@ -63,6 +65,7 @@ export class NeonClient extends PipeliningClient {
   constructor(config: ClientConfig, transport: ClientTransport) {
     const { url, sockets, onAnswer = ignore, pipelines = true, login = { isEager: true } } = transport
     super(config, pipelines)
+    guardQuery(this, { pipelines })
     this.#sockets = sockets
     this.#onAnswer = onAnswer
     this.#login = login
@@ -74,7 +77,7 @@ export class NeonClient extends PipeliningClient {
     neonConfig.webSocketConstructor = class extends sockets.NeonSocket {
       constructor(address: string) {
         super(address)
-        this.deliver(messages => neonConfig.emit('data', messages))
+        this.deliver(makeReadable(neonConfig, this))
         keep(this, address)
       }
     }
