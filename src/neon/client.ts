@@ -10,10 +10,12 @@ import { afterOrLate, SYSTEM_CLOCK } from './clock.ts'
 import type { ConnectionUrl } from './connection-url.ts'
 import type { Answerable } from './driver.ts'
 import { Flight } from './flight.ts'
+import { guardQuery } from './foreign-query.ts'
 import { emitContained } from './listeners.ts'
 import { type LoginManner, loginEagerly } from './login.ts'
 import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
+import { makeReadable } from './readable-socket.ts'
 import type { LiveSocket, SocketRegister } from './socket.ts'
 import { type ServerAnswer, saysNameIsLost, saysStalePlan, saysStaleTypes } from './stale-plan.ts'
 import { createStatementNames, type StatementNames } from './statement-names.ts'
@@ -85,6 +87,7 @@ export class NeonClient extends PipeliningClient {
     const { url, sockets, onAnswer = ignore, pipelines = true, login = { isEager: true } } = transport
     const { names = createStatementNames() } = transport
     super(config, pipelines, names)
+    guardQuery(this, { pipelines })
     this.#names = names
     this.#sockets = sockets
     this.#onAnswer = onAnswer
@@ -96,11 +99,11 @@ export class NeonClient extends PipeliningClient {
       this.#address = address
     }
     const order = createAnswerOrder()
-    const hand = (messages: Buffer) => {
+    const hand = (messages: Buffer, emit: (messages: Buffer) => void) => {
       // More may come of what was read already when the link was ended.
       if (this.#isOutOfOrder) return
       try {
-        if (order.admits(messages)) neonConfig.emit('data', messages)
+        if (order.admits(messages)) emit(messages)
         else this.#refuseAnswer()
       } catch (error) {
         if (error instanceof ProtocolViolationError) return this.#refuseAnswer()
@@ -111,7 +114,8 @@ export class NeonClient extends PipeliningClient {
     neonConfig.webSocketConstructor = class extends sockets.NeonSocket {
       constructor(address: string) {
         super(address)
-        this.deliver(messages => hand(messages), isQuiet)
+        const emit = makeReadable(neonConfig, this)
+        this.deliver(messages => hand(messages, emit), isQuiet)
         keep(this, address)
       }
 

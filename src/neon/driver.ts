@@ -35,6 +35,8 @@ export interface DriverQuery extends Submittable {
   _canceledDueToError: unknown
   _result: { _types?: unknown }
   requiresPreparation(): unknown
+  listenerCount(event: string): number
+  emit(event: string, ...values: unknown[]): boolean
 }
 
 export interface DriverQueryConfig {
@@ -53,6 +55,8 @@ export interface DriverInside {
   readyForQuery: boolean | undefined
   hasExecuted: boolean | undefined
   _types: unknown
+  /** The driver reads the statement timeout there, for each query. */
+  readonly connectionParameters: { query_timeout?: unknown }
   readonly processID: number | null
   readonly secretKey: number | null
   /** Sends what is in the queue and may be sent. */

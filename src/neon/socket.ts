@@ -109,7 +109,11 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
       this.once('open', () => {
         this.#heartbeat = createHeartbeat({
           intervalMs: heartbeatIntervalMs,
-          ping: () => this.ping(),
+          ping: () => {
+            // A reader that is slow reads no pong either.
+            if (this.isPaused) this.#heartbeat?.heard()
+            this.ping()
+          },
           isQuiet: () => this.#isQuiet(),
           onDead: () => this.terminate(),
           clock: SYSTEM_CLOCK
