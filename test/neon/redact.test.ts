@@ -178,11 +178,12 @@ t.test('redact', async t => {
       '@a',
       '"password":"'
     ]) {
-      const started = performance.now()
+      // Of the processor, so that nothing beside it counts.
+      const before = process.cpuUsage()
       redact(piece.repeat(100_000 / piece.length))
       redact(`postgres://u:${piece.repeat(100_000 / piece.length)}`)
 
-      t.ok(performance.now() - started < 1000, JSON.stringify(piece))
+      t.ok(process.cpuUsage(before).user < 1_000_000, JSON.stringify(piece))
     }
   })
 })

@@ -124,11 +124,12 @@ for (const [title, judge, rows] of TABLES)
 t.test('a large literal is read in no time', async t => {
   const letters = 'a'.repeat(1_000_000)
   const spaces = ' '.repeat(1_000_000)
-  const start = performance.now()
+  // Of the processor, so that nothing beside it counts.
+  const before = process.cpuUsage()
 
   t.equal(isQuery(`select '${letters}'`), true)
   t.equal(isQuery(`select '${letters}(${spaces}('`), false)
   t.equal(isQuery(`select count${spaces}(*)`), true)
 
-  t.ok(performance.now() - start < 2000)
+  t.ok(process.cpuUsage(before).user < 2_000_000)
 })
