@@ -39,6 +39,7 @@ const INTERVALS_UNPROVEN = 5
 
 export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   const { intervalMs, ping, isQuiet, onDead, clock } = options
+  const unprovenMs = INTERVALS_UNPROVEN * intervalMs
   let heardAt = clock.now()
   let pingedAt = Number.NEGATIVE_INFINITY
   let isProven = false
@@ -46,14 +47,14 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   let proof: 'none' | 'asked' | 'answered' = 'none'
   let misses = 0
   let cancelFirst: (() => void) | undefined
-  let cancelBeat = afterOrLate(clock, intervalMs, beat)
+  let cancelBeat = afterOrLate(clock, dueInMs(), beat)
 
   return {
     heard() {
       proof = 'none'
       noteLife()
       // Right behind an answer the peer is there, so that no ping is left unacknowledged.
-      if (!isProven && isDue(pingedAt)) cancelFirst ??= clock.after(0, sendIfQuiet)
+      if (!isProven && heardAt - pingedAt >= unprovenMs) cancelFirst ??= clock.after(0, sendIfQuiet)
     },
     sent() {
       proof = 'none'
@@ -76,14 +77,16 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   function beat(isLate: boolean) {
     // What was flushed together with an answer has that answer behind it; a whole interval is enough for it to come.
     if (proof === 'answered' && !isLate) isProven = true
+    proof = 'none'
     if (isProven && heardAt < pingedAt && !isLate) misses += 1
     if (misses >= MAX_MISSES) return die()
-    if (isProven || isDue(Math.max(heardAt, pingedAt))) send()
+    if (isProven || dueInMs() <= 0) send()
     else armBeat()
   }
 
-  function isDue(since: number): boolean {
-    return clock.now() - since >= INTERVALS_UNPROVEN * intervalMs
+  /** Until a peer that is not proven is pinged, unless it is heard of meanwhile. */
+  function dueInMs(): number {
+    return Math.max(heardAt, pingedAt) + unprovenMs - clock.now()
   }
 
   function sendIfQuiet() {
@@ -100,7 +103,8 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
 
   function armBeat() {
     cancelBeat()
-    cancelBeat = afterOrLate(clock, intervalMs, beat)
+    const delayMs = isProven || proof !== 'none' ? intervalMs : dueInMs()
+    cancelBeat = afterOrLate(clock, delayMs, beat)
   }
 
   function die() {

@@ -26,7 +26,11 @@ export interface PoolLimits {
   idleTimeoutMs: number
   /** A connection is closed when it is about this old and free, in ms. @default 1 200 000 */
   maxLifetimeMs: number
-  /** Between pings of the WebSocket, in ms; a dead link is found after two to three. @default 10 000 */
+  /**
+   * Between pings of the WebSocket to a peer that answers them at once, in ms: its loss is found after two to three. A
+   * peer that does not, such as Neon's proxy, is never judged by pings, and gets one after five intervals of silence;
+   * TCP keep-alive finds its loss. @default 10 000
+   */
   heartbeatIntervalMs: number
   /** A client that is out for so long is reported, with the place that took it, in ms. @default 120 000 */
   holdWarningMs: number

@@ -82,7 +82,7 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
 
   class NeonSocket extends WebSocket implements LiveSocket {
     #heartbeat: Heartbeat | undefined
-    #isQuiet = () => false
+    #isQuiet = () => true
     #outbox: Uint8Array[] = []
     #upgradeMs = 0
 

@@ -33,9 +33,11 @@ export class Sync implements Submittable {
     this.callback?.(error)
   }
 
-  // None of these answers a Sync.
-  handleRowDescription() {}
-  handleDataRow() {}
-  handleCommandComplete() {}
-  handleEmptyQuery() {}
+  handleRowDescription = ignore
+  handleDataRow = ignore
+  handleCommandComplete = ignore
+  handleEmptyQuery = ignore
 }
+
+/* c8 ignore next -- a Sync is answered by ReadyForQuery alone */
+function ignore() {}

@@ -30,7 +30,7 @@ export async function addEarlyRoute(fastify: FastifyInstance, { path, schema, an
   function respond(request: FastifyRequest, reply: FastifyReply) {
     reply.hijack()
     answer(request, reply).catch(err => {
-      request.log.error({ err }, 'an early route failed')
+      fastify.log.error({ err }, 'an early route failed')
       reply.raw.statusCode = 500
       reply.raw.end()
     })

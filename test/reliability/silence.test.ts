@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Fault } from '../../src/local/neon.ts'
 import { until } from '../helper.ts'
 import { start } from '../local/fixtures/sandbox.ts'
+import { untilIdleFor } from '../neon/pools.ts'
 import { holdStatements } from './held.ts'
 import { scenario } from './scenario.ts'
 import type { Service } from './service.ts'
@@ -16,6 +17,9 @@ const SILENCE: Fault = {
   where: { applicationName: 'fastify-neon' }
 }
 const NEVER_MS = 60_000
+
+// Ten heartbeats without a statement: the peer has shown that it answers pings.
+const PROVEN_MS = 1000
 
 // Without a limit of our own the end comes when ws gives up its close frame, or TCP the segment.
 const LONG_BEFORE_TCP_MS = 15_000
@@ -53,6 +57,8 @@ scenario(
   'links that fall silent in the middle of statements, with heartbeats',
   { neon, limits: { statementTimeoutMs: NEVER_MS, heartbeatIntervalMs: 100 } },
   async (t, service) => {
+    await Promise.all([service.read('alice'), service.write('bob')])
+    await untilIdleFor(PROVEN_MS)
     const { answers, release } = await holdStatements(t, service, () => [
       service.read('alice'),
       service.write('bob')
@@ -73,6 +79,7 @@ scenario(
   'free links that fall silent',
   { neon, limits: { heartbeatIntervalMs: 100 } },
   async (t, service) => {
+    await untilIdleFor(PROVEN_MS)
     neon.inject(SILENCE)
     await until(() => service.stats().total === 0)
 
@@ -93,6 +100,7 @@ scenario(
   'a network in which nothing arrives',
   { neon, limits: { connectTimeoutMs: 1000, statementTimeoutMs: 1000, heartbeatIntervalMs: 100 } },
   async (t, service) => {
+    await untilIdleFor(PROVEN_MS)
     neon.inject({ type: 'blackhole', direction: 'both', links: 'all' })
     await until(() => service.stats().total === 0)
 
