@@ -104,12 +104,12 @@ function initialResponse(
   const mechanism = body.toString('utf8', 0, Math.max(end, 0))
   if (!mechanisms.includes(mechanism)) throw new UnexpectedMessageError('that mechanism was not offered')
   const text = body.toString('utf8', end + 1 + LENGTH_BYTES)
-  const [header = ''] = /^[^,]*,[^,]*,/.exec(text) ?? []
+  const bare = text.replace(/^[^,]*,[^,]*,/, '')
+  const header = text.slice(0, text.length - bare.length)
   // RFC 5802, section 6: a client that could bind, and believes that it was not offered, was lied to.
   const mayBeDowngraded = header.startsWith('y') && mechanisms.includes(BOUND_MECHANISM)
   if (mayBeDowngraded || (mechanism === BOUND_MECHANISM) !== (header === BOUND_HEADER))
     throw new UnexpectedMessageError('that channel binding does not belong to the mechanism')
-  const bare = text.slice(header.length)
   return { header, bare, nonce: attribute(bare, 'r') }
 }
 

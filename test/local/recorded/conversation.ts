@@ -43,7 +43,7 @@ export interface Conversation {
   /** Resolves at the end of the connection, or after so long. */
   end(timeoutMs?: number): Promise<void>
   /** Sends a query and answers rows, errors, notices and tags of the answer. */
-  ask(text: string): Promise<string>
+  ask(text: string, timeoutMs?: number): Promise<string>
 }
 
 const HEADER_BYTES = 5
@@ -108,9 +108,9 @@ export async function open(t: Test, { url, host }: Target, opening: Opening = {}
     over.abort()
   }
 
-  async function ask(text: string): Promise<string> {
+  async function ask(text: string, timeoutMs?: number): Promise<string> {
     const before = conversation.said.length
-    const answered = until('Z')
+    const answered = until('Z', timeoutMs)
     conversation.send(queryMessage(text))
     await answered
     return conversation.said

@@ -24,6 +24,7 @@ export type Question = (t: Test, target: Target) => Promise<Record<string, strin
 
 /** Far longer than an answer takes on loopback: for what is not answered. */
 const SILENCE_MS = 300
+const LARGE_TIMEOUT_MS = 120_000
 const SHOWN_BODY = 200
 const PIPELINED = 500
 const LOGINS = 60
@@ -400,14 +401,14 @@ export const QUESTIONS: Record<string, Question> = {
 
 /** A query that is so many megabytes long. */
 export async function queryOf(client: Conversation, megabytes: number): Promise<Record<string, string>> {
-  const answer = await client.ask(`select length('${'x'.repeat(megabytes * 1_048_576)}')`)
+  const answer = await client.ask(`select length('${'x'.repeat(megabytes * 1_048_576)}')`, LARGE_TIMEOUT_MS)
   return { [`query of ${megabytes} MB`]: answer.split(' ')[0] ?? '' }
 }
 
 /** An answer that is so many megabytes long. */
 export async function answerOf(client: Conversation, megabytes: number): Promise<Record<string, string>> {
   const before = client.frameBytes.length
-  await saying(client, queryMessage(`select repeat('x', ${megabytes * 1_048_576})`), 'Z', 120_000)
+  await saying(client, queryMessage(`select repeat('x', ${megabytes * 1_048_576})`), 'Z', LARGE_TIMEOUT_MS)
   const frames = client.frameBytes.slice(before)
   const largest = frames.reduce((most, bytes) => Math.max(most, bytes), 0)
   return { [`answer of ${megabytes} MB`]: `${last(client)} frames ${frames.length}, largest ${largest}` }
