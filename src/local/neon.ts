@@ -15,6 +15,7 @@ import { createFaults, type Injection } from './faults/registry.ts'
 import { type BackendFilter, killBackends } from './kill.ts'
 import { createMeter, type MeterReading } from './meter.ts'
 import { type LocalNeonOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { createPooler } from './pooler/pooler.ts'
 import { type Binaries, findBinaries, prepareBinaries } from './postgres/binaries.ts'
 import { dataDirectoryOf, prepareCluster } from './postgres/cluster.ts'
 import { choosePlace, type Place } from './postgres/place.ts'
@@ -108,6 +109,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
   const links = createLinks(faults, clock)
   const meter = createMeter(clock)
   const roles = createRoles(() => compute)
+  const pooler = createPooler(place, options.pooler)
   let endpoint: Endpoint | undefined
   let control: Control | undefined
   let closing: Promise<void> | undefined
@@ -118,6 +120,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     onSuspending: async superuser => {
       await roles.refresh(superuser).catch(ignore)
       sessions.dropPooled()
+      await pooler.stop()
     },
     onEvent: tell,
     meter,
@@ -125,6 +128,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
   })
   const sessions = createSessions({
     compute,
+    pooler,
     roles,
     faults,
     links,
@@ -221,6 +225,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     const closed = endpoint?.close()
     sessions.close()
     await closed
+    await pooler.stop()
     await compute.close()
   }
 }
