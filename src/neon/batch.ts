@@ -11,7 +11,7 @@ import { CommitOutcomeUnknown } from './outcome.ts'
 import type { NeonPool } from './pool.ts'
 import { isRepeatable } from './retry.ts'
 import { isStalePlan } from './stale-plan.ts'
-import { mayEndTransaction } from './statement-text.ts'
+import { isQuery, mayEndTransaction } from './statement-text.ts'
 import { runTransaction } from './transaction.ts'
 
 /** What each query of a batch answers, in order. */
@@ -89,7 +89,7 @@ export async function runAll(
 
 /**
  * Throws what the server answers, after which nothing is stored; CommitOutcomeUnknown when the link broke before all
- * was answered, unless nothing may be written; and a DatabaseFailure when there was no identity or no client.
+ * was answered, unless they do nothing but read; and a DatabaseFailure when there was no identity or no client.
  */
 export async function runBatch(
   options: BatchOptions,
@@ -119,6 +119,7 @@ async function repeat(
   statements: FlightStatement[],
   before: number
 ): Promise<FlightResult[]> {
+  const hasNoEffect = isReadOnly && statements.slice(before).every(({ text }) => isQuery(text))
   for (let repeats = 0; ; repeats += 1) {
     let flight: Flight | undefined
     try {
@@ -132,14 +133,14 @@ async function repeat(
     } catch (error) {
       if (flight === undefined) throw error
       const isFinal =
-        repeats >= MOST_REPEATS || !(isStalePlan(error) || isRepeatable({ error, wasLinkLost: isReadOnly }))
+        repeats >= MOST_REPEATS || !(isStalePlan(error) || isRepeatable({ error, wasLinkLost: hasNoEffect }))
       if (isFinal) throw failureOf(error, flight.answered)
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
     }
   }
 
   function failureOf(error: unknown, answered: number): unknown {
-    if (!isReadOnly && isUnanswered(error))
+    if (!hasNoEffect && isUnanswered(error))
       return new CommitOutcomeUnknown({ pool, xid: undefined, cause: error })
     return answered >= before || isHung(error) ? error : toFailure(error, 'begin')
   }

@@ -9,12 +9,14 @@ import { type Identity, identityFlight } from './identity.ts'
 import type { NeonPool } from './pool.ts'
 import { isRepeatable } from './retry.ts'
 import { isStalePlan } from './stale-plan.ts'
+import { isQuery } from './statement-text.ts'
 
 // A link that is lost is lost once, and the second one may have been as old.
 const MOST_REPEATS = 2
 
 /**
- * Runs a statement as `identity`, where nothing may be written. Repeats it after the loss of a link. Throws what the
+ * Runs a statement as `identity`, where nothing may be written. Repeats it after the loss of a link, unless it calls
+ * what may have effects besides, such as `pg_notify`. Throws what the
  * server answers, 25006 for a statement that writes; and a DatabaseFailure when there was no identity or no client.
  */
 export async function runRead(
@@ -24,8 +26,10 @@ export async function runRead(
 ): Promise<FlightResult | undefined> {
   const startedAt = performance.now()
   const before = identityFlight(identity, { readOnly: true })
+  const wasLinkLost = isQuery(statement.text)
+  const mayRepeat = (error: unknown) => isStalePlan(error) || isRepeatable({ error, wasLinkLost })
   try {
-    const result = await repeat({ pool, before, statement, mayRepeat: isRepeatableRead })
+    const result = await repeat({ pool, before, statement, mayRepeat })
     report('committed')
     return result
   } catch (error) {
@@ -57,7 +61,11 @@ async function repeat({ pool, before, statement, mayRepeat }: Repeatable): Promi
     try {
       const results = await pool.fly(
         () => {
-          flight = new Flight([...before, statement].map(pool.named), { endsIdle: true })
+          flight = new Flight([...before, statement].map(pool.named), {
+            endsIdle: true,
+            // With an identity it has that to be known by.
+            isMarked: before.length === 0
+          })
           return flight
         },
         { isAlone: pool.known.note(statement.text).isSlow }
@@ -80,8 +88,4 @@ async function repeat({ pool, before, statement, mayRepeat }: Repeatable): Promi
  */
 function wasNotDone({ isReached, isMetByCancel }: Flight, error: unknown): boolean {
   return isMetByCancel || (isHung(error) && !isReached)
-}
-
-function isRepeatableRead(error: unknown): boolean {
-  return isStalePlan(error) || isRepeatable({ error, wasLinkLost: true })
 }

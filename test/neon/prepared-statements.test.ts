@@ -12,6 +12,7 @@ function open(most?: number) {
     closeStatement: name => written.push(`close ${name}`),
     bind: ignore,
     describePortal: ignore,
+    closePortal: ignore,
     execute: ignore,
     sync: ignore,
     take: () => Buffer.alloc(0)
