@@ -5,6 +5,7 @@
 import { sql } from 'drizzle-orm'
 import { createDatabase } from '../../src/neon/database.ts'
 import type { NeonPool } from '../../src/neon/pool.ts'
+import type { Randomness } from './randomness.ts'
 import { type Front, messageOf, READY_FOR_QUERY } from './tamper.ts'
 
 const ERROR = messageOf('E', 'SERROR\0C23505\0Mthere is one already\0', [0])
@@ -81,6 +82,37 @@ export function lieAt(front: Front, at: number, lie: Lie, { isOneFrame = false }
       return undefined
     }
   })
+}
+
+// Of the messages of a busy service, so that most requests come through.
+const MOST_TRUE = 1500
+
+/** From now on lies of all kinds, at random, at logins too. */
+export function beginLying(front: Front, random: Randomness) {
+  const answers = new WeakMap<object, Buffer[]>()
+  const kinds = [...STRAYS.map(([, stray]) => before(stray)), ...WRONGS.map(([, lie]) => lie)]
+  let told = 0
+  let left = random.between(1, MOST_TRUE)
+  const end = front.tamper({
+    toClient(message, link) {
+      const answer = [...(answers.get(link) ?? []), message]
+      answers.set(link, message[0] === READY_FOR_QUERY ? [] : answer)
+      left -= 1
+      if (left > 0) return message
+      left = random.between(1, MOST_TRUE)
+      told += 1
+      const parts = random.oneOf(kinds)(message, answer)
+      if (random.isOneIn100(50)) return Buffer.concat(parts)
+      for (const part of parts) link.send(part)
+      return undefined
+    }
+  })
+  return {
+    end,
+    get told() {
+      return told
+    }
+  }
 }
 
 /** Reads of users and of nobody, transactions and batches at once. Returns what was answered wrongly, and how many failed. */
