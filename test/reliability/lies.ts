@@ -85,7 +85,7 @@ export function lieAt(front: Front, at: number, lie: Lie, { isOneFrame = false }
 }
 
 // Of the messages of a busy service, so that most requests come through.
-const MOST_TRUE = 1500
+const MOST_TRUE = 500
 
 /** From now on lies of all kinds, at random, at logins too. */
 export function beginLying(front: Front, random: Randomness) {
