@@ -58,6 +58,7 @@ const LENGTH_BYTES = 4
 const HEADER_BYTES = LETTER_BYTES + LENGTH_BYTES
 const KEY_BYTES = 8
 const SEMICOLON = 0x3b
+const ZERO = 0x30
 const STATEMENT = 0x53
 const AUTHENTICATED = 0
 // PostgreSQL, AuthenticationRequest: those that the driver can answer.
@@ -71,6 +72,7 @@ export function createAnswerOrder(): AnswerOrder {
   let phase = LOGIN
   let progress = BEGUN
   let columns = ANY_COLUMNS
+  let rows = 0
   // Behind an error nothing comes but ReadyForQuery.
   let hasFailed = false
   // The server reads over all that is sent before the next Sync.
@@ -122,7 +124,7 @@ export function createAnswerOrder(): AnswerOrder {
         columns = NO_ROWS
         return body === end && ends(DESCRIBE)
       case 0x43: // C, CommandComplete
-        return isTexts(1, bytes, body, end) && completes()
+        return isTexts(1, bytes, body, end) && countsRows(bytes, body, end) && completes()
       case 0x5a: // Z, ReadyForQuery
         return end - body === 1 && isStatus(bytes[body]) && takesReady()
       case 0x45: // E, ErrorResponse
@@ -171,7 +173,15 @@ export function createAnswerOrder(): AnswerOrder {
 
   function takesRow(count: number | undefined): boolean {
     if (count === undefined || (columns !== ANY_COLUMNS && count !== columns)) return false
+    rows += 1
     return progress === ROWS || (progress === BEGUN && isExecuted(next()) && proceed(ROWS))
+  }
+
+  /** The number at the end of a tag, such as SELECT 2, is that of the rows, where the statement has some. */
+  function countsRows(bytes: Buffer, body: number, end: number): boolean {
+    if (columns < 0 || next() === EXECUTE_PART) return true
+    const count = numberAtEnd(bytes, body, end - 1)
+    return count === undefined || count === rows
   }
 
   /** The end of one statement. */
@@ -179,6 +189,8 @@ export function createAnswerOrder(): AnswerOrder {
     const message = next()
     if (progress === COPY_OUT) return false
     if (isExecuted(message)) return end()
+    columns = ANY_COLUMNS
+    rows = 0
     return isSimple(message) && (progress !== DONE || message === QUERIES) && proceed(DONE)
   }
 
@@ -207,6 +219,7 @@ export function createAnswerOrder(): AnswerOrder {
     if (hasFailed || next() === undefined) return false
     hasFailed = true
     progress = BEGUN
+    rows = 0
     if (isSimple(next())) return becomes(next(), SYNC)
     const sync = awaited.indexOf(SYNC, answered)
     skips = sync === -1
@@ -225,6 +238,7 @@ export function createAnswerOrder(): AnswerOrder {
   function end(): true {
     answered += 1
     progress = BEGUN
+    rows = 0
     if (answered === awaited.length || answered > MOST_ANSWERED) {
       awaited.splice(0, answered)
       answered = 0
@@ -282,6 +296,18 @@ function awaitedFor(bytes: Buffer, start: number): number | undefined {
     default:
       return undefined
   }
+}
+
+function numberAtEnd(bytes: Buffer, body: number, end: number): number | undefined {
+  let number = 0
+  let place = 1
+  let at = end - 1
+  for (; at >= body; at -= 1, place *= 10) {
+    const digit = (bytes[at] ?? 0) - ZERO
+    if (digit < 0 || digit > 9) break
+    number += place * digit
+  }
+  return at === end - 1 ? undefined : number
 }
 
 /** The last four bytes of an Execute. */

@@ -12,7 +12,7 @@ import type { NeonPool } from './pool.ts'
 import { isRepeatable } from './retry.ts'
 import { isStalePlan, suspectOf } from './stale-plan.ts'
 import type { PreparedAs } from './statement-names.ts'
-import { mayEndTransaction } from './statement-text.ts'
+import { isQuery, mayEndTransaction } from './statement-text.ts'
 import { runTransaction } from './transaction.ts'
 
 /** What each query of a batch answers, in order. */
@@ -90,7 +90,7 @@ export async function runAll(
 
 /**
  * Throws what the server answers, after which nothing is stored; CommitOutcomeUnknown when the link broke before all
- * was answered, unless nothing may be written; and a DatabaseFailure when there was no identity or no client.
+ * was answered, unless they do nothing but read; and a DatabaseFailure when there was no identity or no client.
  */
 export async function runBatch(
   options: BatchOptions,
@@ -121,6 +121,7 @@ async function repeat(
   before: number
 ): Promise<FlightResult[]> {
   let suspect: PreparedAs | undefined
+  const hasNoEffect = isReadOnly && statements.slice(before).every(({ text }) => isQuery(text))
   for (let repeats = 0; ; repeats += 1) {
     let flight: Flight | undefined
     try {
@@ -136,7 +137,7 @@ async function repeat(
     } catch (error) {
       if (flight === undefined) throw error
       suspect = suspectOf(flight, error)
-      const mayRepeat = isStalePlan(error) || isRepeatable({ error, wasLinkLost: isReadOnly })
+      const mayRepeat = isStalePlan(error) || isRepeatable({ error, wasLinkLost: hasNoEffect })
       // One that writes has its connection for itself.
       const mayResend = mayRepeat || (isReadOnly && wasNotDone(flight, error))
       const isFinal = repeats >= MOST_REPEATS || !(suspect || mayResend)
@@ -146,7 +147,7 @@ async function repeat(
   }
 
   function failureOf(error: unknown, answered: number): unknown {
-    if (!isReadOnly && isUnanswered(error))
+    if (!hasNoEffect && isUnanswered(error))
       return new CommitOutcomeUnknown({ pool, xid: undefined, cause: error })
     return answered >= before || isHung(error) ? error : toFailure(error, 'begin')
   }

@@ -51,10 +51,13 @@ const NO_RESULT: FlightResult = { rows: [], rowCount: 0, command: '' }
 export interface FlightOptions {
   /** A session that has a transaction open behind it is ended, since others ride on it. @default false */
   endsIdle?: boolean
+  /** Its answer has another form than those of the flights beside it, so that it cannot be taken for theirs. @default false */
+  isMarked?: boolean
 }
 
 export class Flight implements Submittable {
   readonly endsIdle: boolean
+  readonly isMarked: boolean
   onOutcome: (error: unknown, results?: FlightResult[]) => void = ignore
   /** The driver wraps it with the limit of time, and takes it away when that is over. */
   callback: Answerable['callback'] = (error, results) =>
@@ -72,8 +75,12 @@ export class Flight implements Submittable {
   #error: unknown
 
   /** Throws what a value throws that cannot be one of Postgres; then nothing was sent. */
-  constructor(statements: readonly FlightStatement[], { endsIdle = false }: FlightOptions = {}) {
+  constructor(
+    statements: readonly FlightStatement[],
+    { endsIdle = false, isMarked = false }: FlightOptions = {}
+  ) {
     this.endsIdle = endsIdle
+    this.isMarked = isMarked
     this.#steps = statements.map(statement => ({
       statement: canBeName(statement.name) ? statement : { ...statement, name: undefined },
       query: statement.isQuiet ? undefined : new DriverQuery(statement),
@@ -109,7 +116,9 @@ export class Flight implements Submittable {
     return step?.isReused ? { name: step.name, text: step.statement.text } : undefined
   }
 
-  write(messages: FrontendMessages, prepared: PreparedStatements): void {
+  /** `mark`: how many messages are sent that do nothing, and are answered. */
+  write(messages: FrontendMessages, prepared: PreparedStatements, mark = 0): void {
+    for (let closes = 0; closes < mark; closes += 1) messages.closePortal()
     for (const step of this.#steps) {
       const { statement, values, query } = step
       const name = nameFor(statement, prepared)

@@ -12,6 +12,8 @@ export interface FrontendMessages {
   describePortal(): void
   execute(): void
   closeStatement(name: string): void
+  /** The unnamed one, also where there is none. */
+  closePortal(): void
   sync(): void
   /** What was written since the last call. */
   take(): Buffer
@@ -69,6 +71,12 @@ export function createFrontendMessages(): FrontendMessages {
       const start = open(LETTERS.close)
       byte(STATEMENT)
       cString(name)
+      close(start)
+    },
+    closePortal() {
+      const start = open(LETTERS.close)
+      byte(PORTAL)
+      cString('')
       close(start)
     },
     sync: () => close(open(LETTERS.sync)),

@@ -8,6 +8,7 @@ import { asFlightStatement, Flight, type FlightResult, type FlightStatement, unn
 import { isHung } from './hang.ts'
 import type { HeldClient, NeonPool } from './pool.ts'
 import { isStalePlan, suspectOf } from './stale-plan.ts'
+import { hasNoEffect } from './statement-text.ts'
 import type { OpeningRow, TransactionPlan } from './transaction-options.ts'
 
 export interface OpeningOptions {
@@ -25,6 +26,8 @@ export interface Opening {
   /** There is a transaction, which has to be ended. */
   readonly isBegun: boolean
   readonly row: OpeningRow
+  /** Whether it is READ ONLY and each of its statements is known to do nothing but read. */
+  readonly hasNoEffect: boolean
   /** Resolves when no beginning is under way, and rejects with why the transaction could not begin. */
   settled(): Promise<void>
   /** No other client is taken from now on. */
@@ -47,6 +50,7 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
   let row: OpeningRow = {}
   let beginning: Promise<void> | undefined
   let waiting = 0
+  let isHarmless = plan.isReadOnly
   if (!pool.pipelines) await begin().catch(releaseAndThrow)
 
   return {
@@ -59,6 +63,9 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
     },
     get row() {
       return row
+    },
+    get hasNoEffect() {
+      return isHarmless
     },
     settled: () => Promise.resolve(beginning),
     close() {
@@ -82,6 +89,7 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
   }
 
   function query(...given: Parameters<HeldClient['query']>): unknown {
+    isHarmless &&= hasNoEffect(textOf(given[0]))
     // Who waits for the beginning goes first.
     if (isBegun && waiting === 0) return held.query(...given)
     if (beginning) return behind(beginning, given)
@@ -186,6 +194,11 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
   function failureToBegin(error: unknown): DatabaseFailure {
     return toFailure(error, 'begin')
   }
+}
+
+function textOf(config: unknown): string {
+  const text: unknown = typeof config === 'object' && config !== null ? Reflect.get(config, 'text') : config
+  return typeof text === 'string' ? text : ''
 }
 
 /** Who is told that the session ends may hear it before the link does. */

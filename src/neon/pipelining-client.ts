@@ -35,6 +35,9 @@ interface Sent {
   needsSync?: boolean
 }
 
+// A flight's answer is told from those of the two before it.
+const MARKS = 3
+
 // It is empty between two statements, so one is enough for all clients.
 const MESSAGES = createFrontendMessages()
 
@@ -44,6 +47,7 @@ export abstract class PipeliningClient extends DriverClient {
   readonly #sent: Sent[] = []
   readonly #prepared: PreparedStatements
   #last: Sent | undefined
+  #marked = 0
   /** Whose answer comes, or came last. */
   #receiving: Sent | undefined
 
@@ -170,7 +174,8 @@ export abstract class PipeliningClient extends DriverClient {
   #write(query: Submittable): Sent {
     if (query instanceof Flight) {
       query.useTypes(this._types)
-      query.write(MESSAGES, this.#prepared)
+      if (query.isMarked) this.#marked += 1
+      query.write(MESSAGES, this.#prepared, query.isMarked ? this.#marked % MARKS : 0)
       this.#flush()
       return { query, isAlone: false }
     }

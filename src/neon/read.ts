@@ -10,12 +10,14 @@ import type { NeonPool } from './pool.ts'
 import { isRepeatable } from './retry.ts'
 import { isStalePlan, suspectOf } from './stale-plan.ts'
 import type { PreparedAs } from './statement-names.ts'
+import { isQuery } from './statement-text.ts'
 
 // A link that is lost is lost once, and the second one may have been as old.
 const MOST_REPEATS = 2
 
 /**
- * Runs a statement as `identity`, where nothing may be written. Repeats it after the loss of a link. Throws what the
+ * Runs a statement as `identity`, where nothing may be written. Repeats it after the loss of a link, unless it calls
+ * what may have effects besides, such as `pg_notify`. Throws what the
  * server answers, 25006 for a statement that writes; and a DatabaseFailure when there was no identity or no client.
  */
 export async function runRead(
@@ -25,8 +27,10 @@ export async function runRead(
 ): Promise<FlightResult | undefined> {
   const startedAt = performance.now()
   const before = identityFlight(identity, { readOnly: true })
+  const wasLinkLost = isQuery(statement.text)
+  const mayRepeat = (error: unknown) => isStalePlan(error) || isRepeatable({ error, wasLinkLost })
   try {
-    const result = await repeat({ pool, before, statement, mayRepeat: isRepeatableRead })
+    const result = await repeat({ pool, before, statement, mayRepeat })
     report('committed')
     return result
   } catch (error) {
@@ -60,7 +64,9 @@ async function repeat({ pool, before, statement, mayRepeat }: Repeatable): Promi
       const results = await pool.fly(
         () => {
           flight = new Flight([...before, statement].map(repeats === 0 ? pool.named : unnamed), {
-            endsIdle: true
+            endsIdle: true,
+            // With an identity it has that to be known by.
+            isMarked: before.length === 0
           })
           return flight
         },
@@ -78,8 +84,4 @@ async function repeat({ pool, before, statement, mayRepeat }: Repeatable): Promi
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
     }
   }
-}
-
-function isRepeatableRead(error: unknown): boolean {
-  return isStalePlan(error) || isRepeatable({ error, wasLinkLost: true })
 }

@@ -25,6 +25,8 @@ const WRITES = /\binto\b/i
 const ENDS_TRANSACTION =
   /^\s*(?:--|\/\*|(?:abort|begin|call|commit|do|end|rollback|start)\b|prepare\s+transaction\b)/i
 
+const SAVEPOINT = /^\s*(?:savepoint|release|rollback\s+to)\b/i
+
 // Looks at each letter once: a text may be a large literal.
 const LAST_WORD = /(?<![\w$".\u0080-\uffff])[\w$".\u0080-\uffff]*$/
 
@@ -70,6 +72,11 @@ export function hasRowsOnly(text: string): boolean {
 export function isQuery(text: string): boolean {
   const mayDoMore = LOCKS.test(text) || WRITES.test(text)
   return SELECT.test(text) && hasRowsOnly(text) && !mayDoMore && calls(text).every(isHarmless)
+}
+
+/** Of a transaction that is READ ONLY: that it is stored makes no difference, and it may be run again. NOTIFY is allowed there. */
+export function hasNoEffect(text: string): boolean {
+  return isQuery(text) || (SAVEPOINT.test(text) && isSingle(text))
 }
 
 /** What stands in front of each parenthesis. */

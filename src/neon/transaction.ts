@@ -95,7 +95,7 @@ async function runOnce<T>(run: Run, work: Work<T>): Promise<{ result: T } | Fail
     (error: unknown) => {
       const { held } = opening
       // The beginning has tried other links itself.
-      const wasLinkLost = opening.isBegun && !held.isLinked && (run.plan.isReadOnly || !isCommitSent(held))
+      const wasLinkLost = opening.isBegun && !held.isLinked && (opening.hasNoEffect || !isCommitSent(held))
       opening.release(error instanceof CommitOutcomeUnknown)
       return { error, wasLinkLost }
     }
@@ -106,7 +106,7 @@ async function workAndCommit<T>(run: Run, opening: Opening, work: Work<T>): Prom
   const result = await workOrRollBack(opening, run.signal, work)
   const { held } = opening
   if (!opening.isBegun) opening.release()
-  else if (isSureToCommit(run, opening)) releaseAfter(opening, held.query('COMMIT'))
+  else if (isSureToCommit(opening)) releaseAfter(opening, held.query('COMMIT'))
   else {
     await commit(run, opening)
     opening.release()
@@ -115,10 +115,8 @@ async function workAndCommit<T>(run: Run, opening: Opening, work: Work<T>): Prom
 }
 
 /** What has changed nothing is answered at once. One that is serializable may still learn that it has read what never was. */
-function isSureToCommit({ plan }: Run, { held, row }: Opening): boolean {
-  return (
-    plan.isReadOnly && held.transactionStatus === 'open' && !held.isBusy && SAFE_ISOLATION.has(row.isolation)
-  )
+function isSureToCommit({ held, row, hasNoEffect }: Opening): boolean {
+  return hasNoEffect && held.transactionStatus === 'open' && !held.isBusy && SAFE_ISOLATION.has(row.isolation)
 }
 
 /** When it is not answered the client is not clean. */
@@ -155,7 +153,7 @@ async function rollBack(client: NeonClient, error: unknown) {
 }
 
 /** From here on no signal has an effect: the outcome is the server's. */
-async function commit({ pool, plan }: Run, { held: client, row: { xid } }: Opening) {
+async function commit({ pool }: Run, { held: client, row: { xid }, hasNoEffect }: Opening) {
   const cause: unknown = await client.query('COMMIT').then(ignore, (error: unknown) => error)
   const isSent = isCommitSent(client)
   // Whatever comes behind the tag, such as the loss of the link, does not change it.
@@ -163,7 +161,7 @@ async function commit({ pool, plan }: Run, { held: client, row: { xid } }: Openi
   // A transaction that already failed answers COMMIT with success and this tag.
   if (isSent && client.lastTag === 'ROLLBACK') throw new TransactionRolledBackError()
   // Of what has changed nothing the outcome is known.
-  const failure = toFailure(cause, isSent && !plan.isReadOnly ? 'commit' : 'statement')
+  const failure = toFailure(cause, isSent && !hasNoEffect ? 'commit' : 'statement')
   // Also for a tag out of broken bytes.
   throw failure.kind === 'commitOutcomeUnknown' ? new CommitOutcomeUnknown({ pool, xid, cause }) : failure
 }

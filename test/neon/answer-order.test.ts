@@ -20,6 +20,9 @@ const MESSAGES: Readonly<Record<string, number[]>> = {
   /** Two columns, of which one is null. */
   W: message('D', [0, 2, 0, 0, 0, 1, 65, 255, 255, 255, 255]),
   C: message('C', text('SELECT 1')),
+  /** Without a number, and with another. */
+  X: message('C', text('EXPLAIN')),
+  B: message('C', text('SELECT 12')),
   I: message('I', []),
   s: message('s', []),
   G: message('G', [0, 0, 0]),
@@ -63,7 +66,7 @@ function connected(...sent: Uint8Array[]) {
   return { ...order, takes: (letters: string) => order.admits(bytesOf(letters)) }
 }
 
-const ONE = '12TDDCZ'
+const ONE = '12TDCZ'
 
 t.test('an answer in its order', async t => {
   const sent: readonly [string, Uint8Array[], string[]][] = [
@@ -72,20 +75,33 @@ t.test('an answer in its order', async t => {
     [
       'a flight',
       [flight()],
-      [ONE, '12nCZ', '12nIZ', 'EZ', '1EZ', '12TEZ', '12TDEZ', '12TDCEZ', 'N1S2ATDNCSZA']
+      [
+        ONE,
+        '12nBZ',
+        '12nCZ',
+        '12nIZ',
+        'EZ',
+        '1EZ',
+        '12TEZ',
+        '12TDEZ',
+        '12TDCEZ',
+        '12TDDXZ',
+        '12TDDDDDDDDDDDDBZ',
+        'N1S2ATDNCSZA'
+      ]
     ],
-    ['a quiet one', [flight(1, { isQuiet: true })], ['12CZ', '12DCZ', '12WCZ']],
+    ['a quiet one', [flight(1, { isQuiet: true })], ['12CZ', '12DDCZ', '12WCZ']],
     ['two statements in it', [flight(2)], ['12TDC12nCZ', '12TDCEZ', '12TDC12TDEZ', 'EZ']],
     ['two flights', [flight(), flight()], [ONE + ONE, `EZ${ONE}`, `${ONE}EZ`]],
-    ['a simple query', [query('select 1')], ['TDCZ', 'TCZ', 'CZ', 'IZ', 'EZ', 'TDEZ', 'TDCFZ']],
-    ['several in one', [query('select 1; select 2')], ['TDCTDCZ', 'CTCCZ', 'TDCEZ', 'TDCTDEZ']],
+    ['a simple query', [query('select 1')], ['TDCZ', 'TXZ', 'CZ', 'IZ', 'EZ', 'TDEZ', 'TDCFZ']],
+    ['several in one', [query('select 1; select 2')], ['TDCTDCZ', 'CTDCCZ', 'TDCBZ', 'TDCEZ', 'TDCTDEZ']],
     ['an empty one behind a flight', [flight(), query('')], [`${ONE}IZ`]],
     ['a COPY to the client', [query('copy a to stdout')], ['HdddcCZ', 'HcCZ', 'HdEZ', 'EZ']],
     ['a COPY from the client', [query('copy a from stdin')], ['GCZ', 'GEZ']],
     [
       'a portal in parts',
       [letter('D', [0x53, 0]), letter('E', [0, 0, 0, 0, 2]), letter('E', [0, 0, 0, 0, 2]), letter('S')],
-      ['tTDDsDCZ', 'tnsCZ', 'tTssZ']
+      ['tTDDsDDDCZ', 'tnsCZ', 'tTssZ']
     ],
     ['a Close, and what is not answered', [letter('H'), letter('C', [0x50, 0]), letter('S')], ['3Z']]
   ]
@@ -102,8 +118,8 @@ t.test('an answer that is not in its order', async t => {
   const asynchronous = 'NSAF'
   // What may stand in place of the message there.
   const sent: readonly [string, Uint8Array[], string, string[]][] = [
-    ['a flight', [flight()], ONE, ['E', 'E', 'nE', 'DCE', 'DCE', 'DCE', 'ZE', '']],
-    ['a simple query', [query('select 1')], 'TDCZ', ['TCIEGH', 'DCE', 'DCE', 'ZE', '']],
+    ['a flight', [flight()], ONE, ['E', 'E', 'nE', 'DXE', 'DCXE', 'ZE', '']],
+    ['a simple query', [query('select 1')], 'TDCZ', ['TCXBIEGH', 'DXE', 'DCXE', 'ZE', '']],
     ['a bare Sync', [letter('S')], 'Z', ['ZE', '']],
     ['a failed flight', [flight()], '1EZ', ['1E', '2E', 'Z', '']]
   ]
@@ -121,6 +137,9 @@ t.test('an answer that is not in its order', async t => {
 t.test('an answer twice, or to what was not sent', async t => {
   t.notOk(connected(flight()).takes(ONE + ONE), 'is refused whole')
   t.notOk(connected(flight(), flight()).takes(`${ONE}Z${ONE}`), 'with a ReadyForQuery between two flights')
+  t.notOk(connected(flight()).takes('12TDDC'), 'a row more than there are')
+  t.notOk(connected(flight()).takes('12TC'), 'a row less')
+  t.notOk(connected(flight()).takes('12TDB'), 'many rows less')
   t.notOk(connected(flight()).takes('12TDCC'), 'a tag too many')
   t.notOk(connected(query('select 1')).takes('TDCTDCZ'), 'two results of one statement')
   t.notOk(connected(flight()).takes('12TW'), 'a row of two columns where there is one')

@@ -18,6 +18,7 @@ function open(most?: number) {
     closeStatement: name => written.push(`close ${texts.get(name) ?? 'it'}`),
     bind: ignore,
     describePortal: ignore,
+    closePortal: ignore,
     execute: ignore,
     sync: ignore,
     take: () => Buffer.alloc(0)

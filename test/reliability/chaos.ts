@@ -8,9 +8,11 @@ import { startLocalNeon } from '../../src/local/neon.ts'
 import { until } from '../helper.ts'
 import { administer } from '../postgres.ts'
 import type { Verdict } from './history.ts'
+import { beginLying } from './lies.ts'
 import { attack, planAttacks } from './nemesis.ts'
 import { type Randomness, randomnessOf } from './randomness.ts'
 import { createServiceDatabase, openService, type Service } from './service.ts'
+import { openFront } from './tamper.ts'
 
 export interface ChaosOptions {
   seconds: number
@@ -24,6 +26,8 @@ export interface ChaosReport extends Omit<Verdict, 'doubts'> {
   seed: number
   seconds: number
   faults: number
+  /** Messages that do not belong, answers twice or not at all, and logins that nobody can read. */
+  lies: number
   /** What did not hold besides, such as a liveness that failed. */
   broken: readonly string[]
 }
@@ -37,18 +41,22 @@ const HANG_UPS = 10
 
 export async function runChaos({ seconds, seed, log }: ChaosOptions): Promise<ChaosReport> {
   const attacks = planAttacks(randomnessOf(seed), seconds * 1000)
+  const ends: (() => unknown)[] = []
   const neon = await startLocalNeon({ wakeDelayMs: 50, wakeJitterMs: 50, suspendAfterMs: 0, log: () => {} })
   try {
     const databaseUrl = await createServiceDatabase(neon)
-    const service = await openService({ databaseUrl })
+    const front = await openFront({ teardown: end => ends.push(end) }, neon)
+    const service = await openService({ databaseUrl: front.through(databaseUrl) })
     try {
       const over = new AbortController()
       const workers = Array.from({ length: WORKERS }, (_, index) =>
         work(service, randomnessOf(seed + 1 + index), index, over.signal)
       )
       const attacking = attack(neon, attacks, over.signal)
+      const lies = beginLying(front, randomnessOf(seed + 1 + WORKERS))
       await sleep(seconds * 1000)
       over.abort()
+      lies.end()
       await Promise.all([attacking, ...workers])
       neon.clearFaults()
       log(`${service.writes.length} writes; healing`)
@@ -67,12 +75,14 @@ export async function runChaos({ seconds, seed, log }: ChaosOptions): Promise<Ch
         seed,
         seconds,
         faults: attacks.length,
+        lies: lies.told,
         broken: service.broken
       }
     } finally {
       await service.close()
     }
   } finally {
+    for (const end of ends) end()
     await neon.close()
   }
 }

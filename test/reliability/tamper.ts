@@ -59,7 +59,7 @@ export function messageOf(letter: string, ...parts: readonly (string | readonly 
   return Buffer.concat([head, body])
 }
 
-export async function openFront(t: Test, neon: Pick<LocalNeon, 'url'>): Promise<Front> {
+export async function openFront(t: Pick<Test, 'teardown'>, neon: Pick<LocalNeon, 'url'>): Promise<Front> {
   const http = createHttpServer()
   const webSockets = new WebSocketServer({ server: http })
   const server = createServer(socket => socket.once('data', chunk => route(socket, chunk)))
