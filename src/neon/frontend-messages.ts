@@ -25,6 +25,8 @@ const STATEMENT = 0x53
 const BINARY = 1
 const NULL_LENGTH = -1
 const INITIAL_BYTES = 4096
+// PostgreSQL, libpq.h, PQ_LARGE_MESSAGE_LIMIT: above it the server ends the connection.
+const MOST_BYTES = 0x3fff_fffe
 // One large value must not keep its memory for ever.
 const KEPT_BYTES = 1024 * 1024
 
@@ -32,6 +34,8 @@ const KEPT_BYTES = 1024 * 1024
 export function createFrontendMessages(): FrontendMessages {
   let buffer = Buffer.allocUnsafe(INITIAL_BYTES)
   let end = 0
+  /** Where the message begins that is being written. */
+  let opened = 0
 
   return {
     parse(name, text) {
@@ -81,15 +85,18 @@ export function createFrontendMessages(): FrontendMessages {
     },
     sync: () => close(open(LETTERS.sync)),
     take() {
-      const bytes = Buffer.from(buffer.subarray(0, end))
+      const written = buffer.subarray(0, end)
       end = 0
-      if (buffer.length > KEPT_BYTES) buffer = Buffer.allocUnsafe(INITIAL_BYTES)
-      return bytes
+      opened = 0
+      if (buffer.length <= KEPT_BYTES) return Buffer.from(written)
+      buffer = Buffer.allocUnsafe(INITIAL_BYTES)
+      return written
     }
   }
 
   /** Returns where the length goes. */
   function open(letter: number): number {
+    opened = end
     byte(letter)
     int32(0)
     return end - 4
@@ -133,6 +140,8 @@ export function createFrontendMessages(): FrontendMessages {
   }
 
   function reserve(bytes: number) {
+    if (end - opened + bytes > MOST_BYTES)
+      throw new RangeError('a statement with its parameters takes at most 1 GB')
     if (end + bytes <= buffer.length) return
     const larger = Buffer.allocUnsafe(Math.max(2 * buffer.length, end + bytes))
     buffer.copy(larger, 0, 0, end)

@@ -6,6 +6,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { type ClientOptions, type RawData, WebSocket } from 'ws'
 import { SYSTEM_CLOCK } from './clock.ts'
 import { within } from './deadline.ts'
+import { framesOf } from './frames.ts'
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts'
 import { createMessageCutter } from './message-cutter.ts'
 
@@ -146,11 +147,11 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
     }
 
     #flush() {
-      const bytes = this.#outbox
+      const messages = this.#outbox
       this.#outbox = []
-      if (bytes.length === 0 || this.readyState !== WebSocket.OPEN) return
+      if (messages.length === 0 || this.readyState !== WebSocket.OPEN) return
       this.#heartbeat?.sent()
-      super.send(joined(bytes))
+      for (const frame of framesOf(messages)) super.send(frame)
     }
 
     deliver(listener: (messages: Buffer) => void, isQuiet: () => boolean) {
@@ -186,12 +187,6 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
   }
 
   return { NeonSocket, open }
-}
-
-function joined(parts: Uint8Array[]): Buffer {
-  const [first] = parts
-  if (parts.length > 1 || first === undefined) return Buffer.concat(parts)
-  return Buffer.from(first.buffer, first.byteOffset, first.byteLength)
 }
 
 function ignore() {}

@@ -105,6 +105,22 @@ t.test('messages', async t => {
   })
 })
 
+t.test('a message that is larger than the server takes is refused, before it is put together', async t => {
+  const messages = createFrontendMessages()
+  const allocated = t.capture(Buffer, 'allocUnsafe', Buffer.allocUnsafe)
+
+  messages.parse('', 'insert into notes values ($1)')
+  t.throws(() => messages.bind('', [Buffer.alloc(0x3fff_ffff)]), {
+    name: 'RangeError',
+    message: 'a statement with its parameters takes at most 1 GB'
+  })
+  messages.take()
+
+  t.ok(allocated().every(({ args: [size] }) => Number(size) < 1_000_000))
+  messages.sync()
+  t.strictSame(messages.take(), Buffer.from('S\0\0\0\x04'))
+})
+
 t.test('the memory of a large value is given back', async t => {
   const allocated = t.capture(Buffer, 'allocUnsafe', Buffer.allocUnsafe)
   const messages = createFrontendMessages()

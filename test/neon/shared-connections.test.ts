@@ -214,7 +214,7 @@ t.test('a read that takes too long', async t => {
     )
 
     await t.rejects(slow, { code: 'FST_NEON_STATEMENT_TIMEOUT' })
-    t.ok(served > 20, `${served} reads beside it`)
+    t.ok(served > 4, `${served} reads beside it`)
     t.equal(await isSleeping(url), false)
   })
 
@@ -266,7 +266,7 @@ t.test('the loss of a connection with many on it', async t => {
     const plain = createDrizzle(pool)
     const pid = await pidOf(pool)
     // It calls a function of which it is not known whether it does more than to read.
-    const slow = Promise.allSettled([read('alice', sql`select pg_sleep(0.3)::text as slept`)])
+    const slow = Promise.allSettled([read('alice', sql`select pg_sleep(1)::text as slept`)])
     const reads = countOf(4).map(n => read(`user-${n}`, who(n)))
     const others = Promise.allSettled(countOf(4).map(async n => plain.execute(sql`select ${n}::int as n`)))
     await until(() => isSleeping(url))

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { FRAME_BYTES } from '../../src/neon/frames.ts'
 import { closeSockets, createSocketRegister } from '../../src/neon/socket.ts'
 import { until } from '../helper.ts'
 import { message, scriptedServer } from './scripted-server.ts'
@@ -177,6 +178,33 @@ t.test('what is sent', async t => {
     await until(() => frames.length === 2)
 
     t.strictSame(frames, ['one two 3', 'alone'])
+  })
+
+  t.test('is large leaves in frames that any server takes, in order', async t => {
+    const { socket, frames } = await openSocket(t)
+    await once(socket, 'open')
+    const large = Buffer.alloc(2.5 * FRAME_BYTES, 'large ')
+    const messages = ['small ', large, 'small ', large.subarray(0, FRAME_BYTES)]
+
+    for (const message of messages) socket.send(message)
+    const whole = messages.map(String).join('')
+    await until(() => frames.join('').length === whole.length)
+
+    t.ok(frames.join('') === whole)
+    t.ok(frames.every(frame => frame.length <= FRAME_BYTES))
+    t.equal(frames.length, 5)
+  })
+
+  t.test('is nothing leaves in no frame', async t => {
+    const { socket, frames } = await openSocket(t)
+    await once(socket, 'open')
+
+    socket.send(Buffer.alloc(0))
+    await new Promise(resolve => setImmediate(resolve))
+    socket.send('something')
+    await until(() => frames.length > 0)
+
+    t.strictSame(frames, ['something'])
   })
 
   t.test('is waiting leaves in front of the close', async t => {

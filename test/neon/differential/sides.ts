@@ -3,11 +3,12 @@
  * name for each lane, so that lanes run side by side and do not meet.
  */
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { Client } from '@neondatabase/serverless'
 import pg from 'pg'
 import type { Test } from 'tap'
-import { WebSocket } from 'ws'
+import { createWebSocketStream, WebSocket, WebSocketServer } from 'ws'
 import { cancelRequest } from '../../../src/neon/cancel.ts'
 import { clientConfig, NeonClient } from '../../../src/neon/client.ts'
 import { verifyConnectionUrl } from '../../../src/neon/connection-url.ts'
@@ -38,6 +39,9 @@ export interface Inside {
 }
 
 export const insideOf = (client: Client) => client as unknown as Inside
+
+/** A plain Postgres in place of that of the tests. */
+const SERVER = process.env.DIFFERENTIAL_SERVER
 
 const TABLES = `
   create table parents (id int primary key, name text);
@@ -76,24 +80,59 @@ export const STORED = `select
 const schemaOf = (lane: number) => `lane_${lane}`
 
 export async function openSides(t: Test, lanes: number): Promise<Record<'ours' | 'stock', Side>> {
-  const template = await createDatabase(t, { migrated: false })
+  const template = SERVER ? await createDatabaseOn(t, SERVER) : await createDatabase(t, { migrated: false })
   for (let lane = 0; lane < lanes; lane += 1) {
     const schema = schemaOf(lane)
     await administer(`create schema ${schema}; set search_path = ${schema}; ${TABLES}; ${RESET}`, template)
   }
   const stock = await cloneDatabase(t, template)
-  return { ours: openSide(t, 'ours', template), stock: openSide(t, 'stock', stock) }
+  const [ours, theirs] = await Promise.all(
+    [template, stock].map(url => (SERVER ? overWebSocket(t, url) : url))
+  )
+  return {
+    ours: openSide(t, { name: 'ours', url: template, webSocketUrl: String(ours) }),
+    stock: openSide(t, { name: 'stock', url: stock, webSocketUrl: String(theirs) })
+  }
 }
 
 /** With the same object identifiers. */
-async function cloneDatabase(t: Test, url: string): Promise<string> {
+function cloneDatabase(t: Test, url: string): Promise<string> {
+  return createDatabaseOn(t, url, new URL(url).pathname.slice(1))
+}
+
+async function createDatabaseOn(t: Test, url: string, template = 'template1'): Promise<string> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  await administer(`create database ${name} template ${new URL(url).pathname.slice(1)}`)
-  t.teardown(() => administer(`drop database ${name} with (force)`))
+  const maintenance = Object.assign(new URL(url), { pathname: '/postgres' }).href
+  await administer(`create database ${name} template ${template}`, maintenance)
+  t.teardown(() => administer(`drop database ${name} with (force)`, maintenance))
   return Object.assign(new URL(url), { pathname: `/${name}` }).href
 }
 
-function openSide(t: Test, name: Side['name'], url: string): Side {
+/** The same database, for a client that speaks over a WebSocket, which a plain Postgres does not. */
+async function overWebSocket(t: Test, href: string): Promise<string> {
+  const url = new URL(href)
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  server.on('connection', socket => {
+    const client = createWebSocketStream(socket)
+    const postgres = connectTcp({ host: url.hostname, port: Number(url.port) })
+    client.on('error', () => postgres.destroy())
+    postgres.on('error', () => client.destroy())
+    client.on('close', () => postgres.destroy())
+    client.pipe(postgres).pipe(client)
+  })
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const { port } = Object(server.address())
+  return Object.assign(new URL(href), { hostname: '127.0.0.1', port: String(port) }).href
+}
+
+interface SideUrls {
+  name: Side['name']
+  url: string
+  webSocketUrl: string
+}
+
+function openSide(t: Test, { name, url, webSocketUrl }: SideUrls): Side {
   const administrators = new pg.Pool({ connectionString: url, max: 2 })
   t.teardown(() => administrators.end())
   const ask = (text: string, values: unknown[]) => administrators.query(text, values)
@@ -102,7 +141,9 @@ function openSide(t: Test, name: Side['name'], url: string): Side {
   return {
     name,
     createClient(lane) {
-      const client = create(`${url}?options=${encodeURIComponent(`-c search_path=${schemaOf(lane)}`)}`)
+      const client = create(
+        `${webSocketUrl}?options=${encodeURIComponent(`-c search_path=${schemaOf(lane)}`)}`
+      )
       t.teardown(() => insideOf(client).connection.stream.ws?.terminate())
       return client
     },
@@ -122,7 +163,12 @@ const SOCKETS = createSocketRegister({ handshakeTimeoutMs: 10_000, secure: false
 function createOurs(href: string): Client {
   const { connection: url } = verifyConnectionUrl(href)
   if (url === undefined) throw new Error('no valid URL')
-  return new NeonClient(clientConfig(url, {}), { url, sockets: SOCKETS })
+  // Any server asks for the password as it likes.
+  return new NeonClient(clientConfig(url, {}), {
+    url,
+    sockets: SOCKETS,
+    login: { isEager: SERVER === undefined }
+  })
 }
 
 function createStock(href: string): Client {

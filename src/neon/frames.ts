@@ -1,0 +1,29 @@
+/**
+ * What is sent in one tick as frames of a WebSocket: small messages are joined, since a frame costs more than what is
+ * in it; large ones are cut, since the other end keeps a whole frame and refuses one that it has no room for.
+ */
+export const FRAME_BYTES = 1024 * 1024
+
+export function* framesOf(messages: readonly Uint8Array[]): Generator<Buffer> {
+  let parts: Uint8Array[] = []
+  let bytes = 0
+  for (const message of messages)
+    for (let start = 0; start < message.byteLength; start += FRAME_BYTES) {
+      const part = message.subarray(start, start + FRAME_BYTES)
+      if (bytes + part.byteLength > FRAME_BYTES) {
+        yield joined(parts)
+        parts = []
+        bytes = 0
+      }
+      parts.push(part)
+      bytes += part.byteLength
+    }
+  if (bytes > 0) yield joined(parts)
+}
+
+/** One alone is not copied. */
+function joined(parts: Uint8Array[]): Buffer {
+  const [first] = parts
+  if (parts.length > 1 || first === undefined) return Buffer.concat(parts)
+  return Buffer.from(first.buffer, first.byteOffset, first.byteLength)
+}
