@@ -105,7 +105,7 @@ for (const pipelining of [true, false])
         await t.rejects(pool.query('select $1', many), told.cause)
       })
 
-      t.test('of COPY without a stream is told from a timeout', async t => {
+      await t.test('of COPY without a stream is told from a timeout', async t => {
         t.match(await failureOf(db.execute(sql`copy tasks from stdin`)), {
           code: 'FST_NEON_STATEMENT_FAILED',
           sqlState: '57014',
@@ -114,6 +114,5 @@ for (const pipelining of [true, false])
       })
 
       t.match(pool.stats(), { held: 0, idle: 1, connects: 1, clientsLost: 0 })
-      })
     }
   )
