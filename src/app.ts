@@ -65,7 +65,7 @@ export async function buildApp({
   await app.register(corsPlugin, { origins: config.api.corsOrigins })
   await app.register(connectionsPlugin, { stallTimeoutMs: SERVER_LIMITS.requestTimeout })
   if (config.api.hasDocs) await app.register(openapiPlugin)
-  await app.register(dbPlugin, { ...config.database, schema })
+  await app.register(dbPlugin, { ...config.database, schema, claims: ['app.user_id'] })
   await app.register(healthPlugin, { ...config.health, migrations: { folder: MIGRATIONS } })
   await app.register(isolationPlugin, { role: config.database.role })
   await app.register(metricsPlugin, { token: config.health.token })

@@ -26,6 +26,8 @@ export async function createDatabase(t: Test, { migrated = true } = {}): Promise
   const name = `test_${randomBytes(6).toString('hex')}`
   const template = migrated ? new URL(url).pathname.slice(1) : 'template1'
   await administer(`CREATE DATABASE ${name} TEMPLATE ${template}`)
+  // What the migrations revoke of the database itself is not cloned.
+  if (migrated) await administer(`REVOKE TEMPORARY ON DATABASE ${name} FROM PUBLIC`)
   t.teardown(() => administer(`DROP DATABASE ${name} WITH (FORCE)`))
   return Object.assign(new URL(url), { pathname: `/${name}` }).href
 }

@@ -16,6 +16,7 @@ import { type LoginManner, loginEagerly } from './login.ts'
 import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
 import { makeReadable } from './readable-socket.ts'
+import { createReportedSettings, sessionChangeOf } from './session-change.ts'
 import type { LiveSocket, SocketRegister } from './socket.ts'
 import { type ServerAnswer, saysNameIsLost, saysStalePlan, saysStaleTypes } from './stale-plan.ts'
 import { createStatementNames, type StatementNames } from './statement-names.ts'
@@ -65,6 +66,11 @@ interface ReadyForQuery {
   status: keyof typeof STATUS_BY_LETTER
 }
 
+interface ParameterStatus {
+  parameterName: string
+  parameterValue: string
+}
+
 export class NeonClient extends PipeliningClient {
   readonly #sockets: SocketRegister
   readonly #onAnswer: () => void
@@ -74,6 +80,8 @@ export class NeonClient extends PipeliningClient {
   #isGone = false
   #hasStalePlan = false
   #isOutOfOrder = false
+  #sessionChange: string | undefined
+  readonly #settings = createReportedSettings()
   #statusCount = 0
   #cancels = 0
   #lastCommand = ''
@@ -174,6 +182,11 @@ export class NeonClient extends PipeliningClient {
     return !this.#isGone && this.#socket?.readyState === WebSocket.OPEN
   }
 
+  /** What a statement has left on the session for good; undefined for one that is as new. */
+  get sessionChange(): string | undefined {
+    return this.#sessionChange ?? this.#settings.changed
+  }
+
   /** Time since the server's side was last heard of, in ms. */
   get silentMs(): number {
     return this.#socket?.silentMs ?? 0
@@ -191,7 +204,8 @@ export class NeonClient extends PipeliningClient {
    * ReadyForQuery may still be on its way; then the answer is a promise, false after `timeoutMs`.
    */
   isClean(timeoutMs: number): boolean | Promise<boolean> {
-    if (!this.isLinked || this.isBusy || this.#hasStalePlan || this.#cancels > 0) return false
+    const isSpoilt = this.#hasStalePlan || this.sessionChange !== undefined || this.#cancels > 0
+    if (!this.isLinked || this.isBusy || isSpoilt) return false
     if (this.#transactionStatus !== 'unknown') return this.#transactionStatus === 'idle'
     return this.#nextStatus(timeoutMs).then(status => status === 'idle')
   }
@@ -309,6 +323,11 @@ export class NeonClient extends PipeliningClient {
     this.#lastCommand = text
     this.#lastTag = ''
     this.#lastSent = query
+    for (const each of query instanceof Flight ? query.texts : [text]) this.#noteChange(each)
+  }
+
+  #noteChange(text: string) {
+    this.#sessionChange ??= sessionChangeOf(text)
   }
 
   #followTransaction() {
@@ -332,8 +351,19 @@ export class NeonClient extends PipeliningClient {
     connection.query = text => {
       this.#lastCommand = text
       this.#lastTag = ''
+      this.#noteChange(text)
       send(text)
     }
+    // Of a cursor, and of a statement with values on a client that does not pipeline.
+    const parse = connection.parse.bind(connection)
+    connection.parse = (statement, more) => {
+      this.#noteChange(statement.text)
+      parse(statement, more)
+    }
+    connection.on('parameterStatus', ({ parameterName, parameterValue }: ParameterStatus) =>
+      this.#settings.note(parameterName, parameterValue)
+    )
+    connection.once('readyForQuery', () => this.#settings.loggedIn())
     connection.once('end', () => {
       this.#transactionStatus = 'unknown'
       this.#isGone = true

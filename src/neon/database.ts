@@ -5,17 +5,20 @@
 import type { QueryConfig } from '@neondatabase/serverless'
 import {
   createTableRelationsHelpers,
+  DefaultLogger,
+  type DrizzleConfig,
   type ExtractTablesWithRelations,
   extractTablesRelationalConfig,
+  type Logger,
   type RelationalSchemaConfig,
   type TablesRelationalConfig
 } from 'drizzle-orm'
-import { NeonDatabase, NeonTransaction } from 'drizzle-orm/neon-serverless'
+import { NeonDatabase, type NeonSessionOptions, NeonTransaction } from 'drizzle-orm/neon-serverless'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import { type BatchResults, createGathering, runAll, runBatch } from './batch.ts'
 import { toFailure } from './failure.ts'
 import { asFlightStatement, type FlightStatement } from './flight.ts'
-import { type Claims, checkClaims, type Identity } from './identity.ts'
+import { type Claims, checkClaimNames, checkClaims, type Identity } from './identity.ts'
 import type { NeonPool } from './pool.ts'
 import { printAs } from './printed.ts'
 import { runQuery, runRead } from './read.ts'
@@ -68,23 +71,48 @@ export interface DatabaseOptions<TSchema extends Schema> {
   schema?: TSchema | undefined
   /** What each transaction switches to, and each statement, which then is a transaction. @default that of the login */
   role?: string | undefined
+  /**
+   * Names of claims that are empty in each statement and transaction that has none of that name, where there is a role.
+   * Those of `$as` are known from its first use on. @default none
+   */
+  claims?: readonly string[] | undefined
+  /** How Drizzle names the columns that have no name of their own. @default as in the table */
+  casing?: Casing | undefined
+  /** Drizzle's: gets each statement, with its parameters. @default none */
+  logger?: boolean | Logger | undefined
+}
+
+type Casing = NonNullable<DrizzleConfig['casing']>
+
+/** What all clients on a pool have in common. */
+interface Shared<TTables extends TablesRelationalConfig> {
+  dialect: PgDialect
+  relational: RelationalSchemaConfig<TTables> | undefined
+  session: NeonSessionOptions
 }
 
 /** Made as `drizzle({ client: pool, schema })` makes it, but for the session. */
 export function createDatabase<TSchema extends Schema>(
   pool: NeonPool,
-  { schema, role }: DatabaseOptions<TSchema> = {}
+  { schema, role, claims: names = [], casing, logger }: DatabaseOptions<TSchema> = {}
 ): Database<TSchema> {
-  const dialect = new PgDialect()
+  const dialect = new PgDialect(casing && { casing })
   const relational = schema && relationalConfig(schema)
-  return Object.assign(open(role === undefined ? {} : { identity: { role } }), { $client: pool, $as: openAs })
+  const shared = { dialect, relational, session: sessionOptions(logger) }
+  const cleared = checkClaimNames(names)
+  return Object.assign(open(role === undefined ? {} : { identity: { role, cleared } }), {
+    $client: pool,
+    $as: openAs
+  })
 
   function openAs(claims: Claims, { readOnly = false }: ClaimedOptions = {}) {
-    return open({ identity: { role, claims: checkClaims(claims) }, readOnly })
+    const checked = checkClaims(claims)
+    for (const name of Object.keys(checked)) cleared.add(name)
+    return open({ identity: { role, claims: checked, cleared }, readOnly })
   }
 
   function open(manner: Manner): ClaimedDatabase<TSchema> {
-    const session = new PoolSession(pool, manner, dialect, relational)
+    const session = new PoolSession(pool, manner, shared)
     const database = new NeonDatabase<TSchema>(dialect, session, relational)
     printAs(database, () => ({ type: 'NeonDatabase', pool }))
     return Object.assign(database, { $batch: batchAs(manner) })
@@ -96,11 +124,17 @@ export function createDatabase<TSchema extends Schema>(
   }: Manner): ClaimedDatabase<TSchema>['$batch'] {
     return async build => {
       const gathering = createGathering()
-      const session = new FailureSession(onlyQuery(gathering.query), dialect, relational)
+      const session = new FailureSession(onlyQuery(gathering.query), dialect, relational, shared.session)
       const queries = build(new NeonDatabase<TSchema>(dialect, session, relational))
       return runAll(gathering, queries, statements => runBatch({ pool, identity, isReadOnly }, statements))
     }
   }
+}
+
+/** As `drizzle()` takes them. */
+function sessionOptions(logger: boolean | Logger | undefined): NeonSessionOptions {
+  if (logger === true) return { logger: new DefaultLogger() }
+  return logger ? { logger } : {}
 }
 
 function relationalConfig<TSchema extends Schema>(schema: TSchema) {
@@ -127,18 +161,13 @@ class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig
 > {
   readonly #pool: NeonPool
   readonly #manner: Manner
-  readonly #relational: RelationalSchemaConfig<TTables> | undefined
+  readonly #shared: Shared<TTables>
 
-  constructor(
-    pool: NeonPool,
-    manner: Manner,
-    dialect: PgDialect,
-    relational?: RelationalSchemaConfig<TTables>
-  ) {
-    super(oneByOne(pool, manner), dialect, relational)
+  constructor(pool: NeonPool, manner: Manner, shared: Shared<TTables>) {
+    super(oneByOne(pool, manner), shared.dialect, shared.relational, shared.session)
     this.#pool = pool
     this.#manner = manner
-    this.#relational = relational
+    this.#shared = shared
   }
 
   override transaction<T>(
@@ -146,7 +175,7 @@ class PoolSession<TSchema extends Schema, TTables extends TablesRelationalConfig
     options: TransactionOptions = {}
   ): Promise<T> {
     return runTransaction(this.#pool, inManner(this.#manner, options), scope =>
-      work(new ScopedTransaction(this.dialect, scope, this.#relational))
+      work(new ScopedTransaction(this.#shared, scope))
     )
   }
 }
@@ -199,21 +228,18 @@ class ScopedTransaction<
   TSchema extends Schema,
   TTables extends TablesRelationalConfig
 > extends NeonTransaction<TSchema, TTables> {
-  readonly #dialect: PgDialect
+  readonly #shared: Shared<TTables>
   readonly #scope: Scope
-  readonly #relational: RelationalSchemaConfig<TTables> | undefined
 
-  constructor(dialect: PgDialect, scope: Scope, relational?: RelationalSchemaConfig<TTables>, depth = 0) {
-    super(dialect, new FailureSession(scope.client, dialect, relational), relational, depth)
-    this.#dialect = dialect
+  constructor(shared: Shared<TTables>, scope: Scope, depth = 0) {
+    const { dialect, relational, session } = shared
+    super(dialect, new FailureSession(scope.client, dialect, relational, session), relational, depth)
+    this.#shared = shared
     this.#scope = scope
-    this.#relational = relational
   }
 
   override async transaction<T>(work: (tx: NeonTransaction<TSchema, TTables>) => Promise<T>): Promise<T> {
     const depth = this.nestedIndex + 1
-    return runNested(this.#scope, depth, inner =>
-      work(new ScopedTransaction(this.#dialect, inner, this.#relational, depth))
-    )
+    return runNested(this.#scope, depth, inner => work(new ScopedTransaction(this.#shared, inner, depth)))
   }
 }

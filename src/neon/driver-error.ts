@@ -4,6 +4,7 @@
  */
 import { DatabaseError } from '@neondatabase/serverless'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
+import { isOfValue } from './driver.ts'
 import { redact } from './redact.ts'
 
 // Longer chains are circles.
@@ -73,9 +74,11 @@ const PRINTABLE_FIELDS = [
 export function printableCause(error: unknown): Error | undefined {
   const answer = serverErrorIn(error)
   if (answer) return printableAnswer(answer)
-  const inner = [...chainOf(error)].find(
-    link => link instanceof Error && !(link instanceof DrizzleQueryError)
-  )
+  const links = [...chainOf(error)]
+  // What a value threw is an error of the application, and its own to show.
+  const own = links.find(isOfValue)
+  if (own instanceof Error) return own
+  const inner = links.find(link => link instanceof Error && !(link instanceof DrizzleQueryError))
   if (!(inner instanceof Error)) return undefined
   const code = codeOf(inner)
   // The words of an error of the network are an address and a code; others may quote anything.

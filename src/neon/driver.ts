@@ -80,7 +80,15 @@ export const DriverQuery: new (config: DriverQueryConfig, values?: unknown[]) =>
   'Query'
 )
 
+// The count is an Int16. PostgreSQL, "Message Formats", Bind.
 const MOST_PARAMETERS = 65_535
+
+/** What was thrown before anything was sent, such as by the `toPostgres` of a value: errors of the application. */
+const thrownByValues = new WeakSet<object>()
+
+export function isOfValue(error: object): boolean {
+  return thrownByValues.has(error)
+}
 
 const METHODS_OF_CLIENT = [
   'query',
@@ -187,9 +195,17 @@ function findPrepareValue(Query: typeof DriverQuery): PrepareValue {
 
 /** Throws what a value throws that cannot be turned into one of Postgres. */
 export function boundValues(values: readonly unknown[]): BoundValue[] {
-  if (values.length > MOST_PARAMETERS)
-    throw new RangeError(`a statement takes at most ${MOST_PARAMETERS} parameters`)
   prepareValue ??= findPrepareValue(DriverQuery)
   const prepare = prepareValue
-  return values.map(value => prepare(value) ?? null)
+  try {
+    if (values.length > MOST_PARAMETERS) throw new RangeError(tooMany(values.length))
+    return values.map(value => prepare(value) ?? null)
+  } catch (error) {
+    if (isObject(error)) thrownByValues.add(error)
+    throw error
+  }
+}
+
+function tooMany(count: number): string {
+  return `a statement takes at most ${MOST_PARAMETERS} parameters, and this one has ${count}: insert fewer rows at once`
 }

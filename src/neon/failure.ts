@@ -5,6 +5,7 @@
 import { DatabaseError } from '@neondatabase/serverless'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { DATABASE_FAILURES, type FailureKind, type Repeatable } from '../errors.ts'
+import { isOfValue } from './driver.ts'
 import { chainOf, codeOf, isErrorEvent, printableCause, serverErrorIn, systemCode } from './driver-error.ts'
 import {
   CAUSE_BY_DRIVER_MESSAGE,
@@ -110,7 +111,10 @@ interface Diagnosis {
 function diagnose(error: unknown, phase: FailurePhase): Diagnosis {
   const answer = serverErrorIn(error)
   if (answer) return diagnoseAnswer(answer, phase)
-  const found = [...chainOf(error)].map(diagnoseLink).filter(diagnosis => diagnosis !== undefined)
+  const links = [...chainOf(error)]
+  // Nothing was sent.
+  if (links.some(isOfValue)) return { cause: 'answer', reason: 'value' }
+  const found = links.map(diagnoseLink).filter(diagnosis => diagnosis !== undefined)
   // A certificate that does not verify is refused, whatever broke in consequence.
   return found.find(({ cause }) => cause === 'refused') ?? found[0] ?? { cause: 'unknown' }
 }
@@ -124,9 +128,13 @@ function diagnoseAnswer(answer: DatabaseError, phase: FailurePhase): Diagnosis {
   return endsSession && !isOfLogin ? { cause: 'link' } : diagnosis
 }
 
-function diagnoseCode({ code = '', message }: DatabaseError): Diagnosis {
+// PostgreSQL, copyfromparse.c: its SQLSTATE is that of a cancel.
+const READS_COPY = 'CopyGetData'
+
+function diagnoseCode({ code = '', message, routine }: DatabaseError): Diagnosis {
   // Every answer of a server has a SQLSTATE. What has none is noise that was read as an answer.
   if (code === '') return { cause: 'link', reason: 'unreadable-answer' }
+  if (routine === READS_COPY) return { cause: 'answer', reason: 'copy' }
   const rule = SPOKEN_SQLSTATES.includes(code) ? ruleFor(message, CAUSE_BY_MESSAGE) : undefined
   return rule ?? { cause: CAUSE_BY_SQLSTATE[code] ?? CAUSE_BY_SQLSTATE[code.slice(0, 2)] ?? 'answer' }
 }

@@ -101,6 +101,11 @@ export class Flight implements Submittable {
     return this.#steps.at(-1)?.statement.text ?? ''
   }
 
+  /** Of those whose rows are wanted. */
+  get texts(): string[] {
+    return this.#steps.flatMap(({ statement }) => (statement.isQuiet ? [] : statement.text))
+  }
+
   get values(): unknown[] {
     return this.#steps.at(-1)?.statement.values ?? []
   }

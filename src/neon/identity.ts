@@ -12,6 +12,8 @@ export interface Identity {
   /** Switched to; without one the role of the login stays. */
   role?: string | undefined
   claims?: Claims | undefined
+  /** Names of claims; those that are not in `claims` are empty, whatever the session holds. */
+  cleared?: ReadonlySet<string> | undefined
 }
 
 // A setting of the server, such as `role` or `row_security`, has no dot in its name.
@@ -39,8 +41,9 @@ export function identityFlight(identity: Identity, { readOnly = false } = {}): F
   return [{ text, values: settings.map(([, value]) => value), isQuiet: true, isEchoed: true }]
 }
 
-function settingsOf({ role, claims = {} }: Identity): [name: string, value: string][] {
+function settingsOf({ role, claims = {}, cleared }: Identity): [name: string, value: string][] {
   const settings = Object.entries(claims)
+  for (const name of cleared ?? []) if (!Object.hasOwn(claims, name)) settings.unshift([name, ''])
   if (role !== undefined) settings.push(['role', role])
   return settings
 }
@@ -54,6 +57,12 @@ export function checkClaims(claims: Claims): Claims {
       throw new OptionInvalidError(`the claim ${name} must be a text that is not empty`)
   }
   return Object.freeze({ ...claims })
+}
+
+/** Names that `claims` may have. Throws FST_NEON_OPTION_INVALID for another. */
+export function checkClaimNames(names: readonly string[]): Set<string> {
+  checkClaims(Object.fromEntries(names.map(name => [name, 'any'])))
+  return new Set(names)
 }
 
 /** In hexadecimal digits, so that no character of the value is read as SQL, whatever the settings of the session. */

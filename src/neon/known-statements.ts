@@ -1,6 +1,7 @@
 /**
  * What a pool has learnt of the statements that it runs: how often each is used, and which of them write.
  */
+import { sessionChangeOf } from './session-change.ts'
 import { isQuery } from './statement-text.ts'
 
 export interface KnownStatement {
@@ -10,6 +11,8 @@ export interface KnownStatement {
   isQuery: boolean
   /** Others are not to wait behind it. */
   isSlow: boolean
+  /** It leaves something on its session. */
+  changesSession: boolean
 }
 
 export interface KnownStatements {
@@ -63,7 +66,8 @@ export function createKnownStatements({
       runs: 0,
       isFrequent: false,
       isQuery: isQuery(text),
-      isSlow: false
+      isSlow: false,
+      changesSession: sessionChangeOf(text) !== undefined
     }
     // Behind all others, which makes the first one the oldest.
     entries.delete(text)

@@ -4,6 +4,7 @@
  */
 import type { NeonClient } from './client.ts'
 import { within } from './deadline.ts'
+import { isOfValue } from './driver.ts'
 import { isAnswerOfServer } from './failure.ts'
 
 /** A client until its `release`, which may be called twice in a row; later it may be that of the next user. */
@@ -84,7 +85,9 @@ function ignore() {}
 /** An error that the server answered leaves the connection usable: the driver's pool would throw it away. */
 function isOutOfDoubt(doubt: Error | boolean | undefined) {
   // The driver passes null after a success.
-  return !doubt || isAnswerOfServer(doubt)
+  if (!doubt || isAnswerOfServer(doubt)) return true
+  // Nothing was sent.
+  return typeof doubt === 'object' && isOfValue(doubt)
 }
 
 function framesOf({ stack = '' }: Error): string {

@@ -31,6 +31,8 @@ export type PoolEvent =
   | { type: 'client-held'; heldMs: number; place: string }
   /** Said once: names of prepared statements do not survive here, so that from now on none has one. */
   | { type: 'names-given-up' }
+  /** A connection was closed when it came back, since a statement had left `change` on its session, such as SET or an advisory lock. */
+  | { type: 'session-changed'; change: string }
   | { type: 'transaction-repeated'; failure: DatabaseFailure; delayMs: number }
   | { type: 'transaction-ended'; outcome: TransactionOutcome; durationMs: number }
 

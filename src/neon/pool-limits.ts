@@ -67,7 +67,7 @@ const MAX_LIMIT = 2 ** 31 - 1
 /** The defaults with what is given in their place. Throws FST_NEON_OPTION_INVALID for what no pool can work with. */
 export function poolLimits(given: Partial<PoolLimits>): PoolLimits {
   const limits = { ...POOL_DEFAULTS, ...withoutUndefined(given) }
-  for (const [name, value] of Object.entries(limits)) checkLimit(name, value)
+  for (const name of Object.keys(POOL_DEFAULTS)) checkLimit(name, Reflect.get(limits, name))
   return limits
 }
 

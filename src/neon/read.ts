@@ -6,6 +6,7 @@ import { toFailure } from './failure.ts'
 import { Flight, type FlightResult, type FlightStatement, unnamed } from './flight.ts'
 import { isHung, wasNotDone } from './hang.ts'
 import { type Identity, identityFlight } from './identity.ts'
+import type { KnownStatement } from './known-statements.ts'
 import type { NeonPool } from './pool.ts'
 import { isRepeatable } from './retry.ts'
 import { isStalePlan, suspectOf } from './stale-plan.ts'
@@ -70,7 +71,7 @@ async function repeat({ pool, before, statement, mayRepeat }: Repeatable): Promi
           })
           return flight
         },
-        { isAlone: pool.known.of(statement.text).isSlow }
+        { isAlone: mustBeAlone(pool.known.of(statement.text)) }
       )
       if (suspect) pool.names.noteStale(suspect.text, suspect.name)
       return results.at(-1)
@@ -84,4 +85,9 @@ async function repeat({ pool, before, statement, mayRepeat }: Repeatable): Promi
       pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs: 0 })
     }
   }
+}
+
+/** Others would wait long, or meet what it leaves on the session. */
+function mustBeAlone({ isSlow, changesSession }: KnownStatement): boolean {
+  return isSlow || changesSession
 }

@@ -11,14 +11,13 @@ export async function runNested<T>(
   depth: number,
   work: (inner: Scope) => Promise<T>
 ): Promise<T> {
-  const inner = outer.nest()
+  const inner = await outer.nest()
   const savepoint = `sp${depth}`
   return inner
     .send(`SAVEPOINT ${savepoint}`)
     .then(workOrUndo)
     .then(async result => {
-      // Without its answer it is not known whether the work counts.
-      await inner.send(`RELEASE SAVEPOINT ${savepoint}`).catch(doom)
+      await inner.send(`RELEASE SAVEPOINT ${savepoint}`).catch(undoAndThrow)
       return result
     })
     .finally(inner.end)
@@ -26,11 +25,16 @@ export async function runNested<T>(
   async function workOrUndo() {
     try {
       // Closed before the savepoint ends: what comes later would run behind it, in the outer transaction.
-      return await Promise.resolve(inner).then(work).finally(inner.close)
+      return await outer.runNested(async () => work(inner)).finally(inner.close)
     } catch (error) {
-      await undo(error)
-      throw error
+      return undoAndThrow(error)
     }
+  }
+
+  /** Also when RELEASE is refused, since a statement has failed of whose error the work said nothing: the outer one goes on. */
+  async function undoAndThrow(error: unknown): Promise<never> {
+    await undo(error)
+    throw error
   }
 
   /** The error of the work is what the caller must see, whatever becomes of this. */
@@ -39,10 +43,5 @@ export async function runNested<T>(
     if (isHung(error)) return inner.doom(toFailure(error, 'statement'))
     const statement = `ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`
     await inner.send(statement).catch(undoError => inner.doom(toFailure(undoError, 'statement')))
-  }
-
-  function doom(error: unknown): never {
-    inner.doom(toFailure(error, 'statement'))
-    throw error
   }
 }

@@ -1,7 +1,9 @@
 /**
  * The client as the work of one transaction sees it: for as long as that work lasts, and not while a
  * transaction nested in it is open. A statement at another time would run outside of it, or inside another.
+ * Nested transactions that begin side by side wait for each other, first come, first served.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { PoolClient } from '@neondatabase/serverless'
 import type { NeonClient } from './client.ts'
 import { DatabaseFailure, toFailure } from './failure.ts'
@@ -15,8 +17,13 @@ export interface Scope {
   end(): void
   /** Sends a statement that belongs to this scope and not to its work, so also when it is closed. */
   send(text: string): Promise<void>
-  /** One within this one, which takes no statement itself until that is closed. */
-  nest(): Scope
+  /**
+   * One within this one, which takes no statement itself until that has ended. Waits for those that were nested before;
+   * refused inside one of them, which would wait for itself.
+   */
+  nest(): Promise<Scope>
+  /** Runs the work of a nested one, so that what it nests here is known to come from inside. */
+  runNested<T>(work: () => Promise<T>): Promise<T>
   /** Makes a COMMIT impossible: what was undone in part may not be kept in part. */
   doom(failure: DatabaseFailure): void
   readonly doomed: DatabaseFailure | undefined
@@ -26,6 +33,9 @@ interface Whole {
   isOver: boolean
   doomed: DatabaseFailure | undefined
 }
+
+/** The scopes of which nested work is being run. */
+const covering = new AsyncLocalStorage<readonly object[]>()
 
 /** A client with a transaction open. */
 type ClientInTransaction = PoolClient & Pick<NeonClient, 'isInTransaction'>
@@ -51,6 +61,7 @@ function scopeOf(
 ): Scope {
   let isOver = false
   let isCovered = false
+  const line: { begin(): void; refuse(failure: DatabaseFailure): void }[] = []
   const handler: ProxyHandler<ClientInTransaction> = {
     get(client, name) {
       if (name === 'query') {
@@ -61,11 +72,12 @@ function scopeOf(
       return typeof value === 'function' ? value.bind(client) : value
     }
   }
-  return {
+  const scope: Scope = {
     client: new Proxy(target, handler),
     close() {
       isOver = true
       if (isCovered) whole.doomed ??= new DatabaseFailure('transactionCovered')
+      for (const { refuse } of line.splice(0)) refuse(new DatabaseFailure('transactionOver'))
       onClose()
     },
     end() {
@@ -79,16 +91,14 @@ function scopeOf(
         throw toFailure(error, 'statement')
       })
     },
-    nest() {
-      const refusal = refusalNow()
+    async nest() {
+      const refusal = isCovered && !isInsideNested() ? refusalOf(isOver || whole.isOver, false) : refusalNow()
       if (refusal) throw refusal
+      if (isCovered) await turn()
       isCovered = true
-      return scopeOf(target, whole, {
-        onEnd: () => {
-          isCovered = false
-        }
-      })
+      return scopeOf(target, whole, { onEnd: beginNext })
     },
+    runNested: work => covering.run([...(covering.getStore() ?? []), scope], work),
     doom(failure) {
       whole.doomed ??= failure
     },
@@ -96,15 +106,32 @@ function scopeOf(
       return whole.doomed
     }
   }
+  return scope
+
+  /** The one that is open waits for this work, so this work must not wait for that one. */
+  function isInsideNested(): boolean {
+    return covering.getStore()?.includes(scope) ?? false
+  }
+
+  function turn(): Promise<void> {
+    return new Promise((begin, refuse) => line.push({ begin, refuse }))
+  }
+
+  /** No other statement comes between. What has changed meanwhile is found by the SAVEPOINT. */
+  function beginNext() {
+    const next = line.shift()
+    isCovered = next !== undefined
+    next?.begin()
+  }
 
   function refusalNow() {
     return refusalOf(isOver || whole.isOver)
   }
 
-  function refusalOf(isAfterEnd: boolean): DatabaseFailure | undefined {
+  function refusalOf(isAfterEnd: boolean, isNestedOpen = isCovered): DatabaseFailure | undefined {
     // The work itself may have sent a COMMIT or ROLLBACK.
     if (isAfterEnd || !target.isInTransaction) return new DatabaseFailure('transactionOver')
-    if (isCovered) return new DatabaseFailure('transactionCovered')
+    if (isNestedOpen) return new DatabaseFailure('transactionCovered')
     return whole.doomed
   }
 }

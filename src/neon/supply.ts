@@ -96,8 +96,10 @@ export function createSupply(options: SupplyOptions): Supply {
       throw new DatabaseFailure('closed')
     },
     giveBack(client, isClean) {
-      if (isClean) putBack(client)
-      else discard(client)
+      if (isClean) return putBack(client)
+      const { sessionChange } = client
+      if (sessionChange && client.isLinked) report({ type: 'session-changed', change: sessionChange })
+      discard(client)
     },
     isUsable: client => client.isLinked && !isClosed && !stock.isStale(client),
     close() {

@@ -9,9 +9,10 @@ import { AlreadyRegisteredError } from '../errors.ts'
 import { backoffMs } from '../neon/backoff.ts'
 import type { Password } from '../neon/client.ts'
 import { verifiedUrl } from '../neon/connection-url.ts'
-import { createDatabase, type Database, type Schema } from '../neon/database.ts'
+import { createDatabase, type Database, type DatabaseOptions, type Schema } from '../neon/database.ts'
 import { type DatabaseFailure, describeFailure, toFailure } from '../neon/failure.ts'
-import { NeonPool, type PoolEvent, type PoolLimits, poolLimits } from '../neon/pool.ts'
+import { NeonPool, POOL_DEFAULTS, type PoolEvent, type PoolLimits, poolLimits } from '../neon/pool.ts'
+import { refuseUnknownOptions } from './known-options.ts'
 
 export type { ClaimedDatabase, ClaimedOptions, Claims } from '../neon/database.ts'
 export { readAgain } from '../neon/read-again.ts'
@@ -39,6 +40,7 @@ type SchemaOption = Register extends { schema: infer S extends Schema }
   : { /** The tables and relations, as Drizzle takes them. */ schema?: RegisteredSchema }
 
 export type DbOptions = Partial<PoolLimits> &
+  Pick<DatabaseOptions<Schema>, 'claims' | 'casing' | 'logger'> &
   SchemaOption & {
     /** `postgresql://user:password@host/database?sslmode=require`, pooled or direct. */
     connectionString: string
@@ -61,25 +63,46 @@ export type DbOptions = Partial<PoolLimits> &
     pipelining?: boolean | undefined
   }
 
+const OPTIONS = [
+  ...Object.keys(POOL_DEFAULTS),
+  'connectionString',
+  'schema',
+  'role',
+  'claims',
+  'applicationName',
+  'password',
+  'pipelining',
+  'casing',
+  'logger'
+]
+
 const FIRST_RETRY_MS = 250
 // With the wake of a compute at a few hundred ms, later tries lose little by waiting this long.
 const MAX_RETRY_MS = 5000
 // A wrong password or a missing database is mended by a person.
 const REFUSED_RETRY_MS = 30_000
 
+const SESSION_CHANGED =
+  'database connection closed when it came back: a statement had changed its session; use SET LOCAL, or keep a client checked out'
+
 async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
   if (fastify.hasDecorator('db')) throw new AlreadyRegisteredError()
+  refuseUnknownOptions(options, OPTIONS)
   const {
     connectionString,
     schema,
     role,
+    claims,
+    casing,
+    logger,
     applicationName = 'fastify-neon',
     password,
     pipelining,
     ...limits
   } = options
+  const url = verifiedUrl(connectionString, 'connectionString')
   const pool = new NeonPool({
-    url: verifiedUrl(connectionString, 'connectionString'),
+    url,
     applicationName,
     password,
     pipelining,
@@ -88,9 +111,10 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
   const closing = new AbortController()
   /** `reached`, or the code of what stands in the way. */
   let reach: string | undefined
+  const changes = new Set<string>()
 
   pool.observe(logEvent)
-  fastify.decorate('db', createDatabase<RegisteredSchema>(pool, { schema, role }))
+  fastify.decorate('db', createDatabase<RegisteredSchema>(pool, { schema, role, claims, casing, logger }))
   fastify.addHook('onClose', endPool)
   connectInBackground()
 
@@ -133,10 +157,20 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
       case 'names-given-up':
         fastify.log.warn('prepared statements given up: the pooler of the database mixes up their names')
         break
+      case 'session-changed':
+        tellSessionChange(event.change)
+        break
       case 'client-held':
         fastify.log.warn({ heldMs: event.heldMs, place: event.place }, 'database client not given back')
         break
     }
+  }
+
+  /** Once for each kind, since a statement may be that of each request. */
+  function tellSessionChange(change: string) {
+    if (changes.has(change)) return
+    changes.add(change)
+    fastify.log.warn({ change, pooled: url.isPooled }, SESSION_CHANGED)
   }
 
   async function endPool() {

@@ -18,6 +18,11 @@ export function isPlainPath(path: string): boolean {
   return PATH.test(path)
 }
 
+/** It has no Connection header (RFC 9113, 8.2.2): a GOAWAY frame says that no more is taken. */
+export function isHttp2({ raw }: FastifyRequest): boolean {
+  return raw.httpVersionMajor === 2
+}
+
 /** GET and HEAD, without a line in the access log, which those who ask every few seconds would fill. */
 export async function addEarlyRoute(fastify: FastifyInstance, { path, schema, answer }: EarlyRoute) {
   await fastify.register(async context => {

@@ -7,6 +7,7 @@ import { DOWN_POLICIES, type DownPolicy } from '../health/snapshot.ts'
 import { checkLimit, withoutUndefined } from '../neon/pool-limits.ts'
 import { isPlainPath } from './early-route.ts'
 import type { ExpectedMigrations } from './health-migrations.ts'
+import { refuseUnknownOptions } from './known-options.ts'
 import { type AccessOptions, checkAccess } from './operator-access.ts'
 
 /** `token` or `authorize`: who may see details, exclude checks and ask the database. Without either, nobody. */
@@ -57,11 +58,14 @@ export const HEALTH_DEFAULTS: HealthDefaults = {
   restartWhenWedgedMs: 0
 }
 
+const OPTIONS = [...Object.keys(HEALTH_DEFAULTS), 'token', 'authorize', 'migrations']
+
 const LEAST_INTERVAL_MS = 1000
 const PREFIX = /^(?:\/[\w.~-]+)*$/
 
 /** Throws FST_NEON_OPTION_INVALID, which names the option and the rule. */
 export function healthOptions(given: HealthOptions): ResolvedHealthOptions {
+  refuseUnknownOptions(given, OPTIONS)
   const options: ResolvedHealthOptions = { ...HEALTH_DEFAULTS, ...withoutUndefined(given) }
   const { mode, onDatabaseDown, prefix } = options
   refuseUnless(MODES.includes(mode), `mode must be one of ${MODES.join(', ')}`)

@@ -5,7 +5,7 @@ import type { TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Monitor } from '../health/monitor.ts'
 import type { Snapshot } from '../health/snapshot.ts'
-import { addEarlyRoute } from './early-route.ts'
+import { addEarlyRoute, isHttp2 } from './early-route.ts'
 import { describe, readWish, type Wish } from './health-detail.ts'
 import type { ResolvedHealthOptions } from './health-options.ts'
 import { type Detail, HEALTH_RESPONSES } from './health-schemas.ts'
@@ -68,7 +68,7 @@ export default async function healthRoutes(
       send(reply, snapshot, wish.verbose ? describe(snapshot, wish.exclude) : undefined)
     }
 
-    function send({ raw }: FastifyReply, snapshot: Snapshot, detail?: Detail) {
+    function send({ raw, request }: FastifyReply, snapshot: Snapshot, detail?: Detail) {
       const { isFine, status } = judge(snapshot)
       const body = JSON.stringify({ status, ...(detail && { detail }) })
       raw.writeHead(isFine ? 200 : 503, {
@@ -77,7 +77,7 @@ export default async function healthRoutes(
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
         // So that the client connects elsewhere the next time.
-        ...(snapshot.process === 'draining' && { connection: 'close' })
+        ...(snapshot.process === 'draining' && !isHttp2(request) && { connection: 'close' })
       })
       raw.end(body)
     }

@@ -11,6 +11,7 @@ import type { Snapshot } from '../health/snapshot.ts'
 import { BACKGROUND_CLOCK } from '../neon/clock.ts'
 import { isNeonHost } from '../neon/connection-host.ts'
 import { SUSPEND_AFTER_MS } from '../neon/wakes.ts'
+import { isHttp2 } from './early-route.ts'
 import { healthCheck } from './health-checks.ts'
 import { evidenceOf, reasonOf } from './health-evidence.ts'
 import { logTransition } from './health-log.ts'
@@ -89,8 +90,8 @@ async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
   })
   // Otherwise a client keeps its connection for as long as keep-alive lasts, and
   // the server waits for it before it is closed.
-  fastify.addHook('onSend', async (_request, reply) => {
-    if (monitor.isDraining) reply.header('connection', 'close')
+  fastify.addHook('onSend', async (request, reply) => {
+    if (monitor.isDraining && !isHttp2(request)) reply.header('connection', 'close')
   })
   fastify.addHook('preClose', async () => monitor.drain())
   fastify.addHook('onClose', async () => {

@@ -7,8 +7,11 @@ import fp from 'fastify-plugin'
 import { BACKGROUND_CLOCK } from '../neon/clock.ts'
 import { auditIsolation, type IsolationOptions, isolationScope } from '../neon/isolation.ts'
 import { createIsolationCheck } from './isolation-check.ts'
+import { refuseUnknownOptions } from './known-options.ts'
 
 export type { IsolationOptions } from '../neon/isolation.ts'
+
+const OPTIONS = ['role', 'ownerColumn', 'schemas', 'shared'] satisfies (keyof IsolationOptions)[]
 
 // So that a process is ready within about a second of what mends it.
 const PAUSE_MS = 1000
@@ -16,6 +19,7 @@ const PAUSE_MS = 1000
 const NO_TIMEOUT_MS = 2 ** 31 - 1
 
 async function isolationPlugin(fastify: FastifyInstance, options: IsolationOptions) {
+  refuseUnknownOptions(options, OPTIONS)
   const scope = isolationScope(options)
   const { health } = fastify
   const { $client: pool } = fastify.db
@@ -44,14 +48,19 @@ async function isolationPlugin(fastify: FastifyInstance, options: IsolationOptio
 
   function nextTransition(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const stop = health.onTransition(() => {
+      const forget = () => {
         stop()
+        signal.removeEventListener('abort', giveUp)
+      }
+      const giveUp = () => {
+        forget()
+        reject(signal.reason)
+      }
+      const stop = health.onTransition(() => {
+        forget()
         resolve()
       })
-      signal.addEventListener('abort', () => {
-        stop()
-        reject(signal.reason)
-      })
+      signal.addEventListener('abort', giveUp)
     })
   }
 }

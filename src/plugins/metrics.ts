@@ -7,6 +7,7 @@ import fp from 'fastify-plugin'
 import type { Registry } from 'prom-client'
 import { OptionInvalidError } from '../errors.ts'
 import { addEarlyRoute, isPlainPath } from './early-route.ts'
+import { refuseUnknownOptions } from './known-options.ts'
 import { createMetrics, readMetrics } from './metrics-registry.ts'
 import { type AccessOptions, checkAccess, createAccess } from './operator-access.ts'
 
@@ -23,10 +24,13 @@ export interface MetricsOptions extends AccessOptions {
   path?: string
 }
 
+const OPTIONS = ['path', 'token', 'authorize'] satisfies (keyof MetricsOptions)[]
+
 // What no route was found for.
 const NO_ROUTE = 'none'
 
 async function metricsPlugin(fastify: FastifyInstance, options: MetricsOptions) {
+  refuseUnknownOptions(options, OPTIONS)
   const { path = '/metrics', token, authorize } = options
   if (!isPlainPath(path)) throw new OptionInvalidError('path must be like /metrics')
   checkAccess(options)

@@ -55,3 +55,64 @@ t.test('a name that stands for another text', async t => {
       )
     }
 })
+
+for (const pipelining of [true, false])
+  t.test(
+    `an error of the application before anything is sent, ${pipelining ? 'with' : 'without'} pipelining`,
+    async t => {
+      const { pool } = await openPool(t, { max: 1, pipelining })
+      const db = createDatabase(pool)
+      const asUser = createDatabase(pool, { role: 'app_user' }).$as({ 'app.user_id': 'alice' })
+      const failureOf = (work: Promise<unknown>) =>
+        work.then(
+          () => undefined,
+          (error: unknown) => error
+        )
+
+      t.test('of a value is the cause of the failure', async t => {
+        for (const own of [new TypeError('no such unit'), new Error('no such unit')]) {
+          const value = sql.param({
+            toPostgres() {
+              throw own
+            }
+          })
+          for (const each of [db, asUser])
+            t.match(await failureOf(each.execute(sql`insert into tasks (title) values (${value})`)), {
+              code: 'FST_NEON_STATEMENT_FAILED',
+              reason: 'value',
+              cause: own
+            })
+          t.match(await failureOf(asUser.$batch(batch => [batch.execute(sql`select ${value}`)])), {
+            cause: own
+          })
+          t.match(await failureOf(db.transaction(tx => tx.execute(sql`select ${value}`))), { cause: own })
+        }
+      })
+
+      t.test('of too many parameters says so', async t => {
+        const many = Array.from({ length: 70_000 }, (_, index) => index)
+        const told = {
+          code: 'FST_NEON_STATEMENT_FAILED',
+          reason: 'value',
+          cause: {
+            message:
+              'a statement takes at most 65535 parameters, and this one has 70000: insert fewer rows at once'
+          }
+        }
+
+        for (const each of [db, asUser])
+          t.match(await failureOf(each.execute(sql`select 1 where 1 in ${many}`)), told)
+        await t.rejects(pool.query('select $1', many), told.cause)
+      })
+
+      await t.test('of COPY without a stream is told from a timeout', async t => {
+        t.match(await failureOf(db.execute(sql`copy tasks from stdin`)), {
+          code: 'FST_NEON_STATEMENT_FAILED',
+          sqlState: '57014',
+          reason: 'copy'
+        })
+      })
+
+      t.match(pool.stats(), { held: 0, idle: 1, connects: 1, clientsLost: 0 })
+    }
+  )

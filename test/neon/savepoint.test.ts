@@ -76,6 +76,121 @@ t.test('a nested transaction', async t => {
     t.strictSame(await stored(), ['after', 'inner'])
   })
 
+  t.test(
+    'of which a statement failed without an error of its work leaves the outer one as it was',
+    async t => {
+      const { db, stored } = await openNotes(t)
+
+      await db.transaction(async tx => {
+        await tx.insert(notes).values({ body: 'outer' })
+        await t.rejects(
+          tx.transaction(async inner => {
+            await inner.insert(notes).values({ body: 'inner' })
+            await inner.execute(sql`select 1/0`).catch(() => {})
+          }),
+          { code: 'FST_NEON_STATEMENT_FAILED', sqlState: '25P02' }
+        )
+        await tx.insert(notes).values({ body: 'after' })
+      })
+
+      t.strictSame(await stored(), ['after', 'outer'])
+    }
+  )
+
+  t.test('begins when those before it have ended, whatever became of them', async t => {
+    const { db, stored, pool } = await openNotes(t)
+    const order: string[] = []
+
+    await db.transaction(async tx => {
+      const outcomes = await Promise.allSettled(
+        ['a', 'b', 'c', 'd', 'e'].map(body =>
+          tx.transaction(async inner => {
+            order.push(`${body} begins`)
+            await inner.insert(notes).values({ body })
+            if (body === 'b') throw new Error('business')
+            if (body === 'd') await inner.execute(sql`select 1/0`)
+            await Promise.all([
+              inner.transaction(deeper => deeper.insert(notes).values({ body: `${body}1` })),
+              inner.transaction(deeper => deeper.insert(notes).values({ body: `${body}2` }))
+            ])
+            order.push(`${body} ends`)
+          })
+        )
+      )
+      t.strictSame(
+        outcomes.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled']
+      )
+      await tx.insert(notes).values({ body: 'outer' })
+    })
+
+    t.strictSame(order, [
+      'a begins',
+      'a ends',
+      'b begins',
+      'c begins',
+      'c ends',
+      'd begins',
+      'e begins',
+      'e ends'
+    ])
+    t.strictSame(await stored(), ['a', 'a1', 'a2', 'c', 'c1', 'c2', 'e', 'e1', 'e2', 'outer'])
+    t.match(pool.stats(), { held: 0, waiting: 0 })
+  })
+
+  t.test('that waits in line is given up with the outer one', async t => {
+    const { db, stored } = await openNotes(t)
+    const inLine: Promise<unknown>[] = []
+    const begun: string[] = []
+
+    await t.rejects(
+      db.transaction(
+        async tx => {
+          const blocked = tx.transaction(() => new Promise(() => {}))
+          inLine.push(tx.transaction(async () => begun.push('second')))
+          inLine.push(tx.transaction(async () => begun.push('third')))
+          await Promise.all([blocked, ...inLine])
+        },
+        { timeoutMs: 300 }
+      ),
+      { code: 'FST_NEON_TRANSACTION_TIMEOUT' }
+    )
+
+    for (const waiting of inLine) await t.rejects(waiting, { code: 'FST_NEON_TRANSACTION_OVER' })
+    t.strictSame(begun, [])
+    t.strictSame(await stored(), [])
+  })
+
+  t.test('does not wait for the one that it is started in, at whatever depth', async t => {
+    const { db, stored } = await openNotes(t)
+    const covered = { code: 'FST_NEON_TRANSACTION_COVERED' }
+
+    await db.transaction(async tx => {
+      await Promise.all([
+        tx.transaction(async inner => {
+          await t.rejects(
+            tx.transaction(async () => {}),
+            covered
+          )
+          await inner.transaction(async deepest => {
+            await t.rejects(
+              tx.transaction(async () => {}),
+              covered
+            )
+            await t.rejects(
+              inner.transaction(async () => {}),
+              covered
+            )
+            await deepest.insert(notes).values({ body: 'deepest' })
+          })
+        }),
+        tx.transaction(inner => inner.insert(notes).values({ body: 'in line' }))
+      ])
+    })
+
+    t.strictSame(await stored(), ['deepest', 'in line'])
+  })
+
   t.test('is over at its end', async t => {
     const { db, stored } = await openNotes(t)
 

@@ -1,6 +1,12 @@
+import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
 import rateLimit from '@fastify/rate-limit'
 import { Value } from '@sinclair/typebox/value'
-import fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import fastify, {
+  type FastifyInstance,
+  type FastifyServerOptions,
+  type LightMyRequestResponse
+} from 'fastify'
 import t, { type Test } from 'tap'
 import dbPlugin from '../../src/plugins/db.ts'
 import healthPlugin, { type Transition } from '../../src/plugins/health.ts'
@@ -426,6 +432,29 @@ t.test('the process', async t => {
     t.equal((await app.inject('/tasks')).headers.connection, 'close')
     t.equal((await app.inject('/startupz')).statusCode, 200, 'it has started')
     t.match(app.health.state(), { process: 'draining' })
+  })
+
+  t.test('sends clients of HTTP/2 elsewhere without a header that it does not have', async t => {
+    const overHttp2: FastifyServerOptions = Object({ http2: true })
+    const app = fastify(overHttp2)
+    t.teardown(() => app.close())
+    await app.register(dbPlugin, { schema: {}, connectionString: await createDatabase(t) } as never)
+    await app.register(healthPlugin)
+    app.get('/route', async () => 'answer')
+    const warnings: Error[] = []
+    const listener = (warning: Error) => warnings.push(warning)
+    process.on('warning', listener)
+    t.teardown(() => process.off('warning', listener))
+    const session = connectHttp2(await app.listen({ port: 0, host: '127.0.0.1' }))
+    t.teardown(() => session.destroy())
+
+    app.health.drain()
+
+    for (const path of ['/livez', '/route']) {
+      const [headers] = await once(session.request({ ':path': path }), 'response')
+      t.match(headers, { ':status': 200, connection: undefined })
+    }
+    t.notMatch(warnings, [{ name: 'UnsupportedWarning' }])
   })
 
   t.test('is not ready in maintenance, and tells listeners of it until they stop', async t => {

@@ -1,5 +1,7 @@
+import { getEventListeners } from 'node:events'
 import { join } from 'node:path'
 import fastify from 'fastify'
+import fp from 'fastify-plugin'
 import t, { type Test } from 'tap'
 import type { HealthOptions } from '../../src/plugins/health.ts'
 import isolationPlugin, { type IsolationOptions } from '../../src/plugins/isolation.ts'
@@ -172,5 +174,63 @@ t.test('the isolation plugin', async t => {
     await t.rejects(async () => app.register(isolationPlugin, { schemas: [] }), {
       code: 'FST_NEON_OPTION_INVALID'
     })
+  })
+})
+
+t.test('the wait of the isolation plugin for the migrations', async t => {
+  async function waiting(t: Test) {
+    const app = fastify()
+    t.teardown(() => app.close())
+    const transitions = new Set<() => void>()
+    let check = async (_signal: AbortSignal): Promise<void> => {}
+    let waitingFor = ['migrations-pending']
+    const health = {
+      register: (registered: { check: typeof check }) => {
+        check = registered.check
+      },
+      state: () => ({ waitingFor }),
+      onTransition(listener: () => void) {
+        transitions.add(listener)
+        return () => transitions.delete(listener)
+      }
+    }
+    const query = async () => Promise.reject(new Error('looked'))
+    await app.register(
+      fp(async each => void each.decorate('db', { $client: { query } } as never), { name: 'fastify-neon-db' })
+    )
+    await app.register(
+      fp(async each => void each.decorate('health', health as never), { name: 'fastify-neon-health' })
+    )
+    await app.register(isolationPlugin, {})
+    const controller = new AbortController()
+    const run = check(controller.signal)
+    run.catch(() => {})
+    const turn = async (conditions: string[]) => {
+      waitingFor = conditions
+      for (const listener of [...transitions]) listener()
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    const listeners = () => [getEventListeners(controller.signal, 'abort').length, transitions.size]
+    return { run, controller, turn, listeners }
+  }
+
+  t.test('leaves no listener behind on its signal, however often the state changes', async t => {
+    const { run, turn, listeners } = await waiting(t)
+
+    for (let times = 0; times < 20; times += 1) await turn(['migrations-pending'])
+    t.strictSame(listeners(), [1, 1])
+    await turn([])
+
+    await t.rejects(run)
+    t.strictSame(listeners(), [0, 0])
+  })
+
+  t.test('ends with its signal', async t => {
+    const { run, controller, listeners } = await waiting(t)
+
+    controller.abort(new Error('closing'))
+
+    await t.rejects(run, { message: 'closing' })
+    t.strictSame(listeners(), [0, 0])
   })
 })

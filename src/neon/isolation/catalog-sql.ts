@@ -41,9 +41,16 @@ const isShared = (names: string) => `EXISTS (
 
 const arrayOf = (select: string) => `(SELECT coalesce(json_agg(item), '[]') FROM (${select}) AS items (item))`
 
+const GRANTED_ON_LARGE_OBJECT = 'SELECT grantee FROM aclexplode(lomacl)'
+
 /** $1 the role in effect, or null. */
 export const ROLES_SQL = `
-WITH bypassing AS (SELECT oid, rolname FROM pg_roles WHERE rolsuper OR rolbypassrls)
+WITH wanted AS (
+  SELECT coalesce($1::text, current_user::text) AS name
+), reach AS (
+  SELECT other.oid FROM wanted JOIN pg_roles AS me ON me.rolname = wanted.name JOIN pg_roles AS other
+    ON pg_has_role(me.oid, other.oid, 'USAGE') OR pg_has_role(me.oid, other.oid, ${MAY_BECOME})
+), bypassing AS (SELECT oid, rolname FROM pg_roles WHERE rolsuper OR rolbypassrls)
 SELECT json_build_object(
   'login', login.rolname,
   'role', wanted.name,
@@ -57,9 +64,13 @@ SELECT json_build_object(
     ) AS attributes (attribute, has) WHERE has),
   'bypassing', ARRAY(
     SELECT rolname FROM bypassing WHERE oid <> role.oid AND pg_has_role(role.oid, oid, 'MEMBER') ORDER BY 1),
-  'loginBypasses', EXISTS (SELECT FROM bypassing WHERE pg_has_role(login.oid, oid, 'MEMBER'))
+  'loginBypasses', EXISTS (SELECT FROM bypassing WHERE pg_has_role(login.oid, oid, 'MEMBER')),
+  'database', format('%I', current_database()),
+  'mayMakeTemporary', EXISTS (SELECT FROM reach WHERE has_database_privilege(reach.oid, current_database(), 'TEMPORARY')),
+  'largeObjects', (SELECT count(*)::integer FROM pg_largeobject_metadata WHERE lomowner IN (SELECT oid FROM reach)
+    OR EXISTS (${GRANTED_ON_LARGE_OBJECT} WHERE grantee = 0 OR grantee IN (SELECT oid FROM reach)))
 ) AS row
-FROM (SELECT coalesce($1::text, current_user::text) AS name) AS wanted
+FROM wanted
 JOIN pg_roles AS login ON login.rolname = session_user
 LEFT JOIN pg_roles AS role ON role.rolname = wanted.name`
 

@@ -30,6 +30,12 @@ export interface Roles {
   bypassing: string[]
   /** Whether no policy holds for the login, or it may become somebody for whom none does. */
   loginBypasses: boolean
+  /** Quoted as SQL takes it. */
+  database: string
+  /** On the database. */
+  mayMakeTemporary: boolean
+  /** Those that it may read or write. */
+  largeObjects: number
 }
 
 export interface Schema {

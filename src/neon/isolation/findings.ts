@@ -44,6 +44,11 @@ export const ISOLATION_FINDINGS = {
     meaning: 'the role may make roles or databases, or replicate, which reads past every policy',
     mend: 'ALTER ROLE … NOCREATEROLE NOCREATEDB NOREPLICATION'
   },
+  'large-objects': {
+    severity: 'error',
+    meaning: 'the role may read or write large objects, which no policy holds for',
+    mend: 'keep the bytes in a column of a table with policies, then lo_unlink them; or ALTER LARGE OBJECT … OWNER TO who migrates, and REVOKE ALL ON LARGE OBJECT … FROM PUBLIC and the role'
+  },
   'schema-missing': {
     severity: 'error',
     meaning: 'a schema that should hold tables of users is not there',
@@ -119,6 +124,12 @@ export const ISOLATION_FINDINGS = {
     meaning:
       'policies hold for the role, but not for the login, and SQL that the service itself writes could switch back',
     mend: "log in as a role made by SQL: CREATE ROLE app_login LOGIN PASSWORD '…' IN ROLE app_user"
+  },
+  'temporary-tables': {
+    severity: 'warning',
+    meaning:
+      'the role may make temporary tables, and one with the name of a table of users stands in front of it for all who use the connection later',
+    mend: 'REVOKE TEMPORARY ON DATABASE … FROM PUBLIC and the role, as the owner of the database'
   },
   'policy-without-owner': {
     severity: 'warning',

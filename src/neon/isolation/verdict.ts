@@ -44,7 +44,23 @@ function judgeRoles(roles: Roles): IsolationFinding[] {
       'login-bypass',
       login,
       `no policy holds for it when it does not switch to ${role}`
-    )
+    ),
+    ...judgeDatabase(roles, isBound)
+  ]
+}
+
+/** What PUBLIC has, unless it is revoked. */
+function judgeDatabase(roles: Roles, isBound: boolean): IsolationFinding[] {
+  const { role, database, mayMakeTemporary, largeObjects } = roles
+  const told = `${role} may read or write ${largeObjects} of them`
+  return [
+    ...findIf(
+      isBound && mayMakeTemporary,
+      'temporary-tables',
+      database,
+      `${role} may make temporary tables in it`
+    ),
+    ...findIf(isBound && largeObjects > 0, 'large-objects', database, told)
   ]
 }
 

@@ -170,3 +170,37 @@ t.test('the audit of a role that owns tables', async t => {
     t.strictSame(found, [])
   })
 })
+
+t.test('the audit of a database finds', async t => {
+  t.test('temporary tables of the role, which the migrations revoke', async t => {
+    const url = await createDatabase(t)
+    const temporary = async () => (await read(url)).findings.filter(({ code }) => code === 'temporary-tables')
+    t.strictSame(await temporary(), [])
+
+    const name = new URL(url).pathname.slice(1)
+    await administer(`grant temporary on database ${name} to public`, url)
+
+    t.strictSame(await temporary(), [
+      { code: 'temporary-tables', object: name, message: 'app_user may make temporary tables in it' }
+    ])
+  })
+
+  t.test('large objects that users share', async t => {
+    const url = await createDatabase(t)
+    const large = async () => (await read(url)).findings.filter(({ code }) => code === 'large-objects')
+    t.strictSame(await large(), [])
+
+    await administer(
+      "begin; select lo_from_bytea(0, 'of the owner'); set local role app_user; select lo_create(4711); commit",
+      url
+    ).catch(() => administer('select lo_create(4711); alter large object 4711 owner to app_user', url))
+
+    t.strictSame(await large(), [
+      {
+        code: 'large-objects',
+        object: new URL(url).pathname.slice(1),
+        message: 'app_user may read or write 1 of them'
+      }
+    ])
+  })
+})
