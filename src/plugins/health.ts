@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { MigrationsBehindError } from '../errors.ts'
 import type { HealthCheck } from '../health/checks.ts'
 import { createMonitor, type Transition } from '../health/monitor.ts'
 import type { QuestionCounts } from '../health/questions.ts'
@@ -12,7 +13,7 @@ import { BACKGROUND_CLOCK } from '../neon/clock.ts'
 import { isNeonHost } from '../neon/connection-host.ts'
 import { SUSPEND_AFTER_MS } from '../neon/wakes.ts'
 import { healthCheck } from './health-checks.ts'
-import { evidenceOf, reasonOf } from './health-evidence.ts'
+import { createSchemaDoubt, evidenceOf, reasonOf } from './health-evidence.ts'
 import { logTransition } from './health-log.ts'
 import { createLook } from './health-migrations.ts'
 import { type HealthOptions, healthOptions } from './health-options.ts'
@@ -44,6 +45,8 @@ export interface Health {
   readonly probes: Readonly<QuestionCounts>
 }
 
+const RETRY_AFTER_SECONDS = 1
+
 async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
   const options = healthOptions(given)
   const { $client: pool } = fastify.db
@@ -66,7 +69,9 @@ async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
     clock: BACKGROUND_CLOCK,
     random: Math.random
   })
+  const castsDoubt = createSchemaDoubt()
   const stopObserving = pool.observe(event => {
+    if (castsDoubt(event)) monitor.doubtSchema()
     const evidence = evidenceOf(event)
     if (evidence !== undefined) monitor.report(evidence)
   })
@@ -98,6 +103,13 @@ async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
     monitor.close()
   })
   await fastify.register(healthRoutes, { monitor, health: options })
+  // Behind every onRequest: routes that answer there, such as the probes, never come here.
+  fastify.addHook('preHandler', async (_request, reply) => {
+    if (!monitor.isBehind) return
+    monitor.doubtSchema()
+    reply.header('retry-after', RETRY_AFTER_SECONDS)
+    throw new MigrationsBehindError()
+  })
 
   function tell(transition: Transition) {
     logTransition(fastify.log, transition)
