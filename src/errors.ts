@@ -35,6 +35,11 @@ export const CheckExistsError = createError(
   'a health check of this name is already registered: %s',
   500
 )
+export const MigrationsBehindError = createError(
+  'FST_NEON_MIGRATIONS_BEHIND',
+  'the database lacks migrations that it had: it was reset, or restored to an earlier point',
+  503
+)
 export const NotIsolatedError = createError(
   'FST_NEON_NOT_ISOLATED',
   'the database does not keep the rows of users apart: %s',

@@ -8,9 +8,17 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { mark } from '../src/cli/mark-applied-command.ts'
+import { migrate as runMigrate } from '../src/cli/migrate-command.ts'
+import { showStatus } from '../src/cli/status-command.ts'
+import { captured } from './cli/captured.ts'
 import { administer, createDatabase } from './postgres.ts'
 import { NODE_ARGS, ROOT } from './processes.ts'
 import { copyProject } from './project-copy.ts'
+
+const adopt = captured(mark)
+const migrate = captured(runMigrate)
+const status = captured(showStatus)
 
 const MODULES = join(ROOT, 'node_modules')
 const KIT = join(MODULES, 'drizzle-kit/bin.cjs')
@@ -104,6 +112,50 @@ t.test('drizzle-kit', async t => {
 
     t.equal(code, 1)
     t.match(text, new RegExp(`${NEXT}_snapshot.json.*${AFTER_NEXT}_snapshot.json.* which is a collision`))
+  })
+
+  t.test('adopts a database of 20 tables that was made by hand, and all agree from then on', async t => {
+    const url = await createDatabase(t, { migrated: false })
+    const names = Array.from({ length: 20 }, (_, index) => `made_${index}`)
+    const tables = names.map(
+      (
+        name,
+        index
+      ) => `create table ${name} (id int primary key, title varchar(50) not null default 'x${index}');
+        create index ${name}_title_idx on ${name} (title);`
+    )
+    await administer(`create type mood as enum ('calm', 'glad'); ${tables.join('')}`, url)
+    await administer('insert into made_0 values (1)', url)
+    const folder = t.testdir({
+      'drizzle.config.ts': `export default { dialect: 'postgresql', schema: './drizzle/schema.ts', out: './drizzle', dbCredentials: { url: process.env.DATABASE_URL } }`
+    })
+    const env = { DATABASE_URL: url }
+    const at = ['--folder', join(folder, 'drizzle')]
+    const ledger = () =>
+      administer('select created_at, hash from drizzle.__drizzle_migrations order by id', url)
+
+    t.match(await kit(folder, ['pull'], env), { code: 0 })
+    t.match(await status(env, ...at), { code: 24, text: /unrecorded +0000_/ })
+    t.match(await adopt(env, '--baseline', '--dry-run', ...at), { code: 0, text: /1 would be marked/ })
+    t.match(await adopt(env, '--baseline', ...at), { code: 0, text: /^0000_.*: 81 of 81 compared/ })
+
+    t.match(await status(env, ...at), { code: 0, text: /^1 of 1 applied\n$/ })
+    t.match(await kit(folder, ['generate'], env), { code: 0, text: 'No schema changes' })
+    t.match(await kit(folder, ['migrate'], env), { code: 0 })
+    t.equal((await ledger()).length, 1)
+
+    const schema = join(folder, 'drizzle/schema.ts')
+    writeFileSync(
+      schema,
+      readFileSync(schema, 'utf8').replace('id: integer()', 'extra: integer(), id: integer()')
+    )
+    t.match(await kit(folder, ['generate', '--name', 'extra'], env), { code: 0, text: '0001_extra.sql' })
+    t.match(await migrate(env, ...at), { code: 0, text: /applied 0001_extra/ })
+    t.match(await status(env, ...at), { code: 0 })
+    const rows = await ledger()
+    t.match(await kit(folder, ['migrate'], env), { code: 0 })
+    t.strictSame(await ledger(), rows)
+    t.strictSame(await administer('select id from made_0', url), [{ id: 1 }])
   })
 
   t.test('goes to the direct host, given or derived', async t => {

@@ -181,6 +181,8 @@ export interface operations {
              *
              *     `APP_CLOSING`: the server is closing
              *
+             *     `FST_NEON_MIGRATIONS_BEHIND`: the database lacks migrations that it had: it was reset, or restored to an earlier point
+             *
              *     `FST_NEON_UNREACHABLE`: the database cannot be reached
              *
              *     `FST_NEON_WAKING`: the database is starting
@@ -354,6 +356,8 @@ export interface operations {
              *
              *     `APP_CLOSING`: the server is closing
              *
+             *     `FST_NEON_MIGRATIONS_BEHIND`: the database lacks migrations that it had: it was reset, or restored to an earlier point
+             *
              *     `FST_NEON_UNREACHABLE`: the database cannot be reached
              *
              *     `FST_NEON_WAKING`: the database is starting
@@ -504,6 +508,8 @@ export interface operations {
              * @description `APP_KEYS_UNAVAILABLE`: the keys that tokens are checked with cannot be loaded
              *
              *     `APP_CLOSING`: the server is closing
+             *
+             *     `FST_NEON_MIGRATIONS_BEHIND`: the database lacks migrations that it had: it was reset, or restored to an earlier point
              *
              *     `FST_NEON_UNREACHABLE`: the database cannot be reached
              *
@@ -668,6 +674,8 @@ export interface operations {
              * @description `APP_KEYS_UNAVAILABLE`: the keys that tokens are checked with cannot be loaded
              *
              *     `APP_CLOSING`: the server is closing
+             *
+             *     `FST_NEON_MIGRATIONS_BEHIND`: the database lacks migrations that it had: it was reset, or restored to an earlier point
              *
              *     `FST_NEON_UNREACHABLE`: the database cannot be reached
              *
@@ -864,6 +872,8 @@ export interface operations {
              * @description `APP_KEYS_UNAVAILABLE`: the keys that tokens are checked with cannot be loaded
              *
              *     `APP_CLOSING`: the server is closing
+             *
+             *     `FST_NEON_MIGRATIONS_BEHIND`: the database lacks migrations that it had: it was reset, or restored to an earlier point
              *
              *     `FST_NEON_UNREACHABLE`: the database cannot be reached
              *

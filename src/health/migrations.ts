@@ -1,14 +1,23 @@
 /**
  * Whether the database has the schema that the code expects: looked at when the database is first
- * reached, and again while it has not. Once it has, nobody asks any more.
+ * reached, and again while it has not. Once it has, it is looked at only when there is a doubt.
  */
 import type { HealthClock } from './clock.ts'
 
 /**
  * `unknown`: not looked at yet, or the database did not answer. `pending`: some are not applied.
  * `unreadable`: the ledger cannot be read, as without the right to. `complete`: all are applied.
+ * `schema-missing`: the ledger has all, and tables of theirs are not there. `behind`: all were applied, and some are
+ * not any more, as after the branch was reset or restored.
  */
-export const MIGRATION_STATES = ['unknown', 'pending', 'unreadable', 'complete'] as const
+export const MIGRATION_STATES = [
+  'unknown',
+  'pending',
+  'unreadable',
+  'complete',
+  'schema-missing',
+  'behind'
+] as const
 export type MigrationState = (typeof MIGRATION_STATES)[number]
 
 export interface MigrationReading {
@@ -31,11 +40,15 @@ export interface MigrationGateOptions {
 export interface MigrationGate {
   /** The database is there: looks, unless it has been done before. */
   open(): void
+  /** Something that was there is not, or connections were ended: looks again, once a second at most. */
+  doubt(): void
   readonly reading: MigrationReading
   /** Looks no more. */
   close(): void
 }
 
+// Every request of a service without its tables has a doubt.
+const LEAST_BETWEEN_MS = 1000
 // So that a process is ready within a second of the end of the migration.
 const PAUSE_MS = 500
 // Then nobody is at work on it any more, and a compute of Neon falls asleep between two looks.
@@ -46,15 +59,23 @@ export function createMigrationGate({ look, onChange, clock }: MigrationGateOpti
   let reading: MigrationReading = { state: 'unknown', pending: [] }
   let isOpen = false
   let isClosed = false
+  let isLooking = false
+  let isInDoubt = false
+  let wasComplete = false
+  let lookedAtMs = Number.NEGATIVE_INFINITY
+  let nextAtMs = Number.POSITIVE_INFINITY
   let stopTimer = ignore
 
   return {
     open() {
       if (isOpen) return
       isOpen = true
-      const sinceMs = clock.now()
       // When whoever made the first connection has given it back, so that it is not a second one.
-      stopTimer = clock.after(0, () => lookAgain(sinceMs))
+      plan(0, clock.now())
+    },
+    doubt() {
+      if (isLooking) isInDoubt = true
+      else if (isOpen) plan(Math.max(0, lookedAtMs + LEAST_BETWEEN_MS - clock.now()), clock.now())
     },
     get reading() {
       return reading
@@ -65,25 +86,42 @@ export function createMigrationGate({ look, onChange, clock }: MigrationGateOpti
     }
   }
 
+  /** Unless something is planned that comes before. */
+  function plan(pauseMs: number, sinceMs: number) {
+    const atMs = clock.now() + pauseMs
+    if (isClosed || atMs >= nextAtMs) return
+    stopTimer()
+    nextAtMs = atMs
+    stopTimer = clock.after(pauseMs, () => lookAgain(sinceMs))
+  }
+
   async function lookAgain(sinceMs: number) {
+    nextAtMs = Number.POSITIVE_INFINITY
+    isLooking = true
+    isInDoubt = false
     take(await look())
-    if (isClosed || reading.state === 'complete') return
+    isLooking = false
+    lookedAtMs = clock.now()
     const isEager = clock.now() - sinceMs < EAGER_MS
-    stopTimer = clock.after(isEager ? PAUSE_MS : QUIET_PAUSE_MS, () => lookAgain(sinceMs))
+    if (reading.state !== 'complete') plan(isEager ? PAUSE_MS : QUIET_PAUSE_MS, sinceMs)
+    else if (isInDoubt) plan(LEAST_BETWEEN_MS, clock.now())
   }
 
   function take(next: MigrationReading) {
     const { state: from } = reading
-    // No answer says nothing against the last one.
-    if (isClosed || next.state === 'unknown') return
-    reading = next
-    if (next.state !== from) onChange({ ...next, from })
+    // No answer says nothing against the last one, and neither does a ledger that may not be read any more.
+    if (isClosed || next.state === 'unknown' || (wasComplete && next.state === 'unreadable')) return
+    wasComplete ||= next.state === 'complete'
+    const state = wasComplete && next.state === 'pending' ? 'behind' : next.state
+    reading = { ...next, state }
+    if (state !== from) onChange({ ...reading, from })
   }
 }
 
 /** For a process that expects no migrations. */
 export const NO_MIGRATIONS: MigrationGate = {
   open: ignore,
+  doubt: ignore,
   reading: { state: 'complete', pending: [] },
   close: ignore
 }

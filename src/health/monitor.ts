@@ -75,6 +75,10 @@ export interface Monitor {
   maintain(isOn: boolean, reason?: string): void
   drain(): void
   readonly isDraining: boolean
+  /** What a statement names is not there, or connections were ended: whether the schema is still the one that is expected is looked at. */
+  doubtSchema(): void
+  /** True when the database has lost what the code expects of it, until it is there again. */
+  readonly isBehind: boolean
   addCheck(check: Required<HealthCheck>): void
   hasCheck(name: string): boolean
   /** Questions asked so far. */
@@ -113,6 +117,10 @@ export function createMonitor(options: MonitorOptions): Monitor {
     get isDraining() {
       return facts.isDraining
     },
+    doubtSchema: migrations.doubt,
+    get isBehind() {
+      return isBehind()
+    },
     addCheck: checks.add,
     hasCheck: checks.has,
     probes: questions.counts,
@@ -148,6 +156,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       flow: exclude.has('pool') ? 'free' : flow,
       checks: Object.fromEntries(Object.entries(results).filter(([name]) => !exclude.has(name))),
       policy,
+      isBehind: isBehind(),
       isDatabaseIgnored: mode === 'off' || exclude.has('database')
     })
     return {
@@ -231,6 +240,10 @@ export function createMonitor(options: MonitorOptions): Monitor {
     if (facts.hasStarted) return
     if (isReached()) migrations.open()
     if (openConditions().length === 0) change('started')
+  }
+
+  function isBehind() {
+    return facts.hasStarted && migrations.reading.state !== 'complete'
   }
 
   /** Of the startup gate. */

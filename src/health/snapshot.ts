@@ -65,13 +65,15 @@ export interface ReadinessInput {
   database: Pick<Database, 'state'>
   flow: PoolFlow
   checks: Record<string, CheckResult>
+  /** True when the database has lost what the code expects of it. */
+  isBehind: boolean
   policy: DownPolicy
   /** True when the database is none of the probes' business. */
   isDatabaseIgnored: boolean
 }
 
-export function readinessOf({ process, checks, ...rest }: ReadinessInput): Readiness {
-  if (process !== 'ready') return 'unavailable'
+export function readinessOf({ process, checks, isBehind, ...rest }: ReadinessInput): Readiness {
+  if (process !== 'ready' || isBehind) return 'unavailable'
   return worstOf([
     rest.isDatabaseIgnored ? 'ok' : databaseReadiness(rest),
     ...Object.values(checks).map(checkReadiness)

@@ -11,6 +11,8 @@ export const STARTUP_CONDITIONS = [
   'migrations-unknown',
   'migrations-pending',
   'migrations-unreadable',
+  'migrations-schema-missing',
+  'migrations-behind',
   /** A critical check has not passed. */
   'checks-pending'
 ] as const

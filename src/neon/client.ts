@@ -27,6 +27,8 @@ export interface ClientTransport {
   sockets: SocketRegister
   /** The server has answered a login or a statement, with a result or an error. @default nobody hears of it */
   onAnswer?: () => void
+  /** The server has answered with an error, of this SQLSTATE. @default nobody hears of it */
+  onError?: (sqlState: string) => void
   /** Statements are sent without waiting for the answer to the one before. @default true */
   pipelines?: boolean
   /** What the clients of a pool have learnt of their server's login. @default eager */
@@ -74,6 +76,7 @@ interface ParameterStatus {
 export class NeonClient extends PipeliningClient {
   readonly #sockets: SocketRegister
   readonly #onAnswer: () => void
+  readonly #onError: (sqlState: string) => void
   readonly #login: LoginManner
   readonly #names: StatementNames
   #transactionStatus: TransactionStatus = 'unknown'
@@ -92,13 +95,14 @@ export class NeonClient extends PipeliningClient {
   #address = ''
 
   constructor(config: ClientConfig, transport: ClientTransport) {
-    const { url, sockets, onAnswer = ignore, pipelines = true, login = { isEager: true } } = transport
-    const { names = createStatementNames() } = transport
+    const { url, sockets, onAnswer = ignore, onError = ignore, pipelines = true } = transport
+    const { login = { isEager: true }, names = createStatementNames() } = transport
     super(config, pipelines, names)
     guardQuery(this, { pipelines })
     this.#names = names
     this.#sockets = sockets
     this.#onAnswer = onAnswer
+    this.#onError = onError
     this.#login = login
     const { neonConfig } = this
     const isQuiet = () => !this.isBusy && this.#transactionStatus !== 'unknown'
@@ -340,6 +344,7 @@ export class NeonClient extends PipeliningClient {
     })
     connection.on('errorMessage', (answer: ServerAnswer) => {
       this.#transactionStatus = 'unknown'
+      if (answer.code !== undefined) this.#onError(answer.code)
       if (answer.code === CANCELLED && this.#cancels > 0) this.#noteMet(this.activeQuery)
       this.#judgePrepared(answer)
     })

@@ -85,6 +85,9 @@ const SOCKET_CLOSE_GRACE_MS = 500
 // The upgrade does not wait for the compute, so a lost packet must not cost the whole budget.
 const HANDSHAKE_PART = 3
 
+// PostgreSQL, Appendix A: undefined table, column, function, object and schema.
+const UNKNOWN_OBJECT = ['42P01', '42703', '42883', '42704', '3F000']
+
 // A flight gives its client back by itself, so nobody looks for the place.
 const IN_FLIGHT = new Error('a flight')
 
@@ -127,9 +130,12 @@ export class NeonPool extends Pool {
     const { pipelines, names } = this
     // The option of this name is ignored: a class field of the driver overwrites it.
     const onAnswer = this.answers.note
+    const onError = (sqlState: string) => {
+      if (UNKNOWN_OBJECT.includes(sqlState)) this.report({ type: 'object-unknown', sqlState })
+    }
     this.Client = class extends NeonClient {
       constructor(config: ConstructorParameters<typeof NeonClient>[0]) {
-        super(config, { url, sockets, onAnswer, login, pipelines, names })
+        super(config, { url, sockets, onAnswer, onError, login, pipelines, names })
       }
     }
     this.#createProbe = () => new NeonClient(this.options, { url, sockets, login, pipelines })

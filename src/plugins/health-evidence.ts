@@ -27,6 +27,20 @@ export function evidenceOf(event: PoolEvent): PoolEvidence | undefined {
   }
 }
 
+/**
+ * Whether an event makes it doubtful that the schema is still the one that was looked at: what a statement names is not
+ * there; or a connection was made after others were ended, as when a branch is reset or restored.
+ */
+export function createSchemaDoubt(): (event: PoolEvent) => boolean {
+  let wasLost = false
+  return ({ type }) => {
+    if (type === 'idle-client-lost' || type === 'held-client-lost') wasLost = true
+    const isNew = type === 'connected' && wasLost
+    if (isNew) wasLost = false
+    return isNew || type === 'object-unknown'
+  }
+}
+
 /** An answer of the server that refuses the login is a failure too: nothing can be done with the database. */
 export function reasonOf(kind: FailureKind): FailureReason {
   switch (kind) {

@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { MigrationsBehindError } from '../errors.ts'
 import type { HealthCheck } from '../health/checks.ts'
 import { createMonitor, type Transition } from '../health/monitor.ts'
 import type { QuestionCounts } from '../health/questions.ts'
@@ -13,7 +14,7 @@ import { isNeonHost } from '../neon/connection-host.ts'
 import { SUSPEND_AFTER_MS } from '../neon/wakes.ts'
 import { isHttp2 } from './early-route.ts'
 import { healthCheck } from './health-checks.ts'
-import { evidenceOf, reasonOf } from './health-evidence.ts'
+import { createSchemaDoubt, evidenceOf, reasonOf } from './health-evidence.ts'
 import { logTransition } from './health-log.ts'
 import { createLook } from './health-migrations.ts'
 import { type HealthOptions, healthOptions } from './health-options.ts'
@@ -45,6 +46,8 @@ export interface Health {
   readonly probes: Readonly<QuestionCounts>
 }
 
+const RETRY_AFTER_SECONDS = 1
+
 async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
   const options = healthOptions(given)
   const { $client: pool } = fastify.db
@@ -67,7 +70,9 @@ async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
     clock: BACKGROUND_CLOCK,
     random: Math.random
   })
+  const castsDoubt = createSchemaDoubt()
   const stopObserving = pool.observe(event => {
+    if (castsDoubt(event)) monitor.doubtSchema()
     const evidence = evidenceOf(event)
     if (evidence !== undefined) monitor.report(evidence)
   })
@@ -99,6 +104,13 @@ async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
     monitor.close()
   })
   await fastify.register(healthRoutes, { monitor, health: options })
+  // Behind every onRequest: routes that answer there, such as the probes, never come here.
+  fastify.addHook('preHandler', async (_request, reply) => {
+    if (!monitor.isBehind) return
+    monitor.doubtSchema()
+    reply.header('retry-after', RETRY_AFTER_SECONDS)
+    throw new MigrationsBehindError()
+  })
 
   function tell(transition: Transition) {
     logTransition(fastify.log, transition)

@@ -7,6 +7,7 @@ import {
   DATABASE_FAILURES,
   InternalError,
   KeysUnavailableError,
+  MigrationsBehindError,
   RateLimitedError,
   UnauthenticatedError
 } from '../errors.ts'
@@ -50,6 +51,7 @@ const COMMON: (Definition | ErrorClass)[] = [
   RateLimitedError,
   KeysUnavailableError,
   ClosingError,
+  MigrationsBehindError,
   InternalError,
   ...Object.values(DATABASE_FAILURES)
 ]

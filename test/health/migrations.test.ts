@@ -92,6 +92,68 @@ t.test('the gate of migrations', async t => {
     t.ok(looks() - eager <= 2, `${looks() - eager} looks in ten minutes`)
   })
 
+  t.test('looks again at a doubt, once a second at most, and at none before it is opened', async t => {
+    const { gate, looks, changes, clock } = openGate(COMPLETE, COMPLETE, PENDING, UNREADABLE, COMPLETE)
+    gate.doubt()
+    await clock.pass(HOUR_MS)
+    t.equal(looks(), 0)
+    gate.open()
+    gate.doubt()
+    await clock.pass(0)
+    gate.doubt()
+    gate.doubt()
+    await clock.pass(999)
+    t.equal(looks(), 1)
+    await clock.pass(HOUR_MS)
+    t.equal(looks(), 2)
+    t.strictSame(changes, [{ ...COMPLETE, from: 'unknown' }])
+
+    gate.doubt()
+    await clock.pass(0)
+    t.strictSame(gate.reading, { ...PENDING, state: 'behind' })
+    gate.doubt()
+    await clock.pass(500)
+    t.equal(looks(), 4)
+    t.strictSame(gate.reading, { ...PENDING, state: 'behind' })
+    await clock.pass(500)
+
+    t.strictSame(
+      changes.map(({ from, state }) => [from, state]),
+      [
+        ['unknown', 'complete'],
+        ['complete', 'behind'],
+        ['behind', 'complete']
+      ]
+    )
+    gate.close()
+    gate.doubt()
+    await clock.pass(HOUR_MS)
+    t.equal(looks(), 5)
+  })
+
+  t.test('keeps a doubt that comes while it looks', async t => {
+    const clock = createManualClock()
+    let answer = (_reading: MigrationReading) => {}
+    let looks = 0
+    const look = () =>
+      new Promise<MigrationReading>(resolve => {
+        looks += 1
+        answer = resolve
+      })
+    const gate = createMigrationGate({ look, onChange: () => {}, clock })
+    gate.open()
+    await clock.pass(0)
+    gate.doubt()
+    answer(COMPLETE)
+    await clock.pass(999)
+    t.equal(looks, 1)
+    await clock.pass(1)
+    answer(COMPLETE)
+    await clock.pass(HOUR_MS)
+
+    t.equal(looks, 2)
+  })
+
   t.test('looks no more when it is closed', async t => {
     const { gate, looks, changes, clock } = openGate(PENDING)
     gate.open()

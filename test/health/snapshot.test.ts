@@ -14,6 +14,7 @@ const FINE: ReadinessInput = {
   flow: 'free',
   checks: {},
   policy: 'fail-open',
+  isBehind: false,
   isDatabaseIgnored: false
 }
 
@@ -23,6 +24,7 @@ t.test('readiness', async t => {
 
     t.strictSame(ready, ['ready'])
     t.equal(readinessOf({ ...FINE, process: 'draining', isDatabaseIgnored: true }), 'unavailable')
+    t.equal(readinessOf({ ...FINE, isBehind: true, isDatabaseIgnored: true }), 'unavailable')
   })
 
   for (const policy of DOWN_POLICIES) {

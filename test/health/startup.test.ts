@@ -17,7 +17,14 @@ t.test('a process waits', async t => {
       openConditionsOf({ isReached: true, migrations, checks: {} })
     )
 
-    t.strictSame(open, [['migrations-unknown'], ['migrations-pending'], ['migrations-unreadable'], []])
+    t.strictSame(open, [
+      ['migrations-unknown'],
+      ['migrations-pending'],
+      ['migrations-unreadable'],
+      [],
+      ['migrations-schema-missing'],
+      ['migrations-behind']
+    ])
   })
 
   t.test('for critical checks, and for no others', async t => {

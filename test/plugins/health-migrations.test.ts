@@ -73,6 +73,68 @@ t.test('health with migrations', async t => {
     t.equal(app.db.$client.stats().checkouts, checkouts)
   })
 
+  t.test('is not ready when tables are gone that the ledger says are there', async t => {
+    const a = { ...A, tables: { a: [], b: [] } }
+    const { said, statusOf, databaseUrl, detail, untilReady } = await expecting(t, {
+      applied: [a],
+      expected: [a]
+    })
+    await until(() => said('migrations are schema-missing').length > 0)
+
+    t.equal(await statusOf('/readyz'), 503)
+    t.match(await detail(), { waitingFor: ['migrations-schema-missing'] })
+    t.match(said('the ledger has all migrations, and tables of theirs are not in the database'), [
+      { missing: ['table b'] }
+    ])
+    await administer('create table b ()', databaseUrl)
+    await untilReady()
+  })
+
+  for (const [title, reset] of [
+    ['a statement meets a table that is gone', 'drop table b'],
+    [
+      'connections were ended, and others made',
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()'
+    ]
+  ] as const)
+    t.test(`notices a branch that was restored to an earlier point, when ${title}`, async t => {
+      const { app, databaseUrl, folder, said, statusOf, detail, untilReady } = await expecting(t, {
+        applied: [A, B],
+        expected: [A, B]
+      })
+      await untilReady()
+      const ask = () =>
+        app.db.execute('select * from b').then(
+          () => 'ok',
+          () => 'failed'
+        )
+      await ask()
+
+      await administer(
+        'delete from drizzle.__drizzle_migrations where created_at > (select min(created_at) from drizzle.__drizzle_migrations)',
+        databaseUrl
+      )
+      await administer(reset, databaseUrl)
+      t.equal(await statusOf('/readyz'), 200, 'nobody has asked yet')
+      await until(async () => {
+        await ask()
+        return said('migrations are behind').length > 0
+      })
+
+      t.equal(await statusOf('/readyz'), 503)
+      t.match(said('migrations are behind'), [{ level: 40, from: 'complete', pending: ['0001_b'] }])
+      t.match(await detail(), { migrations: { state: 'behind', pending: 1 } })
+      const refused = await app.inject('/anything')
+      t.match(refused.json(), { statusCode: 503, code: 'FST_NEON_MIGRATIONS_BEHIND' })
+      t.equal(refused.headers['retry-after'], '1')
+      t.equal(await statusOf('/livez'), 200)
+
+      await administer('drop table if exists b', databaseUrl)
+      await apply(databaseUrl, folder)
+      await untilReady()
+      t.equal((await app.inject('/anything')).statusCode, 404)
+    })
+
   t.test('is ready when the database is ahead, as while a release is taken back', async t => {
     const { untilReady } = await expecting(t, { applied: [A, B], expected: [A] })
 

@@ -16,15 +16,23 @@ interface CatalogRow extends Record<string, unknown> {
   name: string
 }
 
-/** Everything that is nobody's but the application's. Any role may read it. */
-export async function readCatalog(query: Query): Promise<Set<ObjectName>> {
-  const rows = await query<CatalogRow>(
-    `WITH mine AS (
+// Any role may read it.
+const RELATIONS = `WITH mine AS (
        SELECT pg_class.oid, relkind, nspname AS schema, relname AS name
          FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
          WHERE nspname <> 'information_schema' AND nspname !~ '^pg_')
      SELECT CASE WHEN relkind IN ('i', 'I') THEN 'index' ELSE 'table' END AS kind, schema, '' AS table, name
-       FROM mine WHERE relkind IN ('r', 'p', 'f', 'v', 'm', 'i', 'I')
+       FROM mine WHERE relkind IN ('r', 'p', 'f', 'v', 'm', 'i', 'I')`
+
+/** Tables, views and indexes, but for those of Postgres itself. */
+export async function readRelations(query: Query): Promise<Set<ObjectName>> {
+  return namesOf(await query<CatalogRow>(RELATIONS))
+}
+
+/** With columns, policies and enums. */
+export async function readCatalog(query: Query): Promise<Set<ObjectName>> {
+  const rows = await query<CatalogRow>(
+    `${RELATIONS}
      UNION ALL SELECT 'column', schema, name, attname
        FROM mine JOIN pg_attribute ON attrelid = mine.oid
        WHERE relkind IN ('r', 'p', 'f', 'v', 'm') AND attnum > 0 AND NOT attisdropped
@@ -32,6 +40,10 @@ export async function readCatalog(query: Query): Promise<Set<ObjectName>> {
      UNION ALL SELECT 'type', nspname, '', typname
        FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace WHERE typtype = 'e'`
   )
+  return namesOf(rows)
+}
+
+function namesOf(rows: CatalogRow[]): Set<ObjectName> {
   // A name without a schema goes wherever the search_path of whoever migrates leads.
   return new Set(
     rows.flatMap(({ kind, schema, table, name }) => [
