@@ -130,6 +130,9 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
       case 'idle-client-lost':
         fastify.log.info(describeFailure(event.failure), 'idle database client lost')
         break
+      case 'names-given-up':
+        fastify.log.warn('prepared statements given up: the pooler of the database mixes up their names')
+        break
       case 'client-held':
         fastify.log.warn({ heldMs: event.heldMs, place: event.place }, 'database client not given back')
         break
