@@ -19,7 +19,7 @@ export type LocalNeonEvent =
   | ({ type: 'login'; processId: number } & LoginFacts)
   /** A login ended with an error; the message is what the client got. */
   | { type: 'login-refused'; message: string }
-  /** Said once: how a pooled host differs from Neon's. */
+  /** Said once, where there is no PgBouncer: how a pooled host differs from Neon's. */
   | { type: 'pooling-not-emulated' }
   | { type: 'suspend'; reason: SuspendReason }
   | { type: 'wake'; tookMs: number }
@@ -38,7 +38,7 @@ export function describeEvent(event: LocalNeonEvent): string {
     case 'login-refused':
       return `refused    ${event.message}`
     case 'pooling-not-emulated':
-      return 'note       a pooled host has a session for each client here: transaction pooling is not emulated'
+      return 'note       a pooled host has a session for each client here: there is no PgBouncer on this machine'
     case 'suspend':
       return `suspend    ${event.reason === 'idle' ? 'idle for long enough' : 'asked to'}`
     case 'wake':

@@ -15,6 +15,7 @@ import { createFaults, type Injection } from './faults/registry.ts'
 import { type BackendFilter, killBackends } from './kill.ts'
 import { createMeter, type MeterReading } from './meter.ts'
 import { type LocalNeonOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { createPooler } from './pooler/pooler.ts'
 import { type Binaries, findBinaries, prepareBinaries } from './postgres/binaries.ts'
 import { dataDirectoryOf, prepareCluster } from './postgres/cluster.ts'
 import { choosePlace, type Place } from './postgres/place.ts'
@@ -110,6 +111,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
   const links = createLinks(faults, clock)
   const meter = createMeter(clock)
   const roles = createRoles(() => compute)
+  const pooler = createPooler(place, options.pooler)
   let endpoint: Endpoint | undefined
   let control: Control | undefined
   let closing: Promise<void> | undefined
@@ -120,6 +122,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     onSuspending: async superuser => {
       await roles.refresh(superuser).catch(ignore)
       sessions.dropPooled()
+      await pooler.stop()
     },
     onEvent: tell,
     meter,
@@ -127,6 +130,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
   })
   const sessions = createSessions({
     compute,
+    pooler,
     roles,
     faults,
     links,
@@ -235,6 +239,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     const closed = endpoint?.close()
     sessions.close()
     await closed
+    await pooler.stop()
     await compute.close()
   }
 }

@@ -3,6 +3,7 @@
  */
 import { type Clock, systemClock } from './clock.ts'
 import { ignore, LocalNeonError } from './failure.ts'
+import type { PoolerOptions } from './pooler/pooler.ts'
 import { SYSTEM_DIRECTORY } from './postgres/place.ts'
 
 export interface LocalNeonOptions {
@@ -24,6 +25,8 @@ export interface LocalNeonOptions {
   endpoints?: readonly [string, ...string[]]
   /** `offered`: besides connections without; `required`: as on Neon, none without. @default 'off' */
   tls?: TlsMode
+  /** PgBouncer behind the pooled URL. @default as Neon's, where there is one on this machine */
+  pooler?: PoolerOptions
   /**
    * Folder for what lies in `directory` otherwise, when root starts and the user that Postgres
    * runs as cannot enter `directory`. @default '/var/lib/fastify-neon'
@@ -54,6 +57,7 @@ export function resolveOptions(options: LocalNeonOptions): ResolvedOptions {
     wakeJitterMs = 100,
     endpoints = ['ep-local'],
     tls = 'off',
+    pooler = {},
     systemDirectory = SYSTEM_DIRECTORY,
     clock = systemClock,
     log = ignore
@@ -66,7 +70,7 @@ export function resolveOptions(options: LocalNeonOptions): ResolvedOptions {
       throw invalid(`an endpoint is named like a host, and without -pooler: not ${JSON.stringify(name)}`)
   }
   const times = { suspendAfterMs, wakeDelayMs, wakeJitterMs }
-  return { port, controlPort, fsync, ...times, endpoints, tls, systemDirectory, clock, log }
+  return { port, controlPort, fsync, ...times, endpoints, tls, pooler, systemDirectory, clock, log }
 }
 
 function invalid(message: string): LocalNeonError {

@@ -6,7 +6,7 @@ import { DATABASE, OWNER_ROLE } from './postgres/cluster.ts'
 
 export interface LocalNeonUrls {
   direct: string
-  /** As through the host of a transaction pooler, which is not emulated: each client has a session. */
+  /** Through PgBouncer, which gives each transaction to any session. Where there is none each client has a session. */
   pooled: string
   /** With `sslmode=require`, where TLS is spoken. Clients have to trust the file `ca`. */
   directTls?: string

@@ -19,7 +19,7 @@ t.test('an event is one line for a person', async t => {
     [{ type: 'login-refused', message: 'no such endpoint' }, 'refused    no such endpoint'],
     [
       { type: 'pooling-not-emulated' },
-      'note       a pooled host has a session for each client here: transaction pooling is not emulated'
+      'note       a pooled host has a session for each client here: there is no PgBouncer on this machine'
     ],
     [{ type: 'suspend', reason: 'idle' }, 'suspend    idle for long enough'],
     [{ type: 'suspend', reason: 'asked' }, 'suspend    asked to'],

@@ -80,6 +80,8 @@ t.test('a pooled host that is named by the Host header refuses settings too', as
 
 t.test('a setting of the role is in effect, at the pooled host as well', async t => {
   await NEON_DRIVER.open(t, neon.url).query('ALTER ROLE neondb_owner SET statement_timeout = 5000')
+  // A pooler keeps the sessions that it has.
+  await neon.suspend()
 
   for (const url of [neon.urls.direct, neon.urls.pooled]) {
     t.match((await NEON_DRIVER.open(t, url).query(IN_EFFECT)).rows, [{ statement: '5s' }])

@@ -46,6 +46,14 @@ export async function canReach(account: Account | undefined, paths: readonly str
   }
 }
 
+/** Undefined for one that has none. */
+export async function nameOf({ uid }: Account): Promise<string | undefined> {
+  return await run('id', ['-un', String(uid)]).then(
+    ({ stdout }) => stdout.trim(),
+    () => undefined
+  )
+}
+
 async function ownerOf(path: string): Promise<Account | undefined> {
   const found = await stat(path).catch(() => undefined)
   return found && { uid: found.uid, gid: found.gid }

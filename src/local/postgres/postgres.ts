@@ -7,6 +7,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { LocalNeonError } from '../failure.ts'
+import { nameOf } from './account.ts'
 import type { Binaries } from './binaries.ts'
 import { awaitUnused, readPostmasterFile } from './running.ts'
 import { failedWith, type ServerLog, textOf } from './server-log.ts'
@@ -45,10 +46,11 @@ const READABLE_FILE_MODE = 0o644
 /** Postgres loses the race for a lock file, or its socket's folder goes with the one that ends. */
 const COLLISION = /lock file ".*" already exists|could not create lock file ".*": No such file/
 
-// The proxy has checked who it is, and is let in as anybody; no other user of this machine is let in
+// The proxy has checked who it is, and is let in as anybody, and so is the pooler behind it; no other user of this machine is let in
 // at all. `all` as the name of a role is any role since Postgres 16.
 const LOGIN_RULES = 'local all,replication all peer map=proxy\n'
-const loginNames = () => `proxy ${userInfo().username} all\n`
+const loginNames = (account: string | undefined) =>
+  [userInfo().username, account].map(name => (name === undefined ? '' : `proxy ${name} all\n`)).join('')
 
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   return await attemptStart(options, START_ATTEMPTS)
@@ -59,7 +61,9 @@ async function attemptStart(options: PostgresOptions, attemptsLeft: number): Pro
   const stalePid = await awaitUnused(home, dataDirectory)
   await prepareSocketDirectory(socketDirectoryOf(dataDirectory), account)
   await writeFile(loginRulesOf(options), LOGIN_RULES, { mode: READABLE_FILE_MODE })
-  await writeFile(loginNamesOf(options), loginNames(), { mode: READABLE_FILE_MODE })
+  await writeFile(loginNamesOf(options), loginNames(account && (await nameOf(account))), {
+    mode: READABLE_FILE_MODE
+  })
   const program = launch(options, stalePid)
   try {
     const pid = await whenReady(options, program)

@@ -114,6 +114,11 @@ export function pooledOptionsRefusal(options = ''): string | undefined {
   return undefined
 }
 
+/** What Neon's proxy makes of a refusal of PgBouncer. */
+export function inWordsOfProxy(text: string): string {
+  return /^unsupported startup parameter(?!.*\. )/.test(text) ? `${text}. ${HELP}` : text
+}
+
 function unescaped(word: string): string {
   return word.replace(/\\(.?)/gs, '$1')
 }

@@ -8,8 +8,10 @@ import type { Compute } from '../compute.ts'
 import type { LocalNeonListener } from '../events.ts'
 import { ignore } from '../failure.ts'
 import type { Meter } from '../meter.ts'
+import type { Pooler } from '../pooler/pooler.ts'
 import { type Backend, BackendRefusal, openBackend } from '../postgres/backend.ts'
 import { ProtocolError, proxyError, UnexpectedMessageError } from '../protocol/messages.ts'
+import { inWordsOfProxy } from '../protocol/startup.ts'
 import type { Link, Links } from './link.ts'
 import { type Login, type LoginOptions, logIn } from './login.ts'
 import { INTERNAL_ERROR, REFUSALS, Refusal } from './refusals.ts'
@@ -18,6 +20,7 @@ import { createTaps } from './taps.ts'
 
 export interface SessionOptions extends LoginOptions {
   compute: Compute
+  pooler: Pooler
   links: Links
   meter: Meter
   onEvent: LocalNeonListener
@@ -40,7 +43,7 @@ interface OpenSession extends Session {
 const CONNECT_ATTEMPTS = 5
 
 export function createSessions(options: SessionOptions): Sessions {
-  const { compute, faults, links, meter, onEvent } = options
+  const { compute, pooler, faults, links, meter, onEvent } = options
   const streams = new Set<Duplex>()
   const open = new Set<OpenSession>()
   /** Logins that are on their way to Postgres. */
@@ -77,8 +80,9 @@ export function createSessions(options: SessionOptions): Sessions {
 
   /** Nobody is woken for it: while the compute sleeps there is nothing to cancel. */
   function cancel(packet: Buffer): void {
-    const socketPath = compute.running?.postgres.socketPath
-    if (socketPath !== undefined) connect(socketPath).on('error', ignore).end(packet)
+    // Whose key it is does not show, and the others know none of it.
+    for (const socketPath of [compute.running?.postgres.socketPath, pooler.socketPath])
+      if (socketPath !== undefined) connect(socketPath).on('error', ignore).end(packet)
   }
 
   async function begin(
@@ -88,11 +92,10 @@ export function createSessions(options: SessionOptions): Sessions {
   ): Promise<void> {
     Object.assign(link.facts, facts)
     links.update(link)
-    if (facts.isPooled) tellOfPooling()
     refuseIfFull(link)
     arriving += 1
     try {
-      const backend = await openAtCompute(parameters)
+      const backend = await openAtCompute(parameters, facts.isPooled)
       if (stream.destroyed) return void backend.socket.destroy()
       stream.write(backend.greeting)
       stream.uncork()
@@ -116,16 +119,23 @@ export function createSessions(options: SessionOptions): Sessions {
     hasToldOfPooling = true
   }
 
-  async function openAtCompute(parameters: Map<string, string>, attempt = 1): Promise<Backend> {
+  async function openAtCompute(
+    parameters: Map<string, string>,
+    isPooled: boolean,
+    attempt = 1
+  ): Promise<Backend> {
     const { postgres } = await compute.wake()
     compute.touch()
     try {
+      const poolerPath = isPooled ? await pooler.open(postgres) : undefined
+      if (poolerPath !== undefined) return await openBackend(poolerPath, parameters)
+      if (isPooled) tellOfPooling()
       return await openBackend(postgres.socketPath, parameters)
     } catch (error) {
       // It went to sleep between the two, and is woken again.
       const isStillThere = compute.state === 'awake' && compute.running?.postgres === postgres
       if (isStillThere || attempt === CONNECT_ATTEMPTS) throw error
-      return openAtCompute(parameters, attempt + 1)
+      return openAtCompute(parameters, isPooled, attempt + 1)
     }
   }
 
@@ -159,7 +169,7 @@ export function createSessions(options: SessionOptions): Sessions {
 }
 
 function textOf(error: unknown): string {
-  if (error instanceof Refusal || error instanceof BackendRefusal) return error.message
+  if (error instanceof Refusal || error instanceof BackendRefusal) return inWordsOfProxy(error.message)
   if (error instanceof UnexpectedMessageError) return INTERNAL_ERROR
   // Whatever else goes wrong on the way to the compute has one text in Neon's proxy.
   return REFUSALS['compute-unreachable']

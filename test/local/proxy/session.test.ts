@@ -112,6 +112,7 @@ async function arrive(t: Test, socketPaths: string[], { isAsleep, isStill, isGat
   } as unknown as Compute
   const sessions = createSessions({
     compute,
+    pooler: { open: async () => undefined, socketPath: undefined, stop: async () => {} },
     roles: { verifierOf: async () => verifierOf(PASSWORD), refresh: async () => {} },
     faults,
     links: { open: () => link, update() {}, onFaultChange() {} },
