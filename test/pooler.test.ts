@@ -1,7 +1,13 @@
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { verifyConnectionUrl } from '../src/neon/connection-url.ts'
+import { readIsolation } from '../src/neon/isolation.ts'
+import { applyMigrations } from '../src/neon/migrations.ts'
 import { openPool } from './neon/pools.ts'
 import { NO_POOLER, openPooler } from './pooler.ts'
 import { administer, createDatabase } from './postgres.ts'
+
+const MIGRATIONS = fileURLToPath(new URL('../drizzle', import.meta.url))
 
 t.test('the pooler of the tests', { skip: NO_POOLER }, async t => {
   for (const auth of ['plain', 'md5', 'scram-sha-256'] as const)
@@ -12,6 +18,20 @@ t.test('the pooler of the tests', { skip: NO_POOLER }, async t => {
 
       t.strictSame(await administer('select 1 as n', pooler.through(url)), [{ n: 1 }])
       t.strictSame((await pool.query('select 2 as n')).rows, [{ n: 2 }])
+    })
+
+  for (const auth of ['md5', 'scram-sha-256'] as const)
+    t.test(`lets migrations and the audit in with ${auth}`, async t => {
+      const direct = await createDatabase(t, { migrated: false })
+      const { through } = await openPooler(t, { auth, settings: { pool_mode: 'session' } })
+      const url = through(direct)
+      const { connection } = verifyConnectionUrl(url)
+      if (!connection) throw new Error('no valid URL')
+
+      const { applied } = await applyMigrations({ url, folder: MIGRATIONS })
+
+      t.ok(applied.length > 0)
+      t.match(await readIsolation(connection, { role: 'app_user' }), { findings: [] })
     })
 
   t.test('gives each transaction to a session that is free', async t => {

@@ -60,6 +60,19 @@ t.test('statements with a name', async t => {
     t.match(await read(), { fields: [{ name: 'a' }, { name: 'b' }] })
   })
 
+  t.test('work again after a column has got another type', async t => {
+    const { client } = await openClient(t)
+    await client.query('create table changing (a int)')
+    const insert = (value: string) =>
+      client.query({ name: 'insert', text: 'insert into changing values ($1)', values: [value] })
+    await insert('1')
+
+    await client.query('alter table changing alter a type bigint')
+
+    await t.rejects(insert('3000000000'), { code: '22003' })
+    t.match(await insert('3000000000'), { rowCount: 1 })
+  })
+
   t.test('work again after the session has dropped them', async t => {
     const { client } = await openClient(t)
     await named(client, 1)

@@ -130,6 +130,17 @@ t.test('db plugin', async t => {
     client.release()
   })
 
+  t.test('says that names of prepared statements are given up', async t => {
+    const { app, said } = await build(t)
+
+    app.db.$client.names.giveUp()
+    app.db.$client.names.giveUp()
+
+    const line = 'prepared statements given up: the pooler of the database mixes up their names'
+    t.match(said(line), [{ level: 40 }])
+    t.strictSame(await app.db.select().from(schema.tasks), [])
+  })
+
   t.test('ends the pool when the server closes', async t => {
     const { app } = await build(t)
 

@@ -41,8 +41,6 @@ export const POOLER_PORT = 6432
 const NEON_SETTINGS = {
   pool_mode: 'transaction',
   max_client_conn: 10_000,
-  default_pool_size: 64,
-  max_prepared_statements: 1000,
   ignore_startup_parameters: 'extra_float_digits',
   log_connections: 0,
   log_disconnections: 0

@@ -33,7 +33,7 @@ export function createPooler(
   { home, account }: Pick<Place, 'home' | 'account'>,
   options: PoolerOptions
 ): Pooler {
-  const { program, maxPreparedStatements, poolSize } = options
+  const { program, maxPreparedStatements = 1000, poolSize = 64 } = options
   let running: PgBouncer | undefined
   let starting: Promise<PgBouncer | undefined> | undefined
 
@@ -55,9 +55,8 @@ export function createPooler(
   }
 
   async function start({ socketPath }: Postgres): Promise<PgBouncer | undefined> {
-    if (program === false) return undefined
     const found = program === undefined ? await findPgBouncer() : { program }
-    if (found.program === undefined) return undefined
+    if (!found.program) return undefined
     const socketDirectory = dirname(socketPath)
     const serverLog = await openServerLog(join(home, 'pgbouncer.log'))
     try {
@@ -72,8 +71,8 @@ export function createPooler(
           auth_type: 'trust',
           auth_user: SUPERUSER,
           auth_dbname: 'postgres',
-          ...(maxPreparedStatements !== undefined && { max_prepared_statements: maxPreparedStatements }),
-          ...(poolSize !== undefined && { default_pool_size: poolSize })
+          max_prepared_statements: maxPreparedStatements,
+          default_pool_size: poolSize
         }
       })
       running = started
