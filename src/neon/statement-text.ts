@@ -37,7 +37,7 @@ const HARMLESS = new Set(
     'filter from group grouping having in intersect is join lateral like ilike limit not nullif of offset on or ' +
     'order over partition row select similar some then union using values when where with within ' +
     'abs age array_agg array_length avg bool_and bool_or btrim cardinality ceil char_length char concat concat_ws ' +
-    'count cume_dist date_bin date_part date_trunc decimal dense_rank every first_value floor ' +
+    'count cume_dist current_setting date_bin date_part date_trunc decimal dense_rank every first_value floor ' +
     'format greatest initcap interval json_agg json_array_length json_build_array json_build_object ' +
     'json_object_agg jsonb_agg jsonb_array_length jsonb_build_array jsonb_build_object jsonb_object_agg ' +
     'jsonb_set lag last_value lead least left length lower lpad ltrim make_date max md5 min mod now numeric ' +
