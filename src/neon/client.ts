@@ -258,6 +258,11 @@ export class NeonClient extends PipeliningClient {
     return super.end()
   }
 
+  /** Resolves when the statement under way is answered or the link is lost, and after `timeoutMs` at the latest. */
+  async answered(timeoutMs: number): Promise<void> {
+    if (this.isLinked && this.isBusy) await this.#nextStatus(timeoutMs)
+  }
+
   /** Ends the link at once, without a word to the server. */
   kill() {
     this.#socket?.terminate()

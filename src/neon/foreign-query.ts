@@ -22,9 +22,9 @@ export function guardQuery(
     const [config, next] = given
     if (isForeignQuery(config))
       return withoutTimeout([client.connectionParameters, config], () => send(...given))
-    if (config instanceof DriverQuery && !isCallback(next)) config.callback ??= emitError(config)
-    // A client that pipelines looks at the values itself.
-    return pipelines ? send(...given) : sendBound(send, given)
+    if (config instanceof DriverQuery && !config.callback && !isCallback(next)) emitsEvents(config)
+    // A client that pipelines looks at the values itself, and a flight has.
+    return pipelines || config instanceof Flight ? send(...given) : sendBound(send, given)
   }
 }
 
@@ -46,12 +46,19 @@ function withoutTimeout(limited: { query_timeout?: unknown }[], send: () => unkn
   }
 }
 
-/** With a callback, which the driver's timer needs, the driver's query emits no 'error' itself. */
-function emitError(query: DriverQuery): Callback {
-  return error => {
+/** With a callback, which the driver's timer needs, the driver's query emits no 'error' and keeps rows that are listened for. */
+function emitsEvents(query: DriverQuery): void {
+  query.callback = error => {
     if (error && query.listenerCount('error') > 0) query.emit('error', error)
   }
+  Object.defineProperty(query, '_accumulateRows', {
+    get: () => query.listenerCount('row') === 0,
+    set: ignore,
+    configurable: true
+  })
 }
+
+function ignore() {}
 
 /** Behind a value that throws, the driver itself waits for ever. */
 function sendBound(send: Send, given: unknown[]): unknown {

@@ -57,6 +57,9 @@ const POOLER_PATIENCE = 5
 // A cancel is answered in a few round trips, and whoever waits for the place must not wait for a server that is silent.
 const ENDING_MS = 500
 
+// As long as a statement may take by default.
+const COMMIT_PATIENCE_MS = 10_000
+
 export function createSupply(options: SupplyOptions): Supply {
   const { limits, isPooled, isHeld, report, onRemoved } = options
   const { trustMs = TRUST_MS, pingTimeoutMs = PING_TIMEOUT_MS } = limits
@@ -194,8 +197,10 @@ export function createSupply(options: SupplyOptions): Supply {
     connector.noteRoom()
   }
 
-  function giveUpCommit(client: NeonClient) {
+  /** Neon's proxy cancels what runs when its client hangs up, so the link stays until the answer, or for a while. */
+  async function giveUpCommit(client: NeonClient) {
     if (client.isLinked) report({ type: 'statement-unanswered' })
+    await client.answered(COMMIT_PATIENCE_MS)
     client.kill()
   }
 

@@ -10,10 +10,12 @@ import { openPool } from './pools.ts'
 
 export const notes = pgTable('notes', { body: text('body').unique() })
 
-export async function openNotes(t: Test, limits: Partial<PoolLimits> = {}) {
+/** Behind the pooler a server goes on when its client is gone; elsewhere Neon's proxy cancels what runs. */
+export async function openNotes(t: Test, limits: Partial<PoolLimits> = {}, { isPooled = false } = {}) {
   const url = await createDatabase(t, { migrated: false })
   await administer('create table notes (body text unique)', url)
-  const { pool } = await openPool(t, { max: 1, ...limits }, url)
+  const search = isPooled ? '?options=endpoint%3Dep-local-pooler' : ''
+  const { pool } = await openPool(t, { max: 1, ...limits }, url + search)
   const stored = async () =>
     (await administer('select body from notes order by body', url)).map(({ body }) => body)
   return { db: createDrizzle(pool, { schema: { notes } }), pool, stored, url }

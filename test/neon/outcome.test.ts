@@ -45,8 +45,8 @@ t.test('a COMMIT without an answer', async t => {
     t.equal(await failure.resolve(), 'aborted')
   })
 
-  t.test('is in progress while the server is still at it', async t => {
-    const { db, pool, url, stored } = await openNotes(t)
+  t.test('is in progress while the server behind the pooler is still at it', async t => {
+    const { db, pool, url, stored } = await openNotes(t, {}, { isPooled: true })
     await atCommit(url, 'notes', 'perform pg_sleep(1)')
     loseAnswer(pool, () => until(() => isRunning(url, '^COMMIT')))
 
@@ -57,6 +57,19 @@ t.test('a COMMIT without an answer', async t => {
     t.equal(await failure.resolve(), 'in progress')
     await until(async () => (await failure.resolve()) === 'committed')
     t.strictSame(await stored(), ['kept'])
+  })
+
+  t.test('is resolved as aborted when the proxy cancelled what was still at it', async t => {
+    const { db, pool, url, stored } = await openNotes(t)
+    await atCommit(url, 'notes', 'perform pg_sleep(60)')
+    loseAnswer(pool, () => until(() => isRunning(url, '^COMMIT')))
+
+    const failure = await failureOf(
+      db.transaction(tx => tx.insert(notes).values({ body: 'lost' }), { trackOutcome: true })
+    )
+
+    await until(async () => (await failure.resolve()) === 'aborted')
+    t.strictSame(await stored(), [])
   })
 
   t.test('stays unknown when the transaction was not tracked', async t => {

@@ -43,6 +43,7 @@ t.test('a half-open link', async t => {
 t.test('a half-open link of a free client', async t => {
   t.test('is found by its heartbeat', async t => {
     const { neon, pool, count } = await setUp(t, { heartbeatIntervalMs: 50 })
+    neon.inject({ type: 'ping', answered: 'at-once' })
     await pool.query('select 1')
     await untilIdleFor(500)
 
