@@ -41,7 +41,8 @@ export function rowColumns(bytes: Buffer, start: number, end: number): number | 
 export function errorSeverity(bytes: Buffer, start: number, end: number): 'ERROR' | 'FATAL' | undefined {
   const fields = fieldsOf(bytes, start, end)
   if (!SQLSTATE.test(fields?.get('C') ?? '')) return undefined
-  return FATAL.has(fields?.get('S') ?? '') ? 'FATAL' : 'ERROR'
+  // S may be in the language of the server. Neon's proxy sends no V.
+  return FATAL.has(fields?.get('V') ?? fields?.get('S') ?? '') ? 'FATAL' : 'ERROR'
 }
 
 /** Of an error or a notice, by their letters; undefined when it is broken. */

@@ -31,6 +31,8 @@ const MESSAGES: Readonly<Record<string, number[]>> = {
   c: message('c', []),
   E: error('ERROR'),
   F: error('FATAL', '57P01'),
+  /** Of a server that speaks another language. */
+  L: message('E', [...text('SВАЖНО'), ...text('VFATAL'), ...text('C57P01'), 0]),
   N: message('N', [...text('SNOTICE'), ...text('Mhello'), 0]),
   S: message('S', [...text('TimeZone'), ...text('UTC')]),
   A: message('A', [0, 0, 0, 1, ...text('channel'), ...text('')]),
@@ -70,7 +72,7 @@ const ONE = '12TDCZ'
 
 t.test('an answer in its order', async t => {
   const sent: readonly [string, Uint8Array[], string[]][] = [
-    ['nothing', [], ['', 'N', 'S', 'A', 'F']],
+    ['nothing', [], ['', 'N', 'S', 'A', 'F', 'L']],
     ['a bare Sync', [letter('S')], ['Z', 'EZ']],
     [
       'a flight',
@@ -115,7 +117,7 @@ t.test('an answer in its order', async t => {
 
 t.test('an answer that is not in its order', async t => {
   const letters = Object.keys(MESSAGES)
-  const asynchronous = 'NSAF'
+  const asynchronous = 'NSAFL'
   // What may stand in place of the message there.
   const sent: readonly [string, Uint8Array[], string, string[]][] = [
     ['a flight', [flight()], ONE, ['E', 'E', 'nE', 'DXE', 'DCXE', 'ZE', '']],
