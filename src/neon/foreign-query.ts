@@ -22,7 +22,7 @@ export function guardQuery(
     const [config, next] = given
     if (isForeignQuery(config))
       return withoutTimeout([client.connectionParameters, config], () => send(...given))
-    if (config instanceof DriverQuery && !isCallback(next)) config.callback ??= emitError(config)
+    if (config instanceof DriverQuery && !isCallback(next) && !config.callback) giveCallback(config)
     // A client that pipelines looks at the values itself.
     return pipelines ? send(...given) : sendBound(send, given)
   }
@@ -46,10 +46,15 @@ function withoutTimeout(limited: { query_timeout?: unknown }[], send: () => unkn
   }
 }
 
-/** With a callback, which the driver's timer needs, the driver's query emits no 'error' itself. */
-function emitError(query: DriverQuery): Callback {
-  return error => {
+/** The driver's timer needs one. With it the driver's query emits no 'error' itself, and keeps rows that are heard one by one. */
+function giveCallback(query: DriverQuery) {
+  const describe = query.handleRowDescription.bind(query)
+  query.callback = error => {
     if (error && query.listenerCount('error') > 0) query.emit('error', error)
+  }
+  query.handleRowDescription = message => {
+    describe(message)
+    query._accumulateRows = query.listenerCount('row') === 0
   }
 }
 
