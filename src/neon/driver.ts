@@ -33,6 +33,8 @@ export interface DriverQuery extends Submittable {
   binary?: boolean
   /** What it is answered with at the next ReadyForQuery, in place of a result. */
   _canceledDueToError: unknown
+  /** Its result keeps the rows. */
+  _accumulateRows: unknown
   _result: { _types?: unknown }
   requiresPreparation(): unknown
   listenerCount(event: string): number

@@ -22,7 +22,7 @@ export function guardQuery(
     const [config, next] = given
     if (isForeignQuery(config))
       return withoutTimeout([client.connectionParameters, config], () => send(...given))
-    if (config instanceof DriverQuery && !config.callback && !isCallback(next)) emitsEvents(config)
+    if (config instanceof DriverQuery && !isCallback(next) && !config.callback) giveCallback(config)
     // A client that pipelines looks at the values itself, and a flight has.
     return pipelines || config instanceof Flight ? send(...given) : sendBound(send, given)
   }
@@ -46,19 +46,17 @@ function withoutTimeout(limited: { query_timeout?: unknown }[], send: () => unkn
   }
 }
 
-/** With a callback, which the driver's timer needs, the driver's query emits no 'error' and keeps rows that are listened for. */
-function emitsEvents(query: DriverQuery): void {
+/** The driver's timer needs one. With it the driver's query emits no 'error' itself, and keeps rows that are heard one by one. */
+function giveCallback(query: DriverQuery) {
+  const describe = query.handleRowDescription.bind(query)
   query.callback = error => {
     if (error && query.listenerCount('error') > 0) query.emit('error', error)
   }
-  Object.defineProperty(query, '_accumulateRows', {
-    get: () => query.listenerCount('row') === 0,
-    set: ignore,
-    configurable: true
-  })
+  query.handleRowDescription = message => {
+    describe(message)
+    query._accumulateRows = query.listenerCount('row') === 0
+  }
 }
-
-function ignore() {}
 
 /** Behind a value that throws, the driver itself waits for ever. */
 function sendBound(send: Send, given: unknown[]): unknown {

@@ -368,6 +368,18 @@ for (const pipelining of [true, false])
       t.notOk(await isReplaced())
     })
 
+    t.test('keeps no rows that are heard one by one', async t => {
+      const { client } = await openHeld(t, pipelining)
+      const query = client.query(new Query(COUNT) as never) as unknown as pg.Query
+      const heard: unknown[] = []
+      query.on('row', row => heard.push(row))
+      const [{ rows }] = await once(query, 'end')
+
+      t.equal(heard.length, 10)
+      t.strictSame(rows, [])
+      client.release()
+    })
+
     t.test('tells those who listen that it failed, or took too long', async t => {
       const { client } = await openHeld(t, pipelining, { statementTimeoutMs: TIMEOUT_MS })
       const failed = client.query(new Query('select 1/0') as never) as unknown as pg.Query
