@@ -12,7 +12,7 @@ const REQUESTS_AT_ONCE = 200
 const USERS = 20
 const MAX = 4
 
-// Role and claims are the last two parameters of their statement.
+// Claim, role and the number of the flight are the last parameters of their statement.
 const IDENTITY = /set_config\('app\.user_id', \$/
 
 t.test(`H14 ${REQUESTS_AT_ONCE} requests at once of ${USERS} users for ${SECONDS} s`, async t => {
@@ -25,7 +25,7 @@ t.test(`H14 ${REQUESTS_AT_ONCE} requests at once of ${USERS} users for ${SECONDS
   const usersOfSession = new Map<number, Set<string>>()
   service.app.db.$client.on('connect', (client: Wire & { processID: number }) => {
     afterSend(client, (text, values) => {
-      const claim = values.at(-2)
+      const claim = values.at(-3)
       if (!IDENTITY.test(text) || claim === undefined) return
       const users = usersOfSession.get(client.processID) ?? new Set()
       usersOfSession.set(client.processID, users.add(claim))

@@ -69,6 +69,9 @@ type Outcome = Awaited<ReturnType<typeof outcomeOf>>
 for (const [name, way] of Object.entries(WAYS))
   t.test(name, async t => {
     const marks = await openMarks(t)
+    // A read outside of a transaction calls a function of which nobody knows what it does besides.
+    const mustSucceed = name !== 'a read'
+    const sentAgain = mustSucceed ? 'sent again' : 'not sent again'
 
     for (const [index, step] of way.steps.entries()) {
       for (const [where, change] of Object.entries(LASTING))
@@ -93,15 +96,15 @@ for (const [name, way] of Object.entries(WAYS))
         await expectInside(t, { marks, way, outcome, pool })
       })
 
-      t.test(`is sent again when the session ends at ${step}`, async t => {
+      t.test(`is ${sentAgain} when the session ends at ${step}`, async t => {
         const { pool, db } = await openChanged(t, marks, index, once(SLEEP))
 
         const running = outcomeOf(way.run(db))
         await callOnSleeping('pg_terminate_backend', marks.url)
 
         const outcome = await running
-        t.equal(pool.stats().connects, 2)
-        await expectInside(t, { marks, way, outcome, pool, mustSucceed: true })
+        t.equal(pool.stats().connects, mustSucceed ? 2 : 1)
+        await expectInside(t, { marks, way, outcome, pool, mustSucceed })
       })
     }
 
@@ -116,15 +119,15 @@ for (const [name, way] of Object.entries(WAYS))
     })
 
     for (const side of ['before', 'behind'] as const)
-      t.test(`is sent again when the link is lost ${side} it`, async t => {
+      t.test(`is ${sentAgain} when the link is lost ${side} it`, async t => {
         await marks.clear()
         const { pool, db } = await marks.open(t)
         pool.once('acquire', (client: Wire) => loseAt(client, 0, side, () => breakLink(client)))
 
         const outcome = await outcomeOf(way.run(db))
 
-        t.equal(pool.stats().connects, 2)
-        await expectInside(t, { marks, way, outcome, pool, mustSucceed: true })
+        t.equal(pool.stats().connects, mustSucceed ? 2 : 1)
+        await expectInside(t, { marks, way, outcome, pool, mustSucceed })
       })
 
     for (const [what, bytes] of Object.entries(GARBAGE))

@@ -66,8 +66,8 @@ t.test('the name of the host', async t => {
   await scenario(t, 'looked up in vain', { neon, databaseUrl: byName, limits }, async (t, service) => {
     for (const lookup of ['ENOTFOUND', 'EAI_AGAIN', 'never', NOBODY] as const) {
       await t.test(`is answered with ${lookup}`, async t => {
-        neon.inject({ type: 'reset', times: 1 })
         names.set(lookup)
+        await neon.killBackends()
         const causes = watchCauses(service)
         await until(() => service.stats().total === 0)
         service.logs.length = 0

@@ -47,7 +47,8 @@ const ANSWERS: Record<string, { status: number; code: string; runs?: number; ret
   '22001': { status: 400, code: 'FST_NEON_INVALID_VALUE' },
   '22003': { status: 400, code: 'FST_NEON_INVALID_VALUE' },
   '22021': { status: 400, code: 'FST_NEON_INVALID_VALUE' },
-  '22P02': { status: 400, code: 'FST_NEON_INVALID_VALUE' },
+  // Prepared by then, maybe for other types, so it is run again unnamed.
+  '22P02': { status: 400, code: 'FST_NEON_INVALID_VALUE', runs: 2 },
   '23502': { status: 400, code: 'FST_NEON_INVALID_VALUE' },
   '23503': { status: 409, code: 'FST_NEON_CONFLICT' },
   '23505': { status: 409, code: 'FST_NEON_CONFLICT' },
