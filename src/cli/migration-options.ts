@@ -126,13 +126,17 @@ export interface MarkCommand {
 
 /** Undefined when only the usage is wanted. Throws UsageError. */
 export function readMarkCommand(args: string[], env: NodeJS.ProcessEnv): MarkCommand | undefined {
-  const { values, positionals } = parseAll(args, {
-    ...SOURCE_FLAGS,
-    baseline: SWITCH,
-    'dry-run': SWITCH,
-    unchecked: SWITCH,
-    'from-ledger': TEXT
-  })
+  const { values, positionals } = parseAll(
+    args,
+    {
+      ...SOURCE_FLAGS,
+      baseline: SWITCH,
+      'dry-run': SWITCH,
+      unchecked: SWITCH,
+      'from-ledger': TEXT
+    },
+    true
+  )
   if (values.help) return undefined
   if (values.baseline === positionals.length > 0)
     throw new UsageError('name the migrations, or all that are pending by --baseline')
@@ -172,16 +176,12 @@ type Flags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']
 
 /** Throws UsageError. */
 export function parse<const F extends Flags>(args: string[], options: F): Values<F> {
-  try {
-    return parseArgs({ args, options }).values
-  } catch (error) {
-    throw new UsageError(messageOf(error))
-  }
+  return parseAll(args, options, false).values
 }
 
-function parseAll<const F extends Flags>(args: string[], options: F) {
+function parseAll<const F extends Flags>(args: string[], options: F, allowPositionals: boolean) {
   try {
-    return parseArgs({ args, options, allowPositionals: true })
+    return parseArgs({ args, options, allowPositionals })
   } catch (error) {
     throw new UsageError(messageOf(error))
   }

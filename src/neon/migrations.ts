@@ -4,7 +4,7 @@
  */
 import { relative } from 'node:path'
 import { applyStepwise, applyTogether } from './migrations/apply.ts'
-import type { MigrationListener } from './migrations/events.ts'
+import { ignore, type MigrationListener } from './migrations/events.ts'
 import { examine, inOrder } from './migrations/examination.ts'
 import { RefusedMigrations } from './migrations/failed.ts'
 import type { MigrationFinding } from './migrations/findings.ts'
@@ -164,9 +164,11 @@ function refuse(
 
   /** Of what is applied the order is known, whatever its times say. */
   function isBehindApplied(migration: string): boolean {
-    const place = journal.findIndex(({ name }) => name === migration)
-    const { when = 0 } = journal[place] ?? {}
-    return journal.slice(0, place).every(before => before.when < when || status.applied.includes(before.name))
+    return journal.some(
+      ({ name, when }, place) =>
+        name === migration &&
+        journal.slice(0, place).every(before => before.when < when || status.applied.includes(before.name))
+    )
   }
 }
 
@@ -194,5 +196,3 @@ async function applyAll(run: Run, pending: Migration[], singleTransaction: boole
 function definedOf({ lockWaitMs, lockTimeoutMs, statementTimeoutMs }: MigrationOptions) {
   return withoutUndefined({ lockWaitMs, lockTimeoutMs, statementTimeoutMs })
 }
-
-function ignore() {}

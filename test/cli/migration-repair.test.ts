@@ -1,6 +1,6 @@
 /**
  * Every row of the table "What to do about a finding" in docs/migrations.md, walked from its start to a clean
- * status: what it advises is carried out as it stands there.
+ * status: what it advises is carried out as it stands there. And what db:mark-applied and db:repair do not do.
  */
 import { execFile } from 'node:child_process'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { mark } from '../../src/cli/mark-applied-command.ts'
 import { migrate } from '../../src/cli/migrate-command.ts'
 import { repair } from '../../src/cli/repair-command.ts'
 import { showStatus } from '../../src/cli/status-command.ts'
-import { apply, makeFolder, timeOf, type Written, writeFolder } from '../neon/migrations/folders.ts'
+import { apply, ledgerOf, makeFolder, timeOf, type Written, writeFolder } from '../neon/migrations/folders.ts'
 import { administer, createDatabase } from '../postgres.ts'
 import { ROOT } from '../processes.ts'
 import { captured } from './captured.ts'
@@ -331,3 +331,234 @@ async function drizzleKit({ url, folder }: Pick<Start, 'url' | 'folder'>, ledger
     await client.end()
   }
 }
+
+const NOTHING_TO_SEE: Written = { ...A, name: '0001_i', sql: 'insert into a values (1)', when: timeOf(1) }
+
+interface Refusal extends Pick<Start, 'url' | 'folder'> {
+  args: string[]
+}
+
+const NOT_MARKED: Record<string, [make: (t: Test) => Promise<Refusal>, problem: RegExp]> = {
+  'that the journal does not name': [
+    async t => ({ ...(await history(t, [A])), args: ['0009_x'] }),
+    /the journal has no 0009_x/
+  ],
+  'whose file is not there': [
+    async t => ({ ...(await history(t, [A], [A, { ...B, sql: undefined }])), args: ['0001_b'] }),
+    /there is no file of 0001_b, so it has no hash/
+  ],
+  'that has another time in the ledger': [
+    async t => ({ ...(await history(t, [A, B], [A, { ...B, when: timeOf(7) }])), args: ['0001_b'] }),
+    /0001_b is in the ledger under another time: run npm run db:repair/
+  ],
+  'in the middle of which a run ended': [
+    async t => {
+      const sql = '-- fastify-neon:no-transaction\ncreate table b (y int);\nselect 1 / 0'
+      const start = await history(t, [A])
+      writeFolder(start.folder, [A, { ...B, sql }])
+      await t.rejects(apply(start.url, start.folder), { code: 'FST_NEON_MIGRATION_FAILED' })
+      return { ...start, args: ['0001_b'] }
+    },
+    /a run ended in the middle of 0001_b: run npm run db:migrate, which goes on/
+  ],
+  'that is in the ledger': [
+    async t => ({ ...(await history(t, [A])), args: ['0000_a'] }),
+    /0000_a is in the ledger already/
+  ],
+  'that would leave an older one out for ever': [
+    async t => {
+      const start = await history(t, [A], [A, B, C])
+      await administer('alter table a add column z int', start.url)
+      return { ...start, args: ['0002_c'] }
+    },
+    /pending, and older: 0001_b\. Name them as well/
+  ],
+  'whose objects are not in the database': [
+    async t => ({
+      ...(await history(t, [A], [A, { ...B, tables: { ...B.tables, c: [], d: [], e: [] } }])),
+      args: ['--baseline']
+    }),
+    /0001_b: the database does not have table b, table c, table d and 1 more, so it is not applied/
+  ],
+  'of which nothing in the database tells': [
+    async t => ({ ...(await history(t, [A], [A, NOTHING_TO_SEE])), args: ['--baseline'] }),
+    /0001_i: nothing tells whether \S+0001_i\.sql:1 was carried out/
+  ],
+  'without a snapshot': [
+    async t => {
+      const start = await history(t, [A], [A, { name: B.name, sql: B.sql, when: timeOf(1) }])
+      await administer('create table b (y int)', start.url)
+      return { ...start, args: ['--baseline'] }
+    },
+    /0001_b: there is nothing to compare/
+  ],
+  'with a snapshot of another shape': [
+    async t => {
+      const start = await history(t, [A], [A, B])
+      writeFileSync(join(start.folder, 'meta', '0001_snapshot.json'), '{"tables":[]}')
+      await administer('create table b (y int)', start.url)
+      return { ...start, args: ['--baseline'] }
+    },
+    /0001_b: there is nothing to compare/
+  ]
+}
+
+t.test('db:mark-applied', async t => {
+  const run = COMMANDS['db:mark-applied']
+
+  for (const [title, [make, problem]] of Object.entries(NOT_MARKED))
+    t.test(`does not mark a migration ${title}`, async t => {
+      const { url, folder, args } = await make(t)
+      const before = await ledgerOf(url)
+
+      const { code, text } = await run({ DATABASE_URL: url }, '--folder', folder, ...args)
+
+      t.equal(code, 1)
+      t.match(text, new RegExp(`nothing was written:\\n  ${problem.source}`))
+      t.strictSame(await ledgerOf(url), before)
+    })
+
+  t.test('marks what nobody can compare once somebody has looked', async t => {
+    const { url, folder } = await history(t, [A], [A, NOTHING_TO_SEE])
+    const marked = (...args: string[]) =>
+      run({ DATABASE_URL: url }, '--folder', folder, '--baseline', ...args)
+
+    const refused = await marked('--json')
+    const tried = await marked('--unchecked', '--dry-run')
+    const before = await ledgerOf(url)
+    const written = await marked('--unchecked')
+
+    t.equal(refused.code, 1)
+    t.match(JSON.parse(refused.text), { marks: [{ unseen: [1] }], written: [], exitCode: 1 })
+    t.match(tried, { code: 0, text: /nothing to compare of line 1\n1 would be marked as applied\n$/ })
+    t.equal(before.length, 1)
+    t.match(written, { code: 0, text: /\n1 marked as applied\n$/ })
+    t.equal((await ledgerOf(url)).length, 2)
+    t.strictSame(await marked(), { code: 0, text: 'nothing is pending\n' })
+    t.match(JSON.parse((await marked('--json')).text), { marks: [], problems: [], written: [], exitCode: 0 })
+  })
+
+  t.test('compares what older versions of drizzle-kit wrote as DO', async t => {
+    const sql = `DO $$ BEGIN
+ CREATE TYPE "public"."mood" AS ENUM('fine');
+EXCEPTION
+ WHEN duplicate_object THEN null;
+END $$;`
+    const { url, folder } = await history(
+      t,
+      [A],
+      [A, { ...A, name: '0001_m', sql, when: timeOf(1), enums: ['mood'] }]
+    )
+    await administer("create type mood as enum ('fine')", url)
+
+    t.strictSame(await run({ DATABASE_URL: url }, '--folder', folder, '0001_m'), {
+      code: 0,
+      text: '0001_m: 1 of 1 compared are in the database\n  there    type mood\n1 marked as applied\n'
+    })
+  })
+
+  t.test('writes all of the rows or none', async t => {
+    const { url, folder } = await history(t, [A], [A, B, C])
+    await administer(
+      `alter table a add column z int; create table b (y int);
+       alter table ${LEDGER} add check (created_at < ${timeOf(2)})`,
+      url
+    )
+
+    const { code, text } = await run({ DATABASE_URL: url }, '--folder', folder, '--baseline')
+
+    t.equal(code, 1)
+    t.match(text, /violates check constraint .*\(SQLSTATE 23514\)/)
+    t.equal((await ledgerOf(url)).length, 1)
+  })
+
+  t.test('says how it is used', async t => {
+    t.match(await run({}, '--help'), { code: 0, text: /^npm run db:mark-applied/ })
+    for (const args of [[], ['0000_a', '--baseline'], ['--nonsense']])
+      t.match(await run({}, ...args), { code: 2, text: /\nnpm run db:mark-applied/ }, args.join(' '))
+  })
+})
+
+t.test('db:repair', async t => {
+  const run = COMMANDS['db:repair']
+
+  t.test('has nothing to do where all is well', async t => {
+    const { url, folder } = await history(t, [A])
+    const repaired = (...args: string[]) => run({ DATABASE_URL: url }, '--folder', folder, ...args)
+
+    t.strictSame(await repaired(), { code: 0, text: 'nothing to repair\n' })
+    const { code, text } = await repaired('--json')
+    t.equal(code, 0)
+    t.strictSame(JSON.parse(text), { steps: [], problems: [], exitCode: 0 })
+  })
+
+  t.test('changes nothing in a dry run', async t => {
+    const { url, folder } = await history(t, [A, B], [A, { ...B, when: TOMORROW }])
+    const read = async () => [readFileSync(join(folder, 'meta/_journal.json'), 'utf8'), await ledgerOf(url)]
+    const before = await read()
+
+    const { code, text } = await run({ DATABASE_URL: url }, '--folder', folder, '--dry-run')
+
+    t.equal(code, 0)
+    t.match(
+      text,
+      /^journal: 0001_b was .*\nledger: 0001_b was .*\nnothing was changed, because of --dry-run\n$/
+    )
+    t.strictSame(await read(), before)
+  })
+
+  const lost: [title: string, sql: string | undefined][] = [
+    ['was changed', 'create table other ()'],
+    ['is not there', undefined]
+  ]
+  for (const [title, sql] of lost)
+    t.test(
+      `leaves the time of a migration whose file ${title}, since nothing else would find its row`,
+      async t => {
+        const ahead = { ...B, when: TOMORROW }
+        const start = await history(t, [A])
+        writeFolder(start.folder, [A, ahead])
+        await drizzleKit(start)
+        rmSync(join(start.folder, '0001_b.sql'))
+        writeFolder(start.folder, [A, { ...ahead, sql }])
+
+        const { code, text } = await run({ DATABASE_URL: start.url }, '--folder', start.folder, '--json')
+
+        t.equal(code, 1)
+        t.match(JSON.parse(text), {
+          steps: [],
+          problems: [/^0001_b stays as it is in the journal/],
+          exitCode: 1
+        })
+        t.match(await ledgerOf(start.url), [{}, { when: TOMORROW }])
+      }
+    )
+
+  t.test('does not start over where a table of the folder is left', async t => {
+    const { url, folder } = await history(t, [A, B])
+    await administer('drop table b', url)
+    const before = await ledgerOf(url)
+
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder, '--start-over'), {
+      code: 1,
+      text: /^--start-over is for .*, and this one has table a\n$/
+    })
+    t.strictSame(await ledgerOf(url), before)
+  })
+
+  t.test('does not start over where no snapshot tells of tables', async t => {
+    const { url, folder } = await history(t, [{ name: A.name, sql: A.sql }])
+    const before = await ledgerOf(url)
+
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder, '--start-over'), {
+      code: 1,
+      text: /^--start-over is for a database that has no table of the folder left\n$/
+    })
+    t.strictSame(await ledgerOf(url), before)
+  })
+
+  t.test('says how it is used', async t => {
+    t.match(await run({}, '--help'), { code: 0, text: /^npm run db:repair/ })
+    t.match(await run({}, '0000_a'), { code: 2, text: /\nnpm run db:repair/ })
+  })
+})

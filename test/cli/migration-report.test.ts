@@ -1,5 +1,5 @@
 import t from 'tap'
-import { errorLines, lineOfEvent } from '../../src/cli/migration-report.ts'
+import { errorLines, lineOfEvent, statusLines } from '../../src/cli/migration-report.ts'
 import { FailedMigration, type MigrationEvent } from '../../src/neon/migrations.ts'
 
 const rows: [event: MigrationEvent, line: string][] = [
@@ -30,6 +30,22 @@ t.test('what a run tells', async t => {
   }
 })
 
+t.test('rows that the folder does not know', async t => {
+  const report = { applied: ['0000_a'], pending: [], total: 1, unknown: 2, findings: [], invalidIndexes: [] }
+  const lastLine = (isAhead: boolean) => `${statusLines({ ...report, isAhead }).at(-1)}`
+
+  t.test('are of a newer release, when they are newer', async t => {
+    t.match(lastLine(true), /^the ledger has 2 more .*: the database is ahead/)
+  })
+
+  t.test('were deleted or are of another folder, when they are older', async t => {
+    t.match(
+      lastLine(false),
+      /^the ledger has 2 more .*: they are of migrations that were deleted, or another/
+    )
+  })
+})
+
 t.test('a failure', async t => {
   t.test('of the link has no SQLSTATE', async t => {
     const error = new FailedMigration({
@@ -48,6 +64,21 @@ t.test('a failure', async t => {
       '  0001_b.sql, at COMMIT',
       '  the link broke at COMMIT; run again, and the ledger tells'
     ])
+  })
+
+  t.test('ends with what to do, where that is known', async t => {
+    const error = new FailedMigration({
+      migration: '0001_b',
+      file: '0001_b.sql',
+      line: undefined,
+      sqlState: '42P07',
+      message: 'relation "b" already exists',
+      hint: undefined,
+      remains: 'rolled-back',
+      mend: 'run npm run db:status'
+    })
+
+    t.strictSame(errorLines(error).at(-1), '  run npm run db:status')
   })
 
   t.test('that is no error is printed all the same', async t => {

@@ -16,3 +16,6 @@ export type MigrationEvent =
   | { type: 'notice'; message: string }
 
 export type MigrationListener = (event: MigrationEvent) => void
+
+/** For who wants to hear nothing. */
+export function ignore() {}

@@ -12,26 +12,21 @@ export interface Correction {
 }
 
 /** `now` in ms since 1970. In the order of the journal; without those that stay. */
-export async function correctJournal(folder: FolderFiles, now: number): Promise<Correction[]> {
+export function correctJournal(folder: FolderFiles, now: number): Correction[] {
   const names = renamed(folder)
-  const times = risingTimes(
-    folder.journal.map(({ when }) => when),
-    now
-  )
-  return folder.journal.flatMap((from, index): Correction[] => {
-    const to = { name: names.get(from.name) ?? from.name, when: times[index] ?? from.when }
-    return to.name === from.name && to.when === from.when ? [] : [{ from, to }]
-  })
+  return withRisingTimes(folder.journal, now)
+    .map(({ from, when }) => ({ from, to: { name: names.get(from.name) ?? from.name, when } }))
+    .filter(({ from, to }) => to.name !== from.name || to.when !== from.when)
 }
 
 /** Those that rise and are past stay; the others come right behind the one before, and the last at `now`. */
-export function risingTimes(times: readonly number[], now: number): number[] {
-  const lastPast = times.findLastIndex(time => !isFutureDated(time, now))
+function withRisingTimes(journal: readonly JournalEntry[], now: number) {
+  const lastPast = journal.findLastIndex(({ when }) => !isFutureDated(when, now))
   let before = -1
-  return times.map((time, index) => {
-    const wanted = isFutureDated(time, now) ? (index > lastPast ? now : before + 1) : time
+  return journal.map((from, index) => {
+    const wanted = isFutureDated(from.when, now) ? (index > lastPast ? now : before + 1) : from.when
     before = Math.max(wanted, before + 1)
-    return before
+    return { from, when: before }
   })
 }
 

@@ -41,17 +41,15 @@ export async function readLedger(query: Query, name: LedgerName): Promise<Stored
   return rows.map(({ id, hash, created_at }) => ({ id, hash, createdAt: Number(created_at) }))
 }
 
-/** Runs the work with nobody else writing to the ledger, drizzle-kit included; all of it or nothing. */
+/**
+ * Runs the work with nobody else writing to the ledger, drizzle-kit included; all of it or nothing. An error leaves
+ * the transaction open, and the end of the session takes it back.
+ */
 export async function changeLedger(query: Query, name: LedgerName, work: () => Promise<void>): Promise<void> {
   await query('BEGIN')
-  try {
-    await query(`LOCK TABLE ${ledgerSql(name)} IN SHARE ROW EXCLUSIVE MODE`)
-    await work()
-    await query('COMMIT')
-  } catch (error) {
-    await query('ROLLBACK').catch(() => {})
-    throw error
-  }
+  await query(`LOCK TABLE ${ledgerSql(name)} IN SHARE ROW EXCLUSIVE MODE`)
+  await work()
+  await query('COMMIT')
 }
 
 /** As drizzle-kit's migrate makes it. */

@@ -2,7 +2,8 @@
  * Writes to the ledger that migrations are applied which were applied in another way, once it was seen that what
  * they make is there: a database that lived without a ledger, rows that were lost, a file whose words were changed.
  */
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
+import { ignore } from './events.ts'
 import { examine } from './examination.ts'
 import { type FolderFiles, type Migration, readFolder, readStatements } from './folder.ts'
 import {
@@ -140,24 +141,23 @@ async function compare(
 
 function doubtsOf(
   { migration, present, missing, unseen, isProven }: Mark,
-  folder: FolderFiles,
+  { path }: FolderFiles,
   unchecked: boolean
 ) {
-  const { file = '' } = folder.files.find(({ name }) => name === migration) ?? {}
   if (isProven) return []
   if (missing.length > 0)
     return [
       `${migration}: the database does not have ${list(missing)}, so it is not applied: run npm run db:migrate`
     ]
   if (unchecked) return []
-  if (unseen.length > 0)
+  if (unseen.length > 0) {
+    const file = relative('', join(path, `${migration}.sql`))
     return [
-      `${migration}: nothing tells whether ${unseen.map(line => `${relative('', file)}:${line}`).join(', ')} was carried out. Look, and add --unchecked if it was`
+      `${migration}: nothing tells whether ${unseen.map(line => `${file}:${line}`).join(', ')} was carried out. Look, and add --unchecked if it was`
     ]
+  }
   if (present.length > 0) return []
   return [
     `${migration}: there is nothing to compare. Look whether it was carried out, and add --unchecked if it was`
   ]
 }
-
-function ignore() {}

@@ -2,6 +2,7 @@
  * Makes journal and ledger agree again, where it is certain what is meant. It never says of a migration that it is
  * applied which has no row in the ledger, and runs none.
  */
+import { ignore } from './events.ts'
 import { examine } from './examination.ts'
 import { type FolderFiles, readFolder } from './folder.ts'
 import { type Correction, correctJournal, readHashes, writeJournal } from './journal.ts'
@@ -57,9 +58,13 @@ export async function repairMigrations(options: RepairOptions): Promise<RepairRe
 async function settle(folder: FolderFiles, migrations: Match<StoredRow>[]) {
   const corrections: Correction[] = []
   const problems: string[] = []
-  for (const correction of await correctJournal(folder, Date.now())) {
+  const wanted = new Map(
+    correctJournal(folder, Date.now()).map(correction => [correction.from.name, correction])
+  )
+  for (const { name, rows, hashes } of migrations) {
+    const correction = wanted.get(name)
+    if (correction === undefined) continue
     const { from, to } = correction
-    const { rows = [], hashes } = migrations.find(({ name }) => name === from.name) ?? {}
     const known = hashes ?? (from.name === to.name ? undefined : await readHashes(folder.path, to.name))
     const isSure = rows.length === 0 || rows.some(({ hash }) => known?.has(hash))
     if (isSure) corrections.push(correction)
@@ -112,8 +117,8 @@ interface Start {
 
 async function startOver(query: Query, { folder, status, migrations }: Start) {
   const { all, missing } = await findMissingTables(folder, status, await readCatalog(query))
-  if (missing.length === 0 || missing.length < all.length) {
-    const left = all.filter(table => !missing.includes(table))
+  const left = all.filter(table => !missing.includes(table))
+  if (all.length === 0 || left.length > 0) {
     const problem = `--start-over is for a database that has no table of the folder left${left.length > 0 ? `, and this one has ${list(left)}` : ''}`
     return { changes: [], problems: [problem] }
   }
@@ -132,5 +137,3 @@ function correctionLine({ from, to }: Correction): string {
 function timeOf(when: number): string {
   return new Date(when).toISOString()
 }
-
-function ignore() {}

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { applyMigrations } from '../../../src/neon/migrations.ts'
 import { administer, createDatabase } from '../../postgres.ts'
 import { apply, ledgerOf, makeFolder, statusOf, tablesIn, timeOf, writeFolder } from './folders.ts'
 
@@ -153,6 +154,15 @@ insert into a values (1, 2)`
     const folder = makeFolder(t, [{ name: '0000_a', sql: "do $$ begin raise notice 'moved %', 3; end $$" }])
 
     t.match((await apply(url, folder)).events, [{}, { type: 'notice', message: 'moved 3' }, {}])
+  })
+
+  t.test('are applied when nobody listens', async t => {
+    const url = await createDatabase(t, { migrated: false })
+    const folder = makeFolder(t, [
+      { name: '0000_n', sql: "do $$ begin raise warning 'heard by nobody'; end $$" }
+    ])
+
+    t.match(await applyMigrations({ url, folder }), { applied: ['0000_n'] })
   })
 
   t.test('that drizzle-kit applied while this run was at work are left alone', async t => {

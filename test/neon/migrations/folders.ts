@@ -20,6 +20,8 @@ export interface Written {
   when?: number
   /** Columns by table, as they are after it; undefined writes no snapshot. */
   tables?: Record<string, string[]>
+  /** In the snapshot, where there is one. */
+  enums?: string[]
 }
 
 const START = Date.UTC(2026, 0, 1)
@@ -41,9 +43,10 @@ export function writeFolder(folder: string, migrations: Written[]): string {
     join(folder, 'meta', '_journal.json'),
     JSON.stringify({ version: '7', dialect: 'postgresql', entries })
   )
-  for (const { name, sql, tables } of migrations) {
+  for (const { name, sql, tables, enums = [] } of migrations) {
     if (sql !== undefined) writeFileSync(join(folder, `${name}.sql`), sql)
-    if (tables !== undefined) writeFileSync(snapshotPath(folder, name), JSON.stringify(snapshotOf(tables)))
+    if (tables !== undefined)
+      writeFileSync(snapshotPath(folder, name), JSON.stringify(snapshotOf(tables, enums)))
   }
   return folder
 }
@@ -52,12 +55,13 @@ const snapshotPath = (folder: string, name: string) =>
   join(folder, 'meta', `${name.split('_')[0]}_snapshot.json`)
 
 /** As much of one as is looked at. */
-function snapshotOf(tables: Record<string, string[]>) {
+function snapshotOf(tables: Record<string, string[]>, enums: string[]) {
   const described = Object.entries(tables).map(([name, columns]) => [
     `public.${name}`,
     { name, schema: '', columns: Object.fromEntries(columns.map(column => [column, { name: column }])) }
   ])
-  return { tables: Object.fromEntries(described), enums: {} }
+  const types = enums.map(name => [`public.${name}`, { name, schema: 'public', values: [] }])
+  return { tables: Object.fromEntries(described), enums: Object.fromEntries(types) }
 }
 
 export const makeFolder = (t: Test, migrations: Written[]) => writeFolder(t.testdir({}), migrations)
