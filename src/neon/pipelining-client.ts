@@ -27,6 +27,8 @@ interface Sent {
   query: Submittable
   /** What a query of the driver was prepared under. */
   name?: string
+  /** It went unnamed, and the server has not parsed it yet. */
+  isNew?: boolean | undefined
   /** Nothing may be sent behind it before it is answered. */
   isAlone: boolean
   /** It was not sent, and this is what its caller is told in its turn. */
@@ -41,10 +43,14 @@ const MARKS = 3
 // It is empty between two statements, so one is enough for all clients.
 const MESSAGES = createFrontendMessages()
 
+const UNNAMED: Pick<Sent, 'name' | 'isNew'> & { name: string } = { name: '' }
+
 export abstract class PipeliningClient extends DriverClient {
   /** False: one after another, as the driver does. */
   readonly pipelines: boolean
   readonly #sent: Sent[] = []
+  /** Of statements that went unnamed; whether the server parses them is not known yet. */
+  readonly #newNames = new Set<string>()
   readonly #prepared: PreparedStatements
   #last: Sent | undefined
   #marked = 0
@@ -101,8 +107,9 @@ export abstract class PipeliningClient extends DriverClient {
   }
 
   override _handleParseComplete(): void {
-    if (this.pipelines) this.#prepared.parsed(this.preparedName)
-    else super._handleParseComplete()
+    if (!this.pipelines) return super._handleParseComplete()
+    if (this.#receiving?.isNew) this.#receiving.isNew = false
+    this.#prepared.parsed(this.preparedName)
   }
 
   /** What the statement whose answer comes was prepared under; empty for nothing that is known here. */
@@ -147,7 +154,8 @@ export abstract class PipeliningClient extends DriverClient {
     if (this.#isIdle) return true
     if (this.#last?.isAlone || isAlone(query)) return false
     // Whether it has to be prepared again is not known yet.
-    return query instanceof Flight || !this.#prepared.isAwaited(namedOf(query))
+    if (query instanceof Flight) return true
+    return !this.#newNames.has(nameOf(query)) && !this.#prepared.isAwaited(namedOf(query))
   }
 
   #send(query: Submittable) {
@@ -186,7 +194,9 @@ export abstract class PipeliningClient extends DriverClient {
     const values = valuesOf(query)
     if (values instanceof Error) return { query, isAlone: false, refusal: values }
     if (isInParts(query)) return this.#writeAlone(query)
-    return { query, name: this.#writePlain(query, values), isAlone: isAlone(query) }
+    const written = this.#writePlain(query, values)
+    if (written.isNew) this.#newNames.add(nameOf(query))
+    return { query, ...written, isAlone: isAlone(query) }
   }
 
   /** As the driver refuses. */
@@ -202,20 +212,20 @@ export abstract class PipeliningClient extends DriverClient {
   }
 
   /** Answers what it is prepared under. */
-  #writePlain(query: DriverQuery, values: BoundValue[]): string {
+  #writePlain(query: DriverQuery, values: BoundValue[]): Pick<Sent, 'name' | 'isNew'> {
     const statement = namedOf(query)
     if (!query.requiresPreparation()) {
       this.connection.query(statement.text)
-      return ''
+      return { name: '' }
     }
-    const name = statement.name && this.#prepared.write(statement, MESSAGES).name
+    const { name, isNew } = statement.name === '' ? UNNAMED : this.#prepared.write(statement, MESSAGES)
     if (statement.name === '') MESSAGES.parse('', statement.text)
     MESSAGES.bind(name, values, query.binary)
     MESSAGES.describePortal()
     MESSAGES.execute()
     MESSAGES.sync()
     this.#flush()
-    return name
+    return { name, isNew }
   }
 
   #writeAlone(query: Submittable): Sent {
@@ -277,6 +287,10 @@ export abstract class PipeliningClient extends DriverClient {
 
   #settleNames() {
     for (const name of namesOf(this.#receiving)) this.#prepared.settled(name)
+    if (this.#receiving?.isNew === undefined) return
+    const name = nameOf(this.#receiving.query)
+    this.#newNames.delete(name)
+    if (this.#receiving.isNew) this.#prepared.refused(name)
   }
 }
 

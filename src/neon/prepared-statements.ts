@@ -27,6 +27,8 @@ export interface PreparedStatements {
   settled(name: string): void
   /** The driver prepares it by itself, as what is answered. */
   replace(statement: NamedStatement, messages: FrontendMessages): PreparedAs
+  /** The server did not parse what was new under this name of its caller. */
+  refused(name: string): void
   /** The server may have none any more: each is prepared anew before its next use. */
   forgetAll(): void
   /** The server cannot execute what was prepared under this name. */
@@ -40,6 +42,8 @@ export interface Written {
   name: string
   /** It was there before. */
   isReused: boolean
+  /** It goes unnamed, and the name that its caller gave it stands for its text from now on. @default false */
+  isNew?: boolean
 }
 
 // Neon's pooler keeps 1000 for each connection. Source: Neon docs, "Connection pooling", max_prepared_statements.
@@ -87,8 +91,9 @@ export function createPreparedStatements({
       const preparedAs = names.of(text)
       if (preparedAs === undefined || unusable.has(preparedAs.name)) {
         messages.parse('', text)
+        const isNew = !texts.has(statement.name)
         noteName(statement.name, text)
-        return { name: '', isReused: false }
+        return { name: '', isReused: false, isNew }
       }
       const { name } = preparedAs
       // Under a new name it is prepared once more: whether it can be is what the caller hears.
@@ -122,6 +127,7 @@ export function createPreparedStatements({
       awaited.set(preparedAs.name, { name: statement.name, text })
       return preparedAs
     },
+    refused: name => texts.delete(name),
     forgetAll: () => there.clear(),
     noteStale(name) {
       const text = there.get(name) ?? awaited.get(name)?.text

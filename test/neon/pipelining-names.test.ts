@@ -113,3 +113,19 @@ t.test('statements with a name', async t => {
     t.strictSame(rows, [{ n: 2 }])
   })
 })
+
+t.test('a name whose statement went unnamed, since names are of no use there', async t => {
+  const { client } = await openClient(t)
+  await client.query({ name: 'a', text: 'select $1::int as n', values: [1] })
+  await t.rejects(client.query({ name: 'a', text: 'select $1::int as n', values: [''] }), { code: '22P02' })
+  const given = { name: 'b', text: 'select $1::int as n', values: [2] }
+
+  t.test('is free again when the server did not parse it', async t => {
+    await client.query('begin')
+    await t.rejects(client.query('select 1 / 0'), { code: '22012' })
+    await t.rejects(client.query(given), { code: '25P02' })
+    await client.query('rollback')
+
+    t.match(await client.query({ name: 'b', text: 'select 3 as n' }), { rows: [{ n: 3 }] })
+  })
+})
