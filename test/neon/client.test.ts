@@ -14,7 +14,8 @@ t.test('a client that has not connected is not there', async t => {
 
   const client = new NeonClient(clientConfig(url, {}), { url, sockets })
 
-  t.strictSame([client.isLinked, client.isBusy, client.silentMs], [false, false, 0])
+  t.strictSame([client.isLinked, client.isBusy], [false, false])
+  t.strictSame([client.silentMs, client.upgradeMs], [0, 0])
 })
 
 t.test('a statement that is given up', async t => {
