@@ -303,7 +303,7 @@ function numberAtEnd(bytes: Buffer, body: number, end: number): number | undefin
   let place = 1
   let at = end - 1
   for (; at >= body; at -= 1, place *= 10) {
-    const digit = (bytes[at] ?? 0) - ZERO
+    const digit = bytes.readUInt8(at) - ZERO
     if (digit < 0 || digit > 9) break
     number += place * digit
   }

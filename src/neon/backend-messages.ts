@@ -9,7 +9,7 @@ const NULL_LENGTH = 0xff_ff_ff_ff
 /** Of a column in a RowDescription, behind its name. */
 const COLUMN_BYTES = 18
 const SQLSTATE = /^[0-9A-Z]{5}$/
-const FATAL = new Set(['FATAL', 'PANIC'])
+const FATAL = new Set<string | undefined>(['FATAL', 'PANIC'])
 
 /** How many columns a RowDescription has; undefined when it is broken. */
 export function describedColumns(bytes: Buffer, start: number, end: number): number | undefined {
@@ -27,7 +27,7 @@ export function describedColumns(bytes: Buffer, start: number, end: number): num
 /** How many columns a DataRow has; undefined when it is broken. On the way of each row, so it calls nothing. */
 export function rowColumns(bytes: Buffer, start: number, end: number): number | undefined {
   if (end - start < COUNT_BYTES) return undefined
-  const count = ((bytes[start] ?? 0) << 8) | (bytes[start + 1] ?? 0)
+  const count = (Number(bytes[start]) << 8) | Number(bytes[start + 1])
   let next = start + COUNT_BYTES
   for (let column = 0; column < count; column += 1) {
     if (next + LENGTH_BYTES > end) return undefined
@@ -42,7 +42,7 @@ export function errorSeverity(bytes: Buffer, start: number, end: number): 'ERROR
   const fields = fieldsOf(bytes, start, end)
   if (!SQLSTATE.test(fields?.get('C') ?? '')) return undefined
   // S may be in the language of the server. Neon's proxy sends no V.
-  return FATAL.has(fields?.get('V') ?? fields?.get('S') ?? '') ? 'FATAL' : 'ERROR'
+  return FATAL.has(fields?.get('V') ?? fields?.get('S')) ? 'FATAL' : 'ERROR'
 }
 
 /** Of an error or a notice, by their letters; undefined when it is broken. */
@@ -64,7 +64,8 @@ export function isTexts(count: number, bytes: Buffer, start: number, end: number
   return next === end
 }
 
+/** `readUInt32BE` checks its bounds and takes twice as long; `Number` costs nothing. */
 function int32(bytes: Buffer, at: number): number {
-  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16)
-  return (high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+  const high = (Number(bytes[at]) << 24) | (Number(bytes[at + 1]) << 16)
+  return (high | (Number(bytes[at + 2]) << 8) | Number(bytes[at + 3])) >>> 0
 }

@@ -175,6 +175,7 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
     release()
     held = await pool.checkout({ signal })
     release = held.release
+    /* c8 ignore next -- the work ended in the very turn in which the client was lent */
     if (isClosed) release()
     return !isClosed
   }

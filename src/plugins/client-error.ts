@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HeadersTooLargeError, MalformedRequestError, RequestTimeoutError } from '../errors.ts'
+import { SOCKET_LIMITS } from '../limits.ts'
 import { PROBLEM_TYPE, problemOf } from './error-handler.ts'
 
 /** Fastify's `clientErrorHandler`. */
@@ -38,10 +39,9 @@ export function answerClientError(
  * An `onRequest` hook: refuses a request with more headers than the server reads. Node.js 20 passes it on
  * without those behind the limit, such as its Authorization; later lines refuse it before it is a request.
  */
-export async function refuseSurplusHeaders({ raw, server }: FastifyRequest): Promise<void> {
+export async function refuseSurplusHeaders({ raw }: FastifyRequest): Promise<void> {
   // Name and value are an element each.
-  const count = raw.rawHeaders.length / 2
-  if (count > (server.server.maxHeadersCount ?? count)) throw new HeadersTooLargeError()
+  if (raw.rawHeaders.length / 2 > SOCKET_LIMITS.maxHeadersCount) throw new HeadersTooLargeError()
 }
 
 // Node.js, "Errors"; llhttp, the HPE codes.

@@ -21,14 +21,17 @@ for (const [from, first, to, second] of [
       const insert = (value: string) =>
         db.transaction(tx => tx.execute(sql`insert into changing values (${value})`))
       const find = (value: string) => db.execute(sql`select value::text from changing where value = ${value}`)
+      const update = (value: string) =>
+        db.$batch(db => [db.execute(sql`update changing set value = ${value}`)])
       for (let times = 0; times < 3; times += 1) {
         await insert(first)
         await find(first)
+        await update(first)
       }
 
       await administer(`alter table changing alter value type ${to}`, databaseUrl)
 
-      for (const ask of [insert, find]) {
+      for (const ask of [insert, find, update]) {
         await ask(second).catch(() => {})
         t.ok(await ask(second))
       }

@@ -14,7 +14,17 @@ t.test('a client that has not connected is not there', async t => {
 
   const client = new NeonClient(clientConfig(url, {}), { url, sockets })
 
-  t.strictSame([client.isLinked, client.isBusy, client.silentMs], [false, false, 0])
+  t.strictSame([client.isLinked, client.isBusy], [false, false])
+  t.strictSame([client.silentMs, client.upgradeMs], [0, 0])
+})
+
+t.test('a process that was held up reads the answer before it takes the server for silent', async t => {
+  const { client } = await openClient(t)
+  const answered = client.answersSync(300)
+
+  holdUp(500)
+
+  t.equal(await answered, true)
 })
 
 t.test('a statement that is given up', async t => {
@@ -73,4 +83,10 @@ async function isSleeping(databaseUrl: string): Promise<boolean> {
   const sleeping =
     "select 1 from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
   return (await administer(sleeping, databaseUrl)).length > 0
+}
+
+/** Keeps this process from everything else. */
+function holdUp(timeMs: number) {
+  const endsAt = performance.now() + timeMs
+  while (performance.now() < endsAt);
 }

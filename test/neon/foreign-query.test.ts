@@ -116,6 +116,15 @@ const STEPS: Record<string, (client: AnyClient) => Promise<unknown>> = {
     await cursor.close()
     return [numbers((await before).rows), rows, numbers((await after).rows)]
   },
+  'a cursor with a name, twice': async client => {
+    const ask = async () => {
+      const cursor = client.query(Object.assign(new Cursor<{ n: number }>(COUNT), { name: 'named' }))
+      const rows = numbers(await cursor.read(100))
+      await cursor.close()
+      return rows
+    }
+    return [await ask(), await ask()]
+  },
   'a cursor in a transaction': async client => {
     await client.query('begin')
     const cursor = client.query(new Cursor<{ n: number }>(COUNT))

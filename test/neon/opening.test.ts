@@ -96,6 +96,21 @@ t.test('a transaction', async t => {
     t.strictSame(await stored(), ['a', 'b', 'c'])
   })
 
+  t.test('that may only read refuses what has no text, and lives on', async t => {
+    const { run, pool } = await open(t)
+
+    await run(
+      async client => {
+        await t.rejects(client.query(Object({})), /either text or a name/)
+        t.match(await client.query('select 1 as n'), { rows: [{ n: 1 }] })
+      },
+      { accessMode: 'read only' }
+    )
+
+    await until(() => pool.stats().held === 0)
+    t.match(pool.stats(), { ...CLEAN, connects: 1 })
+  })
+
   t.test('may begin with a statement that is empty', async t => {
     const { run, pieces, stored } = await open(t)
 

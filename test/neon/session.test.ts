@@ -30,6 +30,24 @@ async function open(t: Test) {
 
 type Drizzle = Awaited<ReturnType<typeof open>>['db']
 
+t.test('a Drizzle client takes the settings of Drizzle', async t => {
+  const { pool } = await open(t)
+  const logged: string[] = []
+  const people = pgTable('people', { firstName: text() })
+  const find = (db: ReturnType<typeof createDrizzle>) =>
+    db
+      .select()
+      .from(people)
+      .catch(() => {})
+  const printed = t.capture(console, 'log')
+
+  await find(createDrizzle(pool, { casing: 'snake_case', logger: { logQuery: query => logged.push(query) } }))
+  await find(createDrizzle(pool, { logger: true }))
+
+  t.strictSame(logged, ['select "first_name" from "people"'])
+  t.match(printed(), [{ args: [/"firstName" from "people"/] }])
+})
+
 async function failureOf(work: PromiseLike<unknown>): Promise<Error> {
   return work.then(
     () => {

@@ -66,6 +66,17 @@ t.test('a socket', async t => {
     await once(socket, 'close')
   })
 
+  t.test('whose reader is slow is not ended for the pongs that nobody reads', async t => {
+    const { socket, pings } = await openSocket(t, peer => peer.send('bytes', { binary: true }), 20)
+    await until(() => pings() >= 3)
+
+    socket.pause()
+    const before = pings()
+    await until(() => pings() >= before + 5)
+
+    t.equal(socket.readyState, socket.OPEN)
+  })
+
   t.test('knows how long the way to its server is', async t => {
     const answersAfterMs = 60
     const server = new WebSocketServer({
@@ -147,21 +158,33 @@ t.test('a socket', async t => {
 })
 
 /** A socket that is open, and the frames that its server gets. */
-async function openSocket(t: Test, answer: (socket: WebSocket) => void = () => {}) {
+async function openSocket(
+  t: Test,
+  answer: (socket: WebSocket) => void = () => {},
+  heartbeatIntervalMs?: number
+) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   const frames: string[] = []
+  let pings = 0
   server.on('connection', peer => {
+    peer.on('ping', () => {
+      pings += 1
+    })
     peer.on('message', data => frames.push(String(data)))
     answer(peer)
   })
   await once(server, 'listening')
-  const { NeonSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+  const { NeonSocket, open } = createSocketRegister({
+    handshakeTimeoutMs: 5000,
+    secure: false,
+    ...(heartbeatIntervalMs && { heartbeatIntervalMs })
+  })
   const socket = new NeonSocket(`ws://127.0.0.1:${Reflect.get(Object(server.address()), 'port')}/v2`)
   t.teardown(() => {
     for (const each of open) each.terminate()
     server.close()
   })
-  return { socket, frames }
+  return { socket, frames, pings: () => pings }
 }
 
 t.test('what is sent', async t => {

@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
 import * as schema from '../../src/db/schema.ts'
@@ -139,6 +139,15 @@ t.test('db plugin', async t => {
     const line = 'prepared statements given up: the pooler of the database mixes up their names'
     t.match(said(line), [{ level: 40 }])
     t.strictSame(await app.db.select().from(schema.tasks), [])
+  })
+
+  t.test('says once that statements change their sessions, and how', async t => {
+    const { app, logs } = await build(t)
+
+    for (let times = 0; times < 3; times += 1) await app.db.execute(sql`set search_path = pg_catalog`)
+
+    const changes = logs.flatMap(({ change, pooled }) => (change ? { change, pooled } : []))
+    t.strictSame(changes, [{ change: 'SET', pooled: false }])
   })
 
   t.test('ends the pool when the server closes', async t => {
