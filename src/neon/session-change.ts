@@ -43,6 +43,9 @@ function count(text: string, pattern: RegExp): number {
   return text.match(pattern)?.length ?? 0
 }
 
+/** No answer depends on it. Behind PgBouncer, which sets it after the login, DISCARD ALL takes it away. */
+const NAME_OF_SESSION = 'application_name'
+
 /** Settings that the server reports of itself, such as TimeZone and, from Postgres 18 on, search_path. */
 export function createReportedSettings() {
   const atLogin = new Map<string, string>()
@@ -51,6 +54,7 @@ export function createReportedSettings() {
 
   return {
     note(name: string, value: string) {
+      if (name === NAME_OF_SESSION) return
       if (!isLoggedIn) atLogin.set(name, value)
       else if (atLogin.get(name) === value) changed.delete(name)
       else changed.add(name)

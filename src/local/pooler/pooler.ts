@@ -49,7 +49,7 @@ export function createPooler(
       return running?.socketPath
     },
     async stop() {
-      await starting?.catch(() => {})
+      await Promise.allSettled([starting])
       await running?.stop()
     }
   }

@@ -50,7 +50,10 @@ const COLLISION = /lock file ".*" already exists|could not create lock file ".*"
 // at all. `all` as the name of a role is any role since Postgres 16.
 const LOGIN_RULES = 'local all,replication all peer map=proxy\n'
 const loginNames = (account: string | undefined) =>
-  [userInfo().username, account].map(name => (name === undefined ? '' : `proxy ${name} all\n`)).join('')
+  [userInfo().username, account]
+    .filter(name => name !== undefined)
+    .map(name => `proxy ${name} all\n`)
+    .join('')
 
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   return await attemptStart(options, START_ATTEMPTS)
