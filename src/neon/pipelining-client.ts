@@ -107,7 +107,11 @@ export abstract class PipeliningClient extends DriverClient {
   }
 
   override _handleParseComplete(): void {
-    if (!this.pipelines) return super._handleParseComplete()
+    if (this.pipelines) this.#noteParsed()
+    else super._handleParseComplete()
+  }
+
+  #noteParsed() {
     if (this.#receiving?.isNew) this.#receiving.isNew = false
     this.#prepared.parsed(this.preparedName)
   }
