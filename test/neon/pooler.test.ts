@@ -390,9 +390,10 @@ t.test('a pooler', { skip: NO_POOLER }, async t => {
       )
     for (let times = 0; times < 4; times += 1) await rows('alice')
 
+    // It calls a function that may have effects, so it is not repeated once it has begun.
     const during = as('alice', true).execute(sql`select pg_sleep(0.2)`)
     await kill()
-    t.equal(await outcomeOf(during), 'done')
+    t.match(await outcomeOf(during), /^(?:57P01|done)$/)
     await kill()
 
     t.equal((await rows('alice')).length, 1)

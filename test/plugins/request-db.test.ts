@@ -54,7 +54,10 @@ t.test('request.db', async t => {
       return rows[0]
     })
     app.post('/', async ({ db }) => {
-      const { rows } = await db.execute(sql`select current_setting('transaction_read_only') as read_only`)
+      // A single SELECT runs READ ONLY everywhere, unless it calls a function that may write.
+      const { rows } = await db.execute(
+        sql`select current_setting('transaction_read_only') as read_only from pg_sleep(0)`
+      )
       return rows[0]
     })
 
