@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'log.ts': ['neon'],
   'limits.ts': [],
   'errors.ts': [],
-  plugins: ['db', 'errors.ts', 'health', 'neon'],
+  plugins: ['db', 'errors.ts', 'health', 'limits.ts', 'neon'],
   routes: ['db', 'errors.ts', 'plugins'],
   db: [],
   neon: ['errors.ts'],
