@@ -73,8 +73,8 @@ scenario(
     for (const [title, sqlState, text] of PUT_OFF) {
       await t.test(`because of ${title} (${sqlState}: ${text}) is tried again within the wait`, async t => {
         const before = service.stats()
-        await cutOff(service, front, refusal(sqlState, text), 2)
         service.logs.length = 0
+        await cutOff(service, front, refusal(sqlState, text), 2)
 
         t.match(await writeKeyed(service), { status: 201 })
 
