@@ -150,8 +150,12 @@ export function refusal(sqlState: string, text: string): FrontAnswer {
   return { login: Buffer.from(message('E', [...Buffer.from(`${fields.join('\0')}\0`), 0])) }
 }
 
-/** The service has lost its connections, and the next ones are answered like this. */
+/** The service has lost its connections, none of them still under way, and the next ones are answered like this. */
 export async function cutOff(service: Service, front: Front, answer: FrontAnswer, times?: number) {
+  await until(() => {
+    const { total, idle, waiting } = service.stats()
+    return waiting === 0 && total === idle
+  })
   front.answer(answer, times)
   await until(() => service.stats().total === 0)
 }

@@ -3,11 +3,11 @@
  * Neon's, and the password, made once and never written into code.
  */
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Binaries } from './binaries.ts'
 import { failedWith, type ServerLog } from './server-log.ts'
-import { publish } from './staging.ts'
+import { publish, publishFile } from './staging.ts'
 import { type Account, supervise } from './supervisor.ts'
 
 export interface ClusterOptions {
@@ -136,9 +136,7 @@ async function readPassword(directory: string): Promise<string | undefined> {
 }
 
 async function writePassword(directory: string, password: string): Promise<void> {
-  const draft = `${passwordFileOf(directory)}.${process.pid}`
-  await writeFile(draft, `${password}\n`, { mode: PRIVATE_FILE_MODE })
-  await rename(draft, passwordFileOf(directory))
+  await publishFile(passwordFileOf(directory), `${password}\n`, PRIVATE_FILE_MODE)
 }
 
 function passwordFileOf(directory: string): string {

@@ -2,7 +2,6 @@
  * Owns one running Postgres: its settings, who may log in, the wait until it is ready, and its
  * end. It listens on a Unix socket alone.
  */
-import { writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -12,6 +11,7 @@ import type { Binaries } from './binaries.ts'
 import { awaitUnused, readPostmasterFile } from './running.ts'
 import { failedWith, type ServerLog, textOf } from './server-log.ts'
 import { prepareSocketDirectory, SOCKET_PORT, socketDirectoryOf, socketPathOf } from './socket-directory.ts'
+import { publishFile } from './staging.ts'
 import { type Account, type ProcessExit, type Supervised, supervise } from './supervisor.ts'
 
 export interface PostgresOptions {
@@ -63,10 +63,9 @@ async function attemptStart(options: PostgresOptions, attemptsLeft: number): Pro
   const { home, dataDirectory, account, serverLog } = options
   const stalePid = await awaitUnused(home, dataDirectory)
   await prepareSocketDirectory(socketDirectoryOf(dataDirectory), account)
-  await writeFile(loginRulesOf(options), LOGIN_RULES, { mode: READABLE_FILE_MODE })
-  await writeFile(loginNamesOf(options), loginNames(account && (await nameOf(account))), {
-    mode: READABLE_FILE_MODE
-  })
+  // In one step: the Postgres of somebody who starts at the same time may be reading them.
+  await publishFile(loginRulesOf(options), LOGIN_RULES, READABLE_FILE_MODE)
+  await publishFile(loginNamesOf(options), loginNames(account && (await nameOf(account))), READABLE_FILE_MODE)
   const program = launch(options, stalePid)
   try {
     const pid = await whenReady(options, program)

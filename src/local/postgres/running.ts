@@ -3,13 +3,14 @@
  * beside one that is served, and sees through the lock files that a crash left behind.
  */
 import { execFile } from 'node:child_process'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { LocalNeonError } from '../failure.ts'
 import { IDENTITY_HEADER } from '../proxy/http.ts'
 import { socketPathOf } from './socket-directory.ts'
+import { publishFile } from './staging.ts'
 
 /** What a served folder says about its server. */
 export interface Running {
@@ -78,7 +79,7 @@ export async function awaitUnused(
 }
 
 export async function writeRunning(home: string, running: Running): Promise<void> {
-  await writeFile(runningFileOf(home), `${JSON.stringify(running)}\n`, { mode: PRIVATE_FILE_MODE })
+  await publishFile(runningFileOf(home), `${JSON.stringify(running)}\n`, PRIVATE_FILE_MODE)
 }
 
 export async function removeRunning(home: string): Promise<void> {

@@ -1,8 +1,9 @@
 /**
- * Owns the making of a folder in one step: it is filled beside its place and renamed into it
+ * Owns the making of a folder or a file in one step: it is filled beside its place and renamed into it
  * when complete, so that nobody sees half of it and two makers do not disturb each other.
  */
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { systemCode } from '../failure.ts'
 
@@ -20,6 +21,13 @@ export async function publish(target: string, fill: (staging: string) => Promise
   } finally {
     await rm(staging, { recursive: true, force: true })
   }
+}
+
+/** Writes the file; when somebody else writes it too, it is whole all the same. */
+export async function publishFile(target: string, text: string, mode: number): Promise<void> {
+  const draft = `${target}.${process.pid}-${randomUUID()}`
+  await writeFile(draft, text, { mode })
+  await rename(draft, target)
 }
 
 function ignoreTaken(error: unknown): void {

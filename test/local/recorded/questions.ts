@@ -30,6 +30,7 @@ const PIPELINED = 500
 const LOGINS = 60
 const LONG_PASSWORD = 'x'.repeat(600)
 const LONGEST_PING = 'z'.repeat(125)
+const RUNNING = "select 1 from pg_stat_activity where query = 'select pg_sleep(20)' and state = 'active'"
 const SETTINGS = "select current_setting('statement_timeout'), current_setting('work_mem')"
 
 export const QUESTIONS: Record<string, Question> = {
@@ -305,6 +306,7 @@ export const QUESTIONS: Record<string, Question> = {
 
   async cancel(t, target) {
     const lines: Record<string, string> = {}
+    const other = await logIn(t, target)
     for (const [name, delayMs] of [
       ['cancel right after the login', 0],
       ['cancelled', SILENCE_MS]
@@ -312,6 +314,8 @@ export const QUESTIONS: Record<string, Question> = {
       const client = await logIn(t, target)
       const answered = client.until('Z')
       client.send(queryMessage('select pg_sleep(20)'))
+      // Postgres forgets a cancel that comes before its statement.
+      await until('it runs', async () => (await other.ask(RUNNING)).startsWith('D'))
       await sleep(delayMs)
       const link = await open(t, target)
       link.send(cancelRequest(client.key))
