@@ -4,7 +4,6 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
-import { onStopSignal } from '../src/cli/stop-signals.ts'
 import { type Measured, runLoad } from './endpoint/load.ts'
 import type { LocalNeonReady } from './endpoint/local-neon.ts'
 import type { Login } from './endpoint/messages.ts'
@@ -19,7 +18,8 @@ import {
   tableOf
 } from './endpoint/report.ts'
 import { openSocket, openWebSocket, type Transport } from './endpoint/transport.ts'
-import { type ContestantProcess, startProcess } from './process/process.ts'
+import { type Benchmark, runBenchmark } from './process/benchmark.ts'
+import type { ContestantProcess } from './process/process.ts'
 
 interface Way {
   open: () => Promise<Transport>
@@ -38,24 +38,14 @@ const WARM_UP_MS = 100
 const MEASURE_MS = 400
 const RESULTS = new URL('results/', import.meta.url)
 
-const stop = new AbortController()
-const processes: ContestantProcess<object>[] = []
-onStopSignal(() => stop.abort(new Error('stopped')))
+await runBenchmark(run)
 
-try {
-  await run()
-} catch (error) {
-  process.exitCode = 1
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-} finally {
-  await Promise.all(processes.map(started => started.end()))
-}
-// The watch on signals would keep the process.
-process.exit()
-
-async function run() {
-  const neon = await start<LocalNeonReady>('local-neon.ts')
-  const relay = await start<RelayReady>('plain-relay.ts', neon.ready.socketPath)
+async function run({ start, signal }: Benchmark) {
+  const neon = await start<LocalNeonReady>(new URL('endpoint/local-neon.ts', import.meta.url))
+  const relay = await start<RelayReady>(
+    new URL('endpoint/plain-relay.ts', import.meta.url),
+    neon.ready.socketPath
+  )
   const url = new URL(neon.ready.url)
   const login = { user: url.username, password: url.password, database: url.pathname.slice(1) }
   const port = Number(url.port)
@@ -65,24 +55,20 @@ async function run() {
     endpointTcp: { open: () => openSocket({ host: '127.0.0.1', port }), between: neon },
     endpointWs: { open: () => openWebSocket(port, url.hostname), between: neon }
   }
-  const results = await measureAll(ways, login)
+  const results = await measureAll(ways, { login, signal })
   await keep(results)
   const summary = JSON.stringify(summarize(results))
   process.stdout.write(`${tableOf(results)}\n\n${summary}\n`)
 }
 
-async function start<Ready extends object>(
-  file: string,
-  ...parameters: string[]
-): Promise<ContestantProcess<Ready>> {
-  const started = await startProcess<Ready>(new URL(`endpoint/${file}`, import.meta.url), ...parameters)
-  processes.push(started)
-  stop.signal.throwIfAborted()
-  return started
+/** What each load gets. */
+interface Given {
+  login: Login
+  signal: AbortSignal
 }
 
 /** All contestants meet each load in each round, in an order that moves on from round to round. */
-async function measureAll(ways: Record<Contestant, Way>, login: Login): Promise<Result[]> {
+async function measureAll(ways: Record<Contestant, Way>, given: Given): Promise<Result[]> {
   const results: Result[] = []
   const endMs = performance.now() + BUDGET_MS
   for (let round = 0; round < ROUNDS; round++) {
@@ -93,7 +79,7 @@ async function measureAll(ways: Record<Contestant, Way>, login: Login): Promise<
     ]
     for (const sessions of LOADS) {
       for (const contestant of order) {
-        results.push({ contestant, sessions, round, ...(await measure(ways[contestant], login, sessions)) })
+        results.push({ contestant, sessions, round, ...(await measure(ways[contestant], given, sessions)) })
       }
     }
   }
@@ -102,7 +88,7 @@ async function measureAll(ways: Record<Contestant, Way>, login: Login): Promise<
 
 async function measure(
   { open, between }: Way,
-  login: Login,
+  { login, signal }: Given,
   sessions: number
 ): Promise<Measured & { relayCpuUs: number | undefined }> {
   const cpuUs: number[] = []
@@ -115,7 +101,7 @@ async function measure(
     onEdge: async () => {
       if (between) cpuUs.push(await between.cpuUs())
     },
-    signal: stop.signal
+    signal
   })
   const [before, after] = cpuUs
   const isKnown = before !== undefined && after !== undefined

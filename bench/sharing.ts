@@ -5,13 +5,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 // That of the project: this folder has one of its own, for the peers.
 import { sql } from '../node_modules/drizzle-orm/index.js'
-import { onStopSignal } from '../src/cli/stop-signals.ts'
 import { verifyConnectionUrl } from '../src/neon/connection-url.ts'
 import { type ClaimedDatabase, createDatabase } from '../src/neon/database.ts'
 import { NeonPool, POOL_DEFAULTS } from '../src/neon/pool.ts'
 import type { RelayReady, RelaySettings } from './compare/relay.ts'
 import type { LocalNeonReady } from './endpoint/local-neon.ts'
-import { type ContestantProcess, startProcess } from './process/process.ts'
+import { type Benchmark, runBenchmark } from './process/benchmark.ts'
 
 const DEPTHS = [1, 2, 5, 10, 20]
 const ROUND_TRIPS_MS = [2, 20]
@@ -33,51 +32,37 @@ interface Figures {
   p99Ms: number
 }
 
-const stop = new AbortController()
-const processes: ContestantProcess<object>[] = []
-onStopSignal(() => stop.abort(new Error('stopped')))
+await runBenchmark(run)
 
-try {
-  await run()
-} catch (error) {
-  process.exitCode = 1
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-} finally {
-  await Promise.all(processes.map(started => started.end()))
-}
-// The watch on signals would keep the process.
-process.exit()
-
-async function run() {
-  const neon = await start<LocalNeonReady>('endpoint/local-neon.ts')
+async function run({ start, signal }: Benchmark) {
+  const { ready: neon } = await start<LocalNeonReady>(new URL('endpoint/local-neon.ts', import.meta.url))
   const settings: RelaySettings = {
     port: Number(new URL(neon.url).port),
     roundTripsMs: ROUND_TRIPS_MS
   }
-  const { ports } = await start<RelayReady>('compare/relay.ts', JSON.stringify(settings))
+  const relay = new URL('compare/relay.ts', import.meta.url)
+  const { ports } = (await start<RelayReady>(relay, JSON.stringify(settings))).ready
   const figures: Figures[] = []
   for (const roundTripMs of ROUND_TRIPS_MS) {
     const url = Object.assign(new URL(neon.url), { port: String(ports[roundTripMs]) }).href
-    for (const slowIn100 of SLOW_IN_100) figures.push(...(await measure(url, { roundTripMs, slowIn100 })))
+    for (const slowIn100 of SLOW_IN_100)
+      figures.push(...(await measure(url, { roundTripMs, slowIn100 }, signal)))
   }
   await mkdir(RESULTS, { recursive: true })
   await writeFile(new URL('sharing.json', RESULTS), `${JSON.stringify(figures, null, 1)}\n`)
   process.stdout.write(`${tableOf(figures)}\n\n${JSON.stringify(figures.map(Object.values))}\n`)
 }
 
-async function start<Ready extends object>(file: string, ...parameters: string[]): Promise<Ready> {
-  const started = await startProcess<Ready>(new URL(file, import.meta.url), ...parameters)
-  processes.push(started)
-  stop.signal.throwIfAborted()
-  return started.ready
-}
-
 /** Rounds take turns, so that what disturbs the machine disturbs all. */
-async function measure(url: string, load: Pick<Figures, 'roundTripMs' | 'slowIn100'>): Promise<Figures[]> {
+async function measure(
+  url: string,
+  load: Pick<Figures, 'roundTripMs' | 'slowIn100'>,
+  signal: AbortSignal
+): Promise<Figures[]> {
   const contestants = await Promise.all(DEPTHS.map(depth => open(url, depth)))
   for (let round = 0; round < ROUNDS; round += 1)
     for (const contestant of contestants) {
-      stop.signal.throwIfAborted()
+      signal.throwIfAborted()
       await runRound(contestant, load.slowIn100, round > 0)
     }
   await Promise.all(contestants.map(({ pool }) => pool.end()))

@@ -5,13 +5,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { neonConfig, Pool } from '@neondatabase/serverless'
 import { WebSocket } from 'ws'
-import { onStopSignal } from '../src/cli/stop-signals.ts'
 import { verifyConnectionUrl } from '../src/neon/connection-url.ts'
 import { NeonPool, POOL_DEFAULTS } from '../src/neon/pool.ts'
 import type { RelayReady, RelaySettings } from './compare/relay.ts'
 import { rotated } from './compare/samples.ts'
 import type { LocalNeonReady } from './endpoint/local-neon.ts'
-import { type ContestantProcess, startProcess } from './process/process.ts'
+import { type Benchmark, runBenchmark } from './process/benchmark.ts'
 import {
   AT_ONCE,
   CONNECTIONS,
@@ -36,25 +35,13 @@ interface Asked {
   end: () => Promise<void>
 }
 
-const stop = new AbortController()
-const processes: ContestantProcess<object>[] = []
-onStopSignal(() => stop.abort(new Error('stopped')))
+await runBenchmark(run)
 
-try {
-  await run()
-} catch (error) {
-  process.exitCode = 1
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-} finally {
-  await Promise.all(processes.map(started => started.end()))
-}
-// The watch on signals would keep the process.
-process.exit()
-
-async function run() {
-  const neon = await start<LocalNeonReady>('endpoint/local-neon.ts')
+async function run({ start, signal }: Benchmark) {
+  const { ready: neon } = await start<LocalNeonReady>(new URL('endpoint/local-neon.ts', import.meta.url))
   const settings: RelaySettings = { port: Number(new URL(neon.url).port), roundTripsMs: ROUND_TRIPS_MS }
-  const { ports } = await start<RelayReady>('compare/relay.ts', JSON.stringify(settings))
+  const relay = new URL('compare/relay.ts', import.meta.url)
+  const { ports } = (await start<RelayReady>(relay, JSON.stringify(settings))).ready
   const asked = ROUND_TRIPS_MS.flatMap(roundTripMs => {
     const url = Object.assign(new URL(neon.url), { port: String(ports[roundTripMs]) }).href
     return [openOwn(url, roundTripMs), openStock(url, roundTripMs)]
@@ -62,20 +49,16 @@ async function run() {
   const rounds: Round[] = []
   // Rounds take turns, so that what disturbs the machine disturbs all.
   for (let round = 0; round < ROUNDS; round += 1)
-    for (const one of rotated(asked, round)) rounds.push(await measure(one, round))
+    for (const one of rotated(asked, round)) {
+      signal.throwIfAborted()
+      rounds.push(await measure(one, round))
+    }
   await Promise.all(asked.map(({ end }) => end()))
   const summary = summarize(rounds)
   await mkdir(RESULTS, { recursive: true })
   await writeFile(new URL('sustained.json', RESULTS), `${JSON.stringify({ rounds, summary }, null, 1)}\n`)
   process.stdout.write(`${tableOf(summary)}\n\n${JSON.stringify(summary)}\n`)
   if (!summary.ok) process.exitCode = 1
-}
-
-async function start<Ready extends object>(file: string, ...parameters: string[]): Promise<Ready> {
-  const started = await startProcess<Ready>(new URL(file, import.meta.url), ...parameters)
-  processes.push(started)
-  stop.signal.throwIfAborted()
-  return started.ready
 }
 
 function openOwn(url: string, roundTripMs: number): Asked {
@@ -108,7 +91,6 @@ function openStock(url: string, roundTripMs: number): Asked {
 
 /** Each caller asks again as soon as it is answered. Those that were answered after the warm-up are counted. */
 async function measure({ contestant, roundTripMs, query }: Asked, round: number): Promise<Round> {
-  stop.signal.throwIfAborted()
   const startMs = performance.now() + WARM_UP_MS
   const endMs = startMs + MEASURE_MS
   let answers = 0
