@@ -56,6 +56,8 @@ t.test('the application', async t => {
   t.test('lives on when its connections are killed while idle, and the next request succeeds', async t => {
     const { as, app, databaseUrl } = await build(t)
     await as('alice')('POST', '/tasks', { title: CANARY })
+    // Until then health connects by itself.
+    await until(async () => (await app.inject('/readyz')).statusCode === 200)
 
     await killConnections(databaseUrl)
     await until(() => app.db.$client.totalCount === 0)

@@ -17,7 +17,7 @@ const SOURCE = fileURLToPath(new URL('..', import.meta.url))
 const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
 const TOKEN_LIFETIME = '8h'
 
-/* c8 ignore start -- runs in the process of npm run dev (test/cli/dev.test.ts), whose coverage is not always kept */
+/* c8 ignore start -- runs in the process of npm run dev (test/cli/dev.test.ts, test/soak/dev.soak.ts), whose coverage is not always kept */
 
 let neon: LocalNeon | undefined
 let service: Service | undefined

@@ -4,6 +4,7 @@
 import { type MarkReport, markApplied } from '../neon/migrations.ts'
 import { runCommand } from './command.ts'
 import { MARK_USAGE, type MarkCommand, readMarkCommand } from './migration-options.ts'
+import { lineOfEvent } from './migration-report.ts'
 import { type Terminal, toJson } from './terminal.ts'
 
 /**
@@ -16,7 +17,7 @@ export function mark(args: string[], terminal: Terminal): Promise<number> {
 }
 
 async function run({ options, isJson }: MarkCommand, { print, printError }: Terminal): Promise<number> {
-  const report = await markApplied(options)
+  const report = await markApplied({ ...options, report: event => printError(lineOfEvent(event)) })
   const exitCode = report.problems.length === 0 ? 0 : 1
   if (isJson) {
     print(toJson({ ...report, exitCode }))

@@ -4,6 +4,7 @@
 import { repairMigrations } from '../neon/migrations.ts'
 import { runCommand } from './command.ts'
 import { REPAIR_USAGE, type RepairCommand, readRepairCommand } from './migration-options.ts'
+import { lineOfEvent } from './migration-report.ts'
 import { type Terminal, toJson } from './terminal.ts'
 
 /**
@@ -16,7 +17,10 @@ export function repair(args: string[], terminal: Terminal): Promise<number> {
 }
 
 async function run({ options, isJson }: RepairCommand, { print, printError }: Terminal): Promise<number> {
-  const { steps, problems } = await repairMigrations(options)
+  const { steps, problems } = await repairMigrations({
+    ...options,
+    report: event => printError(lineOfEvent(event))
+  })
   const exitCode = problems.length === 0 ? 0 : 1
   if (isJson) {
     print(toJson({ steps, problems, exitCode }))

@@ -28,7 +28,7 @@ const ENTRY = fileURLToPath(new URL('../server.ts', import.meta.url))
 // An editor writes a file in several steps, and a checkout many files.
 const SETTLE_MS = 100
 
-/* c8 ignore start -- runs in the process of npm run dev (test/cli/dev.test.ts), whose coverage is not always kept */
+/* c8 ignore start -- runs in the process of npm run dev (test/cli/dev.test.ts, test/soak/dev.soak.ts), whose coverage is not always kept */
 export function runService(options: ServiceOptions): Service {
   let child = start(options)
   let restart: NodeJS.Timeout | undefined

@@ -4,18 +4,22 @@
  */
 import { relative } from 'node:path'
 import { applyStepwise, applyTogether } from './migrations/apply.ts'
-import { ignore, type MigrationListener } from './migrations/events.ts'
+import { ignore } from './migrations/events.ts'
 import { examine, inOrder } from './migrations/examination.ts'
 import { RefusedMigrations } from './migrations/failed.ts'
 import type { MigrationFinding } from './migrations/findings.ts'
 import { type FolderFiles, type JournalEntry, type Migration, readFolder } from './migrations/folder.ts'
 import { findInvalidIndexes } from './migrations/indexes.ts'
 import { createLedger } from './migrations/ledger.ts'
-import { takeLock } from './migrations/lock.ts'
 import { findMissingTables, findUnrecorded, list, readCatalog, schemaMissing } from './migrations/schema.ts'
 import type { Query } from './migrations/session.ts'
 import { readMade } from './migrations/snapshot.ts'
-import { type MigrationSource, withSession } from './migrations/source.ts'
+import {
+  type ChangeOptions,
+  type MigrationSource,
+  withLockedSession,
+  withSession
+} from './migrations/source.ts'
 import type { MigrationStatus } from './migrations/status.ts'
 import type { Run } from './migrations/transaction.ts'
 import { withoutUndefined } from './pool-limits.ts'
@@ -29,9 +33,7 @@ export { type RepairOptions, type RepairReport, repairMigrations } from './migra
 export type { MigrationSource } from './migrations/source.ts'
 export type { MigrationStatus } from './migrations/status.ts'
 
-export interface MigrationOptions extends MigrationSource {
-  /** Longest wait for another run, in ms. @default 300 000 */
-  lockWaitMs?: number
+export interface MigrationOptions extends ChangeOptions {
   /** Longest wait of a statement for a lock on a table, in ms. @default 10 000: whatever comes after it waits behind it */
   lockTimeoutMs?: number
   /** Longest time of one statement, in ms; 0 is none. A migration may set its own. @default 300 000 */
@@ -40,8 +42,6 @@ export interface MigrationOptions extends MigrationSource {
   singleTransaction?: boolean
   /** Also those that are older than the newest applied one. @default false */
   applyLate?: boolean
-  /** Hears what the run does. Must not throw. */
-  report?: MigrationListener
 }
 
 export interface MigrationRun {
@@ -61,7 +61,7 @@ export interface MigrationReport extends MigrationStatus {
   total: number
 }
 
-const LIMITS = { lockWaitMs: 300_000, lockTimeoutMs: 10_000, statementTimeoutMs: 300_000 }
+const LIMITS = { lockTimeoutMs: 10_000, statementTimeoutMs: 300_000 }
 
 /**
  * Throws FST_NEON_URL_INVALID and FST_NEON_POOLED_HOST; FST_NEON_MIGRATIONS_INVALID for a folder that is none; a DatabaseFailure
@@ -72,11 +72,7 @@ export async function applyMigrations(options: MigrationOptions): Promise<Migrat
   const { report = ignore, applyLate = false, singleTransaction = false } = options
   const limits = { ...LIMITS, ...definedOf(options) }
   const folder = await readFolder(options.folder)
-  return withSession(options, report, async (session, ledger) => {
-    await takeLock(session.query, {
-      waitMs: limits.lockWaitMs,
-      onWaiting: waiting => report({ type: 'waiting', ...waiting })
-    })
+  return withLockedSession(options, async (session, ledger) => {
     const { status, pending, findings } = await examine(session.query, ledger, folder)
     const wrong = [...findings, ...(await findEmptyBaseline(session.query, folder, pending))]
     const others = refuse(status, wrong, { journal: folder.journal, pending, applyLate, singleTransaction })
@@ -193,6 +189,6 @@ async function applyAll(run: Run, pending: Migration[], singleTransaction: boole
   return applied
 }
 
-function definedOf({ lockWaitMs, lockTimeoutMs, statementTimeoutMs }: MigrationOptions) {
-  return withoutUndefined({ lockWaitMs, lockTimeoutMs, statementTimeoutMs })
+function definedOf({ lockTimeoutMs, statementTimeoutMs }: MigrationOptions) {
+  return withoutUndefined({ lockTimeoutMs, statementTimeoutMs })
 }

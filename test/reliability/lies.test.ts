@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
+import { build, type TestApp } from '../helper.ts'
 import { openPool, take } from '../neon/pools.ts'
 import { createDatabase, readServer } from '../postgres.ts'
 import { askAll, before, type Lie, lieAt, STRAYS, WRONGS } from './lies.ts'
@@ -13,6 +14,7 @@ const LIES: readonly [string, Lie][] = [
 // The answers of one round are about a hundred messages; each kind of lie is told at another place.
 const STEP = 7
 const PLACES = 60
+const HTTP_PLACES = 40
 
 const CONFLICT = messageOf('E', 'SERROR\0C40001\0Mcould not serialize access\0', [0])
 
@@ -40,6 +42,79 @@ for (const [name, options] of [
     }
     await t.resolves(pool.query('select 1'), 'and the pool goes on')
   })
+}
+
+t.test(
+  'no user is told over HTTP that there is nothing, or of what is another’s, whatever a peer sends',
+  async t => {
+    const front = await openFront(t, readServer())
+    const databaseUrl = front.through(await createDatabase(t))
+    const { as } = await build(t, {
+      DATABASE_URL: databaseUrl,
+      DATABASE_POOL_MAX: '2',
+      DATABASE_STATEMENT_TIMEOUT_MS: '1000'
+    })
+    const users = await Promise.all(
+      ['alice', 'bob', 'carol'].map(async name => {
+        const send = as(name)
+        const { status, body } = await send('POST', '/tasks', { title: `of ${name}` })
+        t.equal(status, 201)
+        return { name, send, id: body.id }
+      })
+    )
+
+    let place = 0
+    let told = 0
+    let answered = 0
+    for (const [index, [lie, tell]] of LIES.entries()) {
+      const undo = lieAt(front, place, (...given) => [...tell(...given), ...count()], {
+        isOneFrame: index % 2 === 0
+      })
+      for (const [is, status, seen, title] of await askAllOver(users)) {
+        if (status < 500) answered += 1
+        t.ok(
+          status >= 500 || (status === 200 && seen === title),
+          `${lie} at ${place}: ${is} is ${status}, ${seen}`
+        )
+      }
+      undo()
+      place = (place + STEP) % HTTP_PLACES
+    }
+    t.equal(told, LIES.length, 'each lie was told')
+    t.ok(answered > 0)
+
+    function count() {
+      told += 1
+      return []
+    }
+  }
+)
+
+interface User {
+  name: string
+  send: ReturnType<TestApp['as']>
+  id: string
+}
+
+/** Of each answer: to what, its status, and the titles in it beside the one that there is. */
+async function askAllOver(users: readonly User[]) {
+  return await Promise.all(
+    users.flatMap(({ name, send, id }) => {
+      const title = `of ${name}`
+      return [
+        send('GET', '/tasks').then(({ status, body }) => {
+          const titles: { title: string }[] = body.items ?? []
+          return ['a list', status, titles.map(task => task.title).join(), title] as const
+        }),
+        send('GET', `/tasks/${id}`).then(
+          ({ status, body }) => ['a task', status, body.title, title] as const
+        ),
+        send('PATCH', `/tasks/${id}`, { done: true }).then(
+          ({ status, body }) => ['a change', status, body.title, title] as const
+        )
+      ]
+    })
+  )
 }
 
 const AUTHENTICATION_OK = messageOf('R', [0, 0, 0, 0])

@@ -3,7 +3,6 @@
  * they make is there: a database that lived without a ledger, rows that were lost, a file whose words were changed.
  */
 import { join, relative } from 'node:path'
-import { ignore } from './events.ts'
 import { examine } from './examination.ts'
 import { type FolderFiles, type Migration, readFolder, readStatements } from './folder.ts'
 import {
@@ -14,15 +13,14 @@ import {
   readLedger,
   writeToLedger
 } from './ledger.ts'
-import { takeLock } from './lock.ts'
 import { list, readCatalog } from './schema.ts'
 import type { Query } from './session.ts'
 import { type ObjectName, readMade, readObjects } from './snapshot.ts'
-import { type MigrationSource, withSession } from './source.ts'
+import { type ChangeOptions, withLockedSession } from './source.ts'
 import { isSeenInSnapshot } from './statements.ts'
 import type { MigrationStatus } from './status.ts'
 
-export interface MarkOptions extends MigrationSource {
+export interface MarkOptions extends ChangeOptions {
   /** As the journal names them; undefined is all that are pending. */
   names?: string[] | undefined
   /** Compares, and writes nothing. @default false */
@@ -53,13 +51,10 @@ export interface MarkReport {
   written: string[]
 }
 
-const LOCK_WAIT_MS = 300_000
-
 /** Changes nothing but the ledger, and not that either when there are problems. Throws as `applyMigrations` does. */
 export async function markApplied(options: MarkOptions): Promise<MarkReport> {
   const folder = await readFolder(options.folder)
-  return withSession(options, ignore, async ({ query }, ledger) => {
-    await takeLock(query, { waitMs: LOCK_WAIT_MS, onWaiting: ignore })
+  return withLockedSession(options, async ({ query }, ledger) => {
     const { status, rows } = await examine(query, ledger, folder)
     const names = options.names ?? status.pending
     const { migrations } = await readStatements(folder.files.filter(({ name }) => names.includes(name)))

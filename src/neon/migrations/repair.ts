@@ -2,18 +2,16 @@
  * Makes journal and ledger agree again, where it is certain what is meant. It never says of a migration that it is
  * applied which has no row in the ledger, and runs none.
  */
-import { ignore } from './events.ts'
 import { examine } from './examination.ts'
 import { type FolderFiles, readFolder } from './folder.ts'
 import { type Correction, correctJournal, readHashes, writeJournal } from './journal.ts'
 import { changeLedger, ledgerSql, type StoredRow } from './ledger.ts'
-import { takeLock } from './lock.ts'
 import { findMissingTables, list, readCatalog } from './schema.ts'
 import type { Query } from './session.ts'
-import { type MigrationSource, withSession } from './source.ts'
+import { type ChangeOptions, withLockedSession } from './source.ts'
 import { type Match, matchRows } from './status.ts'
 
-export interface RepairOptions extends MigrationSource {
+export interface RepairOptions extends ChangeOptions {
   /** Says what would be done. @default false */
   dryRun?: boolean
   /** Forgets what is applied, when not one of its tables is left. @default false */
@@ -27,13 +25,10 @@ export interface RepairReport {
   problems: string[]
 }
 
-const LOCK_WAIT_MS = 300_000
-
 /** Changes the times and names of the journal, and rows of the ledger. Throws as `applyMigrations` does. */
 export async function repairMigrations(options: RepairOptions): Promise<RepairReport> {
   const folder = await readFolder(options.folder)
-  return withSession(options, ignore, async ({ query }, ledger) => {
-    await takeLock(query, { waitMs: LOCK_WAIT_MS, onWaiting: ignore })
+  return withLockedSession(options, async ({ query }, ledger) => {
     const { rows, status } = await examine(query, ledger, folder)
     const { migrations } = matchRows({ ...folder, rows })
     const { corrections, problems } = await settle(folder, migrations)

@@ -5,8 +5,9 @@ import { PooledHostError } from '../../errors.ts'
 import { deriveDirectUrl } from '../connection-host.ts'
 import { type ConnectionUrl, verifiedUrl } from '../connection-url.ts'
 import { redact } from '../redact.ts'
-import type { MigrationListener } from './events.ts'
+import { ignore, type MigrationListener } from './events.ts'
 import { DRIZZLE_LEDGER, type LedgerName } from './ledger.ts'
+import { takeLock } from './lock.ts'
 import { openSession, type Session } from './session.ts'
 
 export interface MigrationSource {
@@ -20,8 +21,16 @@ export interface MigrationSource {
   answerTimeoutMs?: number
 }
 
+export interface ChangeOptions extends MigrationSource {
+  /** Longest wait for another run, in ms. @default 300 000 */
+  lockWaitMs?: number
+  /** Hears what the run does. Must not throw. */
+  report?: MigrationListener
+}
+
 const APPLICATION_NAME = 'fastify-neon-migrations'
 const DEFAULT_ANSWER_TIMEOUT_MS = 10_000
+const DEFAULT_LOCK_WAIT_MS = 300_000
 
 /** Throws FST_NEON_URL_INVALID, FST_NEON_POOLED_HOST, and a DatabaseFailure when there is no connection. */
 export async function withSession<T>(
@@ -38,4 +47,18 @@ export async function withSession<T>(
   } finally {
     await session.close()
   }
+}
+
+/** Nobody else changes the ledger meanwhile. Throws as `withSession` does, and FST_NEON_MIGRATIONS_LOCKED. */
+export function withLockedSession<T>(
+  { lockWaitMs: waitMs = DEFAULT_LOCK_WAIT_MS, report = ignore, ...source }: ChangeOptions,
+  work: (session: Session, ledger: LedgerName) => Promise<T>
+): Promise<T> {
+  return withSession(source, report, async (session, ledger) => {
+    await takeLock(session.query, {
+      waitMs,
+      onWaiting: waiting => report({ type: 'waiting', ...waiting })
+    })
+    return work(session, ledger)
+  })
 }

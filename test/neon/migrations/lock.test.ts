@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { LOCK_KEY } from '../../../src/neon/migrations/lock.ts'
+import { markApplied, repairMigrations } from '../../../src/neon/migrations.ts'
 import { until } from '../../helper.ts'
 import { administer, createDatabase } from '../../postgres.ts'
 import { apply, ledgerOf, makeFolder } from './folders.ts'
@@ -48,6 +49,27 @@ t.test('the lock', async t => {
     await isReleased
     t.strictSame(applied, ['0000_a'])
   })
+
+  for (const [name, change] of [
+    ['a repair', repairMigrations],
+    ['marking as applied', markApplied]
+  ] as const)
+    t.test(`is waited for by ${name}, with a word on who has it`, async t => {
+      const url = await open(t)
+      const { pid, release } = await holdLock(url)
+      const holders: unknown[] = []
+
+      await change({
+        url,
+        folder: makeFolder(t, []),
+        report: event => {
+          if (event.type === 'waiting') holders.push(event.holder)
+          if (holders.length === 1) release()
+        }
+      })
+
+      t.strictSame(holders, [pid])
+    })
 
   t.test('lets an index be built CONCURRENTLY while others wait for it', async t => {
     const url = await open(t)

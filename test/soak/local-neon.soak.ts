@@ -1,0 +1,129 @@
+/**
+ * How `npm run db:local` ends, by signals, kills and by its Postgres.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import t from 'tap'
+import { COMMAND, command, environment, logIn, ready, run, serve } from '../cli/local-neon-process.ts'
+import { connectPg } from '../local/fixtures/drivers.ts'
+import { copyCluster, endWith, folder, isGone, until, untilGone } from '../local/fixtures/sandbox.ts'
+
+t.test('npm run db:local', async t => {
+  t.test('follows with one line for each thing that happens', async t => {
+    const { output, url, directory } = await serve(t)
+    const client = await connectPg(t, url)
+    await client.end()
+
+    const told = await command(t, directory, ['suspend'])
+
+    t.match(told, { code: 0, output: /"state": "asleep"/ })
+    await until('both are told', () => /login .*\n(?:.*\n)*suspend /.test(output()))
+    t.pass('told')
+  })
+
+  t.test('offers TLS when it is asked to, and says what to trust', async t => {
+    const { output } = await serve(t, { LOCAL_NEON_TLS: 'offered' })
+
+    t.match(output(), /wss {6}postgresql:.*sslmode=require\n +NODE_EXTRA_CA_CERTS=\S+ca\.pem\n/)
+  })
+
+  t.test('takes a port of its own when none is asked for', async t => {
+    const { output, url } = await serve(t, { LOCAL_NEON_PORT: undefined })
+
+    const isFree = !output().includes('taken')
+    t.equal(isFree, new URL(url).port === '54320')
+  })
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    t.test(`ends with 0 and leaves nothing on ${signal}`, async t => {
+      const { child, served } = await serve(t)
+
+      child.kill(signal)
+
+      t.strictSame(await once(child, 'exit'), [0, null])
+      await untilGone(served)
+    })
+  }
+
+  t.test('takes a Ctrl-C that npm repeats for one', async t => {
+    const { child, served } = await serve(t)
+
+    child.kill('SIGINT')
+    child.kill('SIGINT')
+
+    t.strictSame(await once(child, 'exit'), [0, null])
+    await untilGone(served)
+  })
+
+  t.test('ends with 0 when the signal comes before it is ready', async t => {
+    const { child, directory } = await run(t)
+    await until('Postgres is about to start', async () =>
+      (await logIn(directory)).includes('starting PostgreSQL')
+    )
+
+    child.kill('SIGTERM')
+
+    t.strictSame(await once(child, 'exit'), [0, null])
+    t.match(await logIn(directory), /database system is shut down\n$/)
+  })
+
+  t.test('ends at once on a second signal, and Postgres soon after', async t => {
+    const { child, served } = await serve(t)
+    process.kill(served.postgresPid, 'SIGSTOP')
+    t.teardown(() => isGone(served.postgresPid) || process.kill(served.postgresPid, 'SIGKILL'))
+    const exit = once(child, 'exit')
+
+    await until('it has ended', () => !child.kill('SIGINT'))
+
+    t.strictSame(await exit, [1, null])
+    process.kill(served.postgresPid, 'SIGCONT')
+    await untilGone(served)
+  })
+
+  t.test('ends when the process that started it is killed', async t => {
+    const directory = await folder(t)
+    await copyCluster(directory)
+    const env = await environment(directory)
+    const shell = spawn('/bin/sh', ['-c', '"$@"; exit', 'sh', process.execPath, ...COMMAND], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
+    endWith(t, shell)
+    const { served } = await ready(directory, shell)
+
+    shell.kill('SIGKILL')
+
+    await once(shell, 'close')
+    await untilGone(served)
+  })
+
+  t.test('ends with 1 when Postgres is ended by somebody else', async t => {
+    const { child, served, complaint } = await serve(t)
+
+    process.kill(served.postgresPid, 'SIGINT')
+
+    t.strictSame(await once(child, 'close'), [1, null])
+    t.equal(complaint(), 'Postgres has ended without being asked to (exit code 0)\n')
+  })
+
+  t.test('refuses what is no port, in one line', async t => {
+    for (const port of ['http', '65536', '-1', '1.5']) {
+      const { child, complaint } = await run(t, { LOCAL_NEON_PORT: port, LOCAL_NEON_DIRECTORY: undefined })
+
+      t.strictSame(await once(child, 'close'), [1, null])
+      t.equal(complaint(), `LOCAL_NEON_PORT must be a whole number from 0 to 65535, not "${port}"\n`)
+    }
+  })
+
+  t.test('tells in one line that the folder is served already', async t => {
+    const { directory, url } = await serve(t)
+
+    const { child, complaint } = await run(t, { LOCAL_NEON_DIRECTORY: directory })
+
+    t.strictSame(await once(child, 'close'), [1, null])
+    t.match(
+      complaint(),
+      new RegExp(`^${directory} is served already by pid \\d+ at 127.0.0.1:${new URL(url).port}\n$`)
+    )
+  })
+})
