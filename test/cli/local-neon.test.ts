@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { connectPg } from '../local/fixtures/drivers.ts'
-import { copyCluster, folder } from '../local/fixtures/sandbox.ts'
+import { copyCluster, folder, isGone, until, untilGone } from '../local/fixtures/sandbox.ts'
 import { runProgram } from '../processes.ts'
 import { command, run, serve } from './local-neon-process.ts'
 
@@ -17,6 +17,45 @@ t.test('npm run db:local', async t => {
     t.match(output(), `Local Neon is ready at port ${new URL(url).port}\n`)
     t.match(output(), `psql '${url}'`)
     t.match(output(), `Ctrl-C or kill ${child.pid}`)
+  })
+
+  t.test(
+    'says what to trust where it offers TLS, and follows with one line for each thing that happens',
+    async t => {
+      const { output, url, directory } = await serve(t, { LOCAL_NEON_TLS: 'offered' })
+      t.match(output(), /wss {6}postgresql:.*sslmode=require\n +NODE_EXTRA_CA_CERTS=\S+ca\.pem\n/)
+      const client = await connectPg(t, url)
+      await client.end()
+
+      const told = await command(t, directory, ['suspend'])
+
+      t.match(told, { code: 0, output: /"state": "asleep"/ })
+      await until('both are told', () => /login .*\n(?:.*\n)*suspend /.test(output()))
+      t.pass('told')
+    }
+  )
+
+  t.test('takes a Ctrl-C that npm repeats for one', async t => {
+    const { child, served } = await serve(t)
+
+    child.kill('SIGINT')
+    child.kill('SIGINT')
+
+    t.strictSame(await once(child, 'exit'), [0, null])
+    await untilGone(served)
+  })
+
+  t.test('ends at once on a second signal, and Postgres soon after', async t => {
+    const { child, served } = await serve(t)
+    process.kill(served.postgresPid, 'SIGSTOP')
+    t.teardown(() => isGone(served.postgresPid) || process.kill(served.postgresPid, 'SIGKILL'))
+    const exit = once(child, 'exit')
+
+    await until('it has ended', () => !child.kill('SIGINT'))
+
+    t.strictSame(await exit, [1, null])
+    process.kill(served.postgresPid, 'SIGCONT')
+    await untilGone(served)
   })
 
   t.test('explains its options and commands, and refuses others', async t => {

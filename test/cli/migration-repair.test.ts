@@ -13,6 +13,7 @@ import { mark } from '../../src/cli/mark-applied-command.ts'
 import { migrate } from '../../src/cli/migrate-command.ts'
 import { repair } from '../../src/cli/repair-command.ts'
 import { showStatus } from '../../src/cli/status-command.ts'
+import { LOCK_KEY } from '../../src/neon/migrations/lock.ts'
 import { apply, ledgerOf, makeFolder, timeOf, type Written, writeFolder } from '../neon/migrations/folders.ts'
 import { administer, createDatabase } from '../postgres.ts'
 import { ROOT } from '../processes.ts'
@@ -562,3 +563,26 @@ t.test('db:repair', async t => {
     t.match(await run({}, '0000_a'), { code: 2, text: /\nnpm run db:repair/ })
   })
 })
+
+for (const [script, command, ...args] of [
+  ['db:repair', repair],
+  ['db:mark-applied', mark, '--baseline']
+] as const)
+  t.test(`${script} says for whom it waits`, async t => {
+    const { url, folder } = await history(t, [A])
+    const holder = new pg.Client({ connectionString: url })
+    await holder.connect()
+    const { rows } = await holder.query('select pg_backend_pid() as pid, pg_advisory_lock($1)', [LOCK_KEY])
+    const said: string[] = []
+    const printError = (line: string) => {
+      said.push(line)
+      holder.end()
+    }
+
+    t.equal(
+      await command(['--folder', folder, ...args], { env: { DATABASE_URL: url }, print() {}, printError }),
+      0
+    )
+
+    t.strictSame(said, [`waiting for another run, backend ${rows[0].pid}, for 0 s`])
+  })

@@ -61,12 +61,13 @@ scenario(
   { neon, limits: { statementTimeoutMs: NEVER_MS, heartbeatIntervalMs: 100 } },
   async (t, service) => {
     neon.inject(ANSWERED_PINGS)
-    await Promise.all([service.read('alice'), service.write('bob')])
+    const send = () => [service.read('alice'), service.write('bob')] as const
+    // Held, so that each has a connection of its own, which is there long enough to be proven.
+    const first = await holdStatements(t, service, send)
+    await first.release()
+    await first.answers
     await untilIdleFor(PROVEN_MS)
-    const { answers, release } = await holdStatements(t, service, () => [
-      service.read('alice'),
-      service.write('bob')
-    ])
+    const { answers, release } = await holdStatements(t, service, send)
 
     neon.inject(SILENCE)
     await until(() => service.stats().clientsLost >= 1)

@@ -4,29 +4,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t from 'tap'
-import { COMMAND, command, environment, logIn, ready, run, serve } from '../cli/local-neon-process.ts'
-import { connectPg } from '../local/fixtures/drivers.ts'
-import { copyCluster, endWith, folder, isGone, until, untilGone } from '../local/fixtures/sandbox.ts'
+import { COMMAND, environment, logIn, ready, run, serve } from '../cli/local-neon-process.ts'
+import { copyCluster, endWith, folder, until, untilGone } from '../local/fixtures/sandbox.ts'
 
 t.test('npm run db:local', async t => {
-  t.test('follows with one line for each thing that happens', async t => {
-    const { output, url, directory } = await serve(t)
-    const client = await connectPg(t, url)
-    await client.end()
-
-    const told = await command(t, directory, ['suspend'])
-
-    t.match(told, { code: 0, output: /"state": "asleep"/ })
-    await until('both are told', () => /login .*\n(?:.*\n)*suspend /.test(output()))
-    t.pass('told')
-  })
-
-  t.test('offers TLS when it is asked to, and says what to trust', async t => {
-    const { output } = await serve(t, { LOCAL_NEON_TLS: 'offered' })
-
-    t.match(output(), /wss {6}postgresql:.*sslmode=require\n +NODE_EXTRA_CA_CERTS=\S+ca\.pem\n/)
-  })
-
   t.test('takes a port of its own when none is asked for', async t => {
     const { output, url } = await serve(t, { LOCAL_NEON_PORT: undefined })
 
@@ -45,16 +26,6 @@ t.test('npm run db:local', async t => {
     })
   }
 
-  t.test('takes a Ctrl-C that npm repeats for one', async t => {
-    const { child, served } = await serve(t)
-
-    child.kill('SIGINT')
-    child.kill('SIGINT')
-
-    t.strictSame(await once(child, 'exit'), [0, null])
-    await untilGone(served)
-  })
-
   t.test('ends with 0 when the signal comes before it is ready', async t => {
     const { child, directory } = await run(t)
     await until('Postgres is about to start', async () =>
@@ -65,19 +36,6 @@ t.test('npm run db:local', async t => {
 
     t.strictSame(await once(child, 'exit'), [0, null])
     t.match(await logIn(directory), /database system is shut down\n$/)
-  })
-
-  t.test('ends at once on a second signal, and Postgres soon after', async t => {
-    const { child, served } = await serve(t)
-    process.kill(served.postgresPid, 'SIGSTOP')
-    t.teardown(() => isGone(served.postgresPid) || process.kill(served.postgresPid, 'SIGKILL'))
-    const exit = once(child, 'exit')
-
-    await until('it has ended', () => !child.kill('SIGINT'))
-
-    t.strictSame(await exit, [1, null])
-    process.kill(served.postgresPid, 'SIGCONT')
-    await untilGone(served)
   })
 
   t.test('ends when the process that started it is killed', async t => {
