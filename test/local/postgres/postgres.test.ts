@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFile, chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { dataDirectoryOf } from '../../../src/local/postgres/cluster.ts'
 import { type PostgresOptions, startPostgres } from '../../../src/local/postgres/postgres.ts'
@@ -14,7 +15,6 @@ import {
   folder,
   groupOf,
   isGone,
-  until,
   untilGone
 } from '../fixtures/sandbox.ts'
 
@@ -125,13 +125,16 @@ t.test('Postgres', async t => {
   })
 
   t.test('fails when it is not ready in time, and ends', async t => {
-    const { options } = await prepare(t)
+    const { home, options } = await prepare(t)
+    const postgres = await script(join(home, 'never-ready'), 'while :; do sleep 1; done')
+    const binaries = { ...options.binaries, postgres }
 
-    await t.rejects(startPostgres({ ...options, startDeadlineMs: 0 }), {
+    await t.rejects(startPostgres({ ...options, binaries, startDeadlineMs: 0, stopDeadlineMs: 100 }), {
       code: 'LOCAL_NEON_POSTGRES_FAILED',
-      message: 'Postgres was not ready within 0 ms'
+      message: /^Postgres was not ready within 0 ms/
     })
-    await until('it is gone', async () => !(await exists(join(options.dataDirectory, 'postmaster.pid'))))
+    const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'args='])
+    t.notOk(stdout.includes(postgres))
   })
 
   t.test('flushes to disk unless that is not wanted', async t => {
@@ -164,10 +167,6 @@ async function script(path: string, text: string): Promise<string> {
   await writeFile(path, `#!/bin/sh\n${text}\n`)
   await chmod(path, 0o755)
   return path
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined
 }
 
 /** What Postgres was started with; it writes that down itself. */
