@@ -175,9 +175,12 @@ export async function openTransaction({ pool, plan, signal }: OpeningOptions): P
     release()
     held = await pool.checkout({ signal })
     release = held.release
-    /* c8 ignore next -- the work ended in the very turn in which the client was lent */
-    if (isClosed) release()
-    return !isClosed
+    // The work has ended meanwhile: nothing may be sent to what is another's from now on.
+    if (isClosed) {
+      release()
+      throw failureToBegin(error)
+    }
+    return true
   }
 
   /** Which of them got no answer in time is not known, and the statement is what takes time. */

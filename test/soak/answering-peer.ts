@@ -6,8 +6,15 @@ import { once } from 'node:events'
 import { type RawData, WebSocketServer } from 'ws'
 import { AUTHENTICATED, message } from '../neon/scripted-server.ts'
 
-const READY = message('Z', [0x49])
-const ANSWER = [...message('C', [...Buffer.from('SELECT 0'), 0]), ...READY]
+/** By the type of what is asked. A statement has no columns and no rows. */
+const ANSWERS: Record<string, readonly number[]> = {
+  P: message('1', []),
+  B: message('2', []),
+  D: message('T', [0, 0]),
+  C: message('3', []),
+  E: message('C', [...Buffer.from('SELECT 0'), 0]),
+  S: message('Z', [0x49])
+}
 
 const server = new WebSocketServer({ port: 0, host: '0.0.0.0', autoPong: false })
 server.on('connection', socket => {
@@ -16,14 +23,20 @@ server.on('connection', socket => {
   socket.on('message', frame => {
     frames += 1
     if (bytesOf(frame).includes('slow')) return
-    socket.send(Buffer.from(frames === 1 ? AUTHENTICATED : isSync(frame) ? READY : ANSWER))
+    socket.send(
+      Buffer.from(frames === 1 ? AUTHENTICATED : typesIn(bytesOf(frame)).flatMap(type => ANSWERS[type] ?? []))
+    )
   })
 })
 await once(server, 'listening')
 process.stdout.write(`${Reflect.get(Object(server.address()), 'port')}\n`)
 
-function isSync(frame: RawData): boolean {
-  return bytesOf(frame).equals(Buffer.from([0x53, 0, 0, 0, 4]))
+/** Of whole messages. */
+function typesIn(frame: Buffer): string[] {
+  const types: string[] = []
+  for (let at = 0; at < frame.length; at += 1 + frame.readInt32BE(at + 1))
+    types.push(String.fromCharCode(frame[at] ?? 0))
+  return types
 }
 
 function bytesOf(data: RawData): Buffer {
