@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import type { NeonPoolOptions } from '../../src/neon/pool.ts'
@@ -271,6 +272,35 @@ t.test('the beginning of a transaction', async t => {
 
     await failed
     await until(() => pool.stats().held === 0)
+    t.match(pool.stats(), CLEAN)
+  })
+
+  t.test('sends nothing on a client that comes when the work has ended', async t => {
+    const { db, pool, pieces } = await open(t)
+    let first: (Wire & { lastTag: string }) | undefined
+    pool.once('acquire', client => {
+      first = client
+    })
+    const failing = new EventEmitter()
+    const sent = db.transaction(tx => {
+      // BEGIN is answered with the first row.
+      const slow = sql`select repeat('x', 20000), pg_sleep(case n when 1 then 0 else 60 end) from generate_series(1, 2) as n`
+      tx.execute(slow).catch(() => {})
+      return once(failing, 'now').then(() => Promise.reject(new Error('business')))
+    })
+    await until(() => first?.lastTag === 'BEGIN')
+    const connected = pool.connect()
+    if (first) breakLink(first)
+    const other = await connected
+    t.match(pool.stats(), { transactionRepeats: 1, waiting: 1 })
+
+    failing.emit('now')
+    await new Promise(setImmediate)
+    other.release()
+
+    await t.rejects(sent, { message: 'business' })
+    await until(() => pool.stats().held === 0)
+    t.notOk(pieces.flat().includes('ROLLBACK'))
     t.match(pool.stats(), CLEAN)
   })
 
