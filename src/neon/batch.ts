@@ -9,6 +9,7 @@ import { isHung, wasNotDone } from './hang.ts'
 import { type Identity, identityFlight } from './identity.ts'
 import { CommitOutcomeUnknown } from './outcome.ts'
 import type { NeonPool } from './pool.ts'
+import { mustBeAlone } from './read.ts'
 import { isRepeatable } from './retry.ts'
 import { isStalePlan, suspectOf } from './stale-plan.ts'
 import type { PreparedAs } from './statement-names.ts'
@@ -121,7 +122,10 @@ async function repeat(
   before: number
 ): Promise<FlightResult[]> {
   let suspect: PreparedAs | undefined
-  const hasNoEffect = isReadOnly && statements.slice(before).every(({ text }) => isQuery(text))
+  const own = statements.slice(before)
+  const hasNoEffect = isReadOnly && own.every(({ text }) => isQuery(text))
+  // One that writes has its connection for itself, since its outcome must be known.
+  const isAlone = !isReadOnly || own.some(({ text }) => mustBeAlone(pool.known.of(text)))
   for (let repeats = 0; ; repeats += 1) {
     let flight: Flight | undefined
     try {
@@ -130,7 +134,7 @@ async function repeat(
           flight = new Flight(statements.map(repeats === 0 ? pool.named : unnamed), { endsIdle: true })
           return flight
         },
-        { isAlone: !isReadOnly }
+        { isAlone }
       )
       if (suspect) pool.names.noteStale(suspect.text, suspect.name)
       return results

@@ -11,7 +11,7 @@ import type { ConnectionUrl } from './connection-url.ts'
 import type { Answerable } from './driver.ts'
 import { Flight } from './flight.ts'
 import { guardQuery } from './foreign-query.ts'
-import { emitContained } from './listeners.ts'
+import { emitContained, warn } from './listeners.ts'
 import { type LoginManner, loginEagerly } from './login.ts'
 import { PipeliningClient } from './pipelining-client.ts'
 import { printAs } from './printed.ts'
@@ -120,6 +120,8 @@ export class NeonClient extends PipeliningClient {
       } catch (error) {
         if (error instanceof ProtocolViolationError) return this.#refuseAnswer()
         this.#isOutOfOrder = true
+        // Thrown by who takes the answer: nobody else would hear of it.
+        warn(this, 'callback of a statement', error)
         throw error
       }
     }

@@ -29,7 +29,8 @@ export function callContained(owner: object, what: string, call: () => unknown):
   }
 }
 
-function warn(owner: object, what: string, error: unknown) {
+/** Once for each `what` of `owner`. */
+export function warn(owner: object, what: string, error: unknown) {
   const told = warned.get(owner) ?? new Set()
   warned.set(owner, told)
   if (told.has(what)) return

@@ -102,7 +102,8 @@ export abstract class PipeliningClient extends DriverClient {
 
   override _errorAllQueries(error: unknown): void {
     if (error instanceof ProtocolViolationError) forgetError(this.activeQuery)
-    this.queryQueue.unshift(...this.#sent.splice(0).map(({ query }) => query))
+    // More may have been sent than a call takes arguments.
+    this.queryQueue = [...this.#sent.splice(0).map(({ query }) => query), ...this.queryQueue]
     super._errorAllQueries(error)
   }
 

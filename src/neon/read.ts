@@ -88,6 +88,6 @@ async function repeat({ pool, before, statement, mayRepeat }: Repeatable): Promi
 }
 
 /** Others would wait long, or meet what it leaves on the session. */
-function mustBeAlone({ isSlow, changesSession }: KnownStatement): boolean {
+export function mustBeAlone({ isSlow, changesSession }: KnownStatement): boolean {
   return isSlow || changesSession
 }

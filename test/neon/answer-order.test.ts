@@ -23,6 +23,7 @@ const MESSAGES: Readonly<Record<string, number[]>> = {
   /** Without a number, and with another. */
   X: message('C', text('EXPLAIN')),
   B: message('C', text('SELECT 12')),
+  i: message('C', text('INSERT 0 1')),
   I: message('I', []),
   s: message('s', []),
   G: message('G', [0, 0, 0]),
@@ -97,6 +98,7 @@ t.test('an answer in its order', async t => {
     ['two flights', [flight(), flight()], [ONE + ONE, `EZ${ONE}`, `${ONE}EZ`]],
     ['a simple query', [query('select 1')], ['TDCZ', 'TXZ', 'CZ', 'IZ', 'EZ', 'TDEZ', 'TDCFZ']],
     ['several in one', [query('select 1; select 2')], ['TDCTDCZ', 'CTDCCZ', 'TDCBZ', 'TDCEZ', 'TDCTDEZ']],
+    ['a simple one of a table with a rule', [query('insert into a values (1)')], ['TDDiZ', 'iZ']],
     ['an empty one behind a flight', [flight(), query('')], [`${ONE}IZ`]],
     ['a COPY to the client', [query('copy a to stdout')], ['HdddcCZ', 'HcCZ', 'HdEZ', 'EZ']],
     ['a COPY from the client', [query('copy a from stdin')], ['GCZ', 'GEZ']],
@@ -120,8 +122,8 @@ t.test('an answer that is not in its order', async t => {
   const asynchronous = 'NSAFL'
   // What may stand in place of the message there.
   const sent: readonly [string, Uint8Array[], string, string[]][] = [
-    ['a flight', [flight()], ONE, ['E', 'E', 'nE', 'DXE', 'DCXE', 'ZE', '']],
-    ['a simple query', [query('select 1')], 'TDCZ', ['TCXBIEGH', 'DXE', 'DCXE', 'ZE', '']],
+    ['a flight', [flight()], ONE, ['E', 'E', 'nE', 'DXE', 'DCXiE', 'ZE', '']],
+    ['a simple query', [query('select 1')], 'TDCZ', ['TCXBiIEGH', 'DXiE', 'DCXiE', 'ZE', '']],
     ['a bare Sync', [letter('S')], 'Z', ['ZE', '']],
     ['a failed flight', [flight()], '1EZ', ['1E', '2E', 'Z', '']]
   ]

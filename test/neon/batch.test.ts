@@ -182,6 +182,24 @@ t.test('a batch', async t => {
     t.equal(count('transaction-repeated'), 3)
   })
 
+  t.test('of reads shares its connection, unless one of them changes the session', async t => {
+    const { reader, pool } = await open(t)
+    const fly = pool.fly.bind(pool)
+    const alone: unknown[] = []
+    pool.fly = (create, options) => {
+      alone.push(options?.isAlone)
+      return fly(create, options)
+    }
+
+    await reader.$batch(db => [db.execute(sql`select 1`)])
+    await reader.$batch(db => [
+      db.execute(sql`select 1`),
+      db.execute(sql`select set_config('app.user_id', 'bob', false)`)
+    ])
+
+    t.strictSame(alone, [false, true])
+  })
+
   t.test('of reads that only waited behind others, until its time was over, is sent again', async t => {
     const { reader, count } = await open(t, { statementTimeoutMs: 500 })
     const slow = t.rejects(

@@ -1,3 +1,5 @@
+import { Client as DriverClient } from '@neondatabase/serverless'
+import type pg from 'pg'
 import t from 'tap'
 import { clientConfig, NeonClient } from '../../src/neon/client.ts'
 import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
@@ -6,6 +8,8 @@ import { createSocketRegister } from '../../src/neon/socket.ts'
 import { until } from '../helper.ts'
 import { administer } from '../postgres.ts'
 import { openClient } from './clients.ts'
+
+const { Query } = DriverClient as unknown as typeof pg
 
 t.test('a client that has not connected is not there', async t => {
   const { connection: url } = verifyConnectionUrl('postgresql://u:p@127.0.0.1:1/d')
@@ -25,6 +29,33 @@ t.test('a process that was held up reads the answer before it takes the server f
   holdUp(500)
 
   t.equal(await answered, true)
+})
+
+t.test('a listener to rows that throws is told of, and its connection ends', async t => {
+  const { client } = await openClient(t)
+  const { args } = t.capture(process, 'emitWarning')
+  const thrown = new TypeError('a mistake of the caller')
+
+  const query = new Query('select 1')
+  query.on('row', () => {
+    throw thrown
+  })
+  client.query(query as never)
+  await until(() => !client.isLinked)
+
+  t.strictSame(args(), [[thrown]])
+})
+
+t.test('an INSERT into a table with a rule has the rows of the rule', async t => {
+  const { client, databaseUrl } = await openClient(t)
+  await administer(
+    `create table told (n int);
+     create rule tell as on insert to told do also select 1 as n union all select 2`,
+    databaseUrl
+  )
+
+  t.match(await client.query('insert into told values (1)'), { command: 'INSERT', rowCount: 1 })
+  t.ok(client.isLinked)
 })
 
 t.test('a statement that is given up', async t => {
