@@ -41,7 +41,7 @@ const MOST_REPEATS = 2
 export function createGathering(): Gathering {
   const statements: FlightStatement[] = []
   const refusal = new OptionInvalidError(
-    'each query of a batch must be a single statement of the client that the batch is given, and no COPY or CALL, nor one that begins or ends a transaction'
+    'each query of a batch must be one statement, built with the client that the batch function receives; COPY, CALL, and what begins or ends a transaction are not allowed'
   )
   let answer!: (results: Promise<FlightResult[]>) => void
   const answered = new Promise<FlightResult[]>(resolve => {

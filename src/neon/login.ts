@@ -11,7 +11,7 @@ export interface LoginManner {
 export class LoginMannerError extends Error {
   override readonly name = 'LoginMannerError'
   constructor() {
-    super('the server asks for another login than the eager one')
+    super('the server asks for another authentication method than a password in clear text')
   }
 }
 

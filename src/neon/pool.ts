@@ -362,7 +362,7 @@ export class NeonPool extends Pool {
   #createClient(): NeonClient {
     const client = new this.Client(this.options)
     if (client instanceof NeonClient) return client
-    throw new TypeError('the Client of the pool is not one of its own')
+    throw new TypeError('pool.Client was replaced by a class that is not NeonClient')
   }
 
   async #end() {

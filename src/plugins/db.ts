@@ -83,7 +83,7 @@ const MAX_RETRY_MS = 5000
 const REFUSED_RETRY_MS = 30_000
 
 const SESSION_CHANGED =
-  'database connection closed when it came back: a statement had changed its session; use SET LOCAL, or keep a client checked out'
+  'database connection closed after use, because a statement changed its session (SET, LISTEN, an advisory lock): use SET LOCAL, or keep a client checked out'
 
 async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
   if (fastify.hasDecorator('db')) throw new AlreadyRegisteredError()
@@ -155,7 +155,9 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
         fastify.log.info(describeFailure(event.failure), 'idle database client lost')
         break
       case 'names-given-up':
-        fastify.log.warn('prepared statements given up: the pooler of the database mixes up their names')
+        fastify.log.warn(
+          'prepared statements are off from now on: a connection did not have a statement that was prepared on it, as behind a pooler with max_prepared_statements = 0'
+        )
         break
       case 'session-changed':
         tellSessionChange(event.change)

@@ -136,7 +136,8 @@ t.test('db plugin', async t => {
     app.db.$client.names.giveUp()
     app.db.$client.names.giveUp()
 
-    const line = 'prepared statements given up: the pooler of the database mixes up their names'
+    const line =
+      'prepared statements are off from now on: a connection did not have a statement that was prepared on it, as behind a pooler with max_prepared_statements = 0'
     t.match(said(line), [{ level: 40 }])
     t.strictSame(await app.db.select().from(schema.tasks), [])
   })
