@@ -74,6 +74,16 @@ export const b = pgTable('b', { y: integer() })`
 const PULLED =
   '-- introspected\n/*\ncreate table a (x int);\n--> statement-breakpoint\ncreate table c ();\n*/'
 
+const STOPS = '-- fastify-neon:no-transaction\ncreate table b (y int);\nselect 1 / (select count(*) from a)'
+
+/** A run that ended at the last statement, which fails while there is no row in a. */
+async function stopped(t: Test): Promise<Start> {
+  const start = await history(t, [A])
+  writeFolder(start.folder, [A, { ...B, sql: STOPS }])
+  await t.rejects(apply(start.url, start.folder), { code: 'FST_NEON_MIGRATION_FAILED' })
+  return { ...start, name: B.name }
+}
+
 const STARTS: Record<string, Make> = {
   'half-written: the file ends in the middle': async t => {
     const start = await history(t, [A], [A, { ...B, sql: 'create table b (' }])
@@ -137,6 +147,13 @@ const STARTS: Record<string, Make> = {
     await administer(`update ${LEDGER} set hash = 'by hand' where created_at = ${B.when}`, start.url)
     return start
   },
+  'edited: what a run without a transaction has done already was changed': async t => {
+    const start = await stopped(t)
+    await administer('insert into a values (1)', start.url)
+    const edited = { ...B, sql: STOPS.replace('y int', 'y bigint') }
+    writeFolder(start.folder, [A, edited])
+    return { ...start, committed: [A, { ...B, sql: STOPS }] }
+  },
   'schema-missing: `DROP SCHEMA public CASCADE`, or a reset in development': async t => {
     const start = await history(t, [A, B])
     await administer('drop schema public cascade; create schema public', start.url)
@@ -181,12 +198,14 @@ const STARTS: Record<string, Make> = {
   'late-merged: a branch with an older migration was merged': async t =>
     history(t, [A, C], [A, B, C]).then(start => ({ ...start, name: '0001_b' })),
   'interrupted: a run without a transaction was ended': async t => {
-    const sql = '-- fastify-neon:no-transaction\ncreate table b (y int);\nselect 1 / (select count(*) from a)'
-    const start = await history(t, [A])
-    writeFolder(start.folder, [A, { ...B, sql }])
-    await t.rejects(apply(start.url, start.folder), { code: 'FST_NEON_MIGRATION_FAILED' })
+    const start = await stopped(t)
     await administer('insert into a values (1)', start.url)
     return start
+  },
+  'interrupted: a statement of a migration without a transaction is wrong': async t => {
+    const start = await stopped(t)
+    const corrected = { ...B, sql: STOPS.replace('1 /', '1 +') }
+    return { ...start, byHand: () => writeFolder(start.folder, [A, corrected]) }
   },
   'misplaced: a statement that cannot be in a transaction': async t => {
     const sql = 'create index concurrently a_x_idx on a (x)'

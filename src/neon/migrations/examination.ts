@@ -10,7 +10,7 @@ import {
   readStatements
 } from './folder.ts'
 import { type LedgerName, readLedger, type StoredRow } from './ledger.ts'
-import { readProgress } from './progress.ts'
+import { findEdited, readProgress } from './progress.ts'
 import type { Query } from './session.ts'
 import { compareMigrations, type MigrationStatus } from './status.ts'
 
@@ -33,11 +33,15 @@ export async function examine(query: Query, ledger: LedgerName, folder: FolderFi
     status.pending.includes(name) ||
     status.findings.some(({ kind, migration }) => kind === 'edited' && migration === name)
   const { migrations, findings } = await readStatements(files.filter(isOpen))
+  const pending = migrations.filter(({ name }) => status.pending.includes(name))
+  const isRead = ({ name }: Migration) =>
+    !findings.some(({ kind, migration }) => kind === 'half-written' && migration === name)
+  const edited = findEdited(progress, pending.filter(isRead))
   return {
     rows,
     status,
-    pending: migrations.filter(({ name }) => status.pending.includes(name)),
-    findings: inOrder([...folder.findings, ...findings, ...status.findings], journal)
+    pending,
+    findings: inOrder([...folder.findings, ...findings, ...status.findings, ...edited], journal)
   }
 }
 

@@ -92,7 +92,7 @@ export function compareMigrations(compared: Compared): MigrationStatus {
       )
   }
 
-  function addPending({ name, when, hashes }: Match, isLate: boolean) {
+  function addPending({ name, when }: Match, isLate: boolean) {
     status.pending.push(name)
     if (when <= newestUnknown)
       find(
@@ -106,15 +106,8 @@ export function compareMigrations(compared: Compared): MigrationStatus {
     else if (isLate) find('late-merged', name, 'one that comes after it was applied before it')
     else find('pending', name, 'not applied yet')
     const stopped = compared.progress.find(({ createdAt }) => createdAt === when)
-    if (stopped === undefined) return
-    find('interrupted', name, `a run ended in the middle of it, after ${stopped.done} of its statements`)
-    if (hashes && !hashes.has(stopped.hash))
-      find(
-        'edited',
-        name,
-        'the file was changed after a part of it was applied',
-        'restore the file, run npm run db:migrate, and write the change as a migration of its own'
-      )
+    if (stopped !== undefined)
+      find('interrupted', name, `a run ended in the middle of it, after ${stopped.done} of its statements`)
   }
 
   function find(kind: MigrationFinding['kind'], migration: string, message: string, mend?: string) {

@@ -120,13 +120,6 @@ const rows: Row[] = [
     exitCode: 16
   },
   {
-    title: 'one that stopped in the middle, and was changed',
-    files: [A],
-    progress: [{ createdAt: 1, hash: 'hash of another', done: 1, isBegun: true }],
-    status: { pending: ['a'] },
-    exitCode: 14
-  },
-  {
     title: 'one that stopped in the middle, and is gone',
     journal: [{ name: 'a', when: 1 }],
     files: [],

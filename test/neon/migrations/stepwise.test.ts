@@ -228,14 +228,61 @@ create table there ()`
     t.match(await statusOf(url, folder), { findings: [] })
   })
 
-  t.test('is refused when it was changed after a part of it was applied', async t => {
+  for (const done of [0, 1])
+    t.test(`goes on when the statement that failed is corrected, ${done} done before it`, async t => {
+      const url = await open(t)
+      await administer('create table t (x int)', url)
+      const before = ['-- fastify-neon:no-transaction', 'create table made ();'].slice(0, done + 1).join('\n')
+      const name = '0000_t'
+      const folder = makeFolder(t, [{ name, sql: `${before}\ncreate index concurrently i on t (wrong)` }])
+      await t.rejects(apply(url, folder), { failure: { sqlState: '42703', remains: 'interrupted' } })
+
+      // The words and line ends of what is done may change too.
+      const corrected = `-- why\n${before}\ncreate index concurrently i on t (x)`.replaceAll('\n', '\r\n')
+      writeFileSync(join(folder, `${name}.sql`), corrected)
+
+      t.match(await apply(url, folder), { types: [done === 0 ? 'started' : 'resumed', 'applied'] })
+      t.match(await statusOf(url, folder), { findings: [], invalidIndexes: [] })
+      t.strictSame(await administer('select * from drizzle.__fastify_neon_progress', url), [])
+    })
+
+  const EDITED: [title: string, isBegun: boolean, from: string, to: string][] = [
+    ['what is done was changed', false, '(n int)', '(n bigint)'],
+    ['what is begun was changed', true, 'values (1)', 'values (3)']
+  ]
+  for (const [title, isBegun, from, to] of EDITED)
+    t.test(`is refused when ${title}, until the file is restored`, async t => {
+      const url = await open(t)
+      const folder = makeFolder(t, [{ name: '0000_build', sql: BUILD.replace('(1)', '(1 / 0)') }])
+      await t.rejects(apply(url, folder), { failure: { sqlState: '22012' } })
+      writeFileSync(join(folder, '0000_build.sql'), BUILD)
+      if (isBegun) {
+        const texts = ['create table steps (n int)', 'insert into steps values (1)']
+        const hash = createHash('sha256').update(JSON.stringify(texts)).digest('hex')
+        await administer(`update drizzle.__fastify_neon_progress set hash = '${hash}', is_begun = true`, url)
+      }
+      writeFileSync(join(folder, '0000_build.sql'), BUILD.replace(from, to))
+
+      await t.rejects(apply(url, folder), {
+        code: 'FST_NEON_MIGRATIONS_REFUSED',
+        findings: [
+          { kind: 'edited', migration: '0000_build', message: `first ${isBegun ? 2 : 1} statements` }
+        ]
+      })
+      writeFileSync(join(folder, '0000_build.sql'), BUILD)
+      t.match(await apply(url, folder), { types: ['resumed', 'applied'] })
+    })
+
+  t.test('that is not SQL any more is not called edited as well', async t => {
     const url = await open(t)
     const folder = await interrupt(t, url, { done: 1, isBegun: false })
-    writeFileSync(join(folder, '0000_build.sql'), `${BUILD}\n-- more`)
+    writeFileSync(join(folder, '0000_build.sql'), 'create table (')
 
-    await t.rejects(apply(url, folder), {
-      code: 'FST_NEON_MIGRATIONS_REFUSED',
-      findings: [{ kind: 'edited', migration: '0000_build' }]
-    })
+    const { findings } = await statusOf(url, folder)
+
+    t.strictSame(
+      findings.map(({ kind }) => kind),
+      ['half-written', 'pending', 'interrupted']
+    )
   })
 })
