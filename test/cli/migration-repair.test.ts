@@ -89,6 +89,11 @@ const STARTS: Record<string, Make> = {
     const start = await history(t, [A], [A, { ...B, sql: 'create table b (' }])
     return { ...start, byHand: () => writeFolder(start.folder, [A, B]) }
   },
+  'half-written: the file is UTF-16 or Latin-1, or has a NUL': async t => {
+    const start = await history(t, [A], [A, B])
+    writeFileSync(join(start.folder, '0001_b.sql'), `${B.sql}`, 'utf16le')
+    return { ...start, byHand: () => writeFolder(start.folder, [A, B]) }
+  },
   'half-written: `drizzle-kit generate --custom`, and nothing written yet': async t => {
     const custom: Written = {
       ...A,

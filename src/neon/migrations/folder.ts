@@ -1,6 +1,7 @@
 /**
  * Reads the folder that drizzle-kit writes: the journal, a file for each migration, and what is wrong with them.
  */
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
@@ -34,6 +35,8 @@ export interface MigrationFile extends JournalEntry {
   hash: string
   /** The same with the line ends of another system; they do not count. */
   hashes: ReadonlySet<string>
+  /** The first line, from 1, that is not text: its bytes are not UTF-8, or one is NUL. */
+  unreadableLine?: number
 }
 
 export interface Migration extends MigrationFile {
@@ -105,11 +108,34 @@ export async function readMigrationFiles(path: string, journal: JournalEntry[]):
   const files = await Promise.all(
     journal.map(async (entry): Promise<MigrationFile | undefined> => {
       const file = join(path, `${entry.name}.sql`)
-      const text = await readFile(file, 'utf8').catch(() => undefined)
-      return text === undefined ? undefined : { ...entry, file, text, ...hashesOf(text) }
+      const bytes = await readFile(file).catch(() => undefined)
+      if (bytes === undefined) return undefined
+      const text = bytes.toString()
+      const unreadableLine = findUnreadable(bytes)
+      return {
+        ...entry,
+        file,
+        text,
+        ...hashesOf(text),
+        ...(unreadableLine !== undefined && { unreadableLine })
+      }
     })
   )
   return files.filter(file => file !== undefined)
+}
+
+/** The parser ends at a NUL, and what is not UTF-8 would reach the database changed. */
+function findUnreadable(bytes: Buffer): number | undefined {
+  if (isUtf8(bytes) && !bytes.includes(0)) return undefined
+  let line = 1
+  let start = 0
+  for (;;) {
+    const end = bytes.indexOf('\n', start)
+    const content = bytes.subarray(start, end < 0 ? bytes.length : end)
+    if (end < 0 || !isUtf8(content) || content.includes(0)) return line
+    start = end + 1
+    line += 1
+  }
 }
 
 /** `now` in ms since 1970: what is dated later is a finding. */
@@ -200,8 +226,16 @@ function findUnlisted(migration: string): MigrationFinding {
 async function readMigration(
   file: MigrationFile
 ): Promise<{ migration: Migration; found: MigrationFinding[] }> {
-  const { name: migration, text } = file
+  const { name: migration, text, unreadableLine: line } = file
   const directives = readDirectives(text)
+  if (line !== undefined) {
+    const message = 'the file has bytes that are not UTF-8, or a NUL'
+    const mend = `save ${shown(file.file)} as UTF-8, without NUL`
+    return {
+      migration: { ...file, directives, statements: [] },
+      found: [{ kind: 'half-written', migration, line, message, mend }]
+    }
+  }
   const found: MigrationFinding[] = []
   const statements = await parseStatements(text).catch((error: unknown) => {
     /* c8 ignore next -- anything else is a mistake in the parser */

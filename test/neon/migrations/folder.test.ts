@@ -125,6 +125,33 @@ t.test('a folder of migrations', async t => {
     })
   }
 
+  const UNREADABLE: [title: string, bytes: Buffer, line: number][] = [
+    ['a NUL between statements', Buffer.from('create table b ();\n\0\ncreate table c ();'), 2],
+    ['nothing but zero bytes', Buffer.alloc(9), 1],
+    ['UTF-16 with a byte order mark', Buffer.from('\uFEFFselect 1;', 'utf16le'), 1],
+    ['UTF-16 without one', Buffer.from('select 1;', 'utf16le'), 1],
+    ['Latin-1', Buffer.from("select 1;\n-- ok\nselect 'Grüße';\nselect 2", 'latin1'), 3]
+  ]
+  for (const [title, bytes, line] of UNREADABLE)
+    t.test(`is found to have a file of ${title}, which is not parsed`, async t => {
+      const folder = makeFolder(t, [{ name: '0000_a', sql: '' }])
+      writeFileSync(join(folder, '0000_a.sql'), bytes)
+
+      const { migrations, findings } = await readMigrationFolder(folder)
+
+      t.match(findings, [
+        { kind: 'half-written', migration: '0000_a', line, mend: /^save .*0000_a\.sql as UTF-8/ }
+      ])
+      t.equal(findings.length, 1)
+      t.match(migrations, [{ statements: [] }])
+    })
+
+  t.test('may have U+FFFD and a byte order mark in it, which are UTF-8', async t => {
+    const folder = makeFolder(t, [{ name: '0000_a', sql: "\uFEFFselect '\uFFFD'" }])
+
+    t.strictSame((await readMigrationFolder(folder)).findings, [])
+  })
+
   t.test('is found to have a file that the journal does not name', async t => {
     const folder = makeFolder(t, [{ name: '0000_a', sql: 'select 1' }])
     writeFileSync(join(folder, '0001_b.sql'), 'select 2')
