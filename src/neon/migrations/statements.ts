@@ -29,6 +29,7 @@ const COMMENTS_BEFORE = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*/
 
 // Of the same length, so that positions stay. It ends a comment of one line, as a split does.
 const SEPARATOR = `\n${';'.padStart(BREAKPOINT.length - 1)}`
+const SEMICOLON = 0x3b
 const BYTE_ORDER_MARK = '\uFEFF'
 
 /** As the parser gives it; its own types have each member optional. */
@@ -50,7 +51,12 @@ export async function parseStatements(text: string): Promise<Statement[]> {
   const separated = content.replaceAll(BREAKPOINT, SEPARATOR)
   try {
     const { stmts = [] } = (await parse(separated)) as Parsed
-    return locate(Buffer.from(content), Buffer.from(separated), stmts)
+    const statements = locate(Buffer.from(content), Buffer.from(separated), stmts)
+    // The parser was shown blanks in place of a breakpoint that is part of a name or a literal.
+    for (const statement of statements)
+      if (statement.sql.includes(BREAKPOINT))
+        for (const { stmt } of ((await parse(statement.sql)) as Required<Parsed>).stmts) statement.node = stmt
+    return statements
   } catch (error) {
     /* c8 ignore next -- the parser throws nothing else for a text that is not empty */
     if (!(error instanceof SqlError)) throw error
@@ -59,12 +65,19 @@ export async function parseStatements(text: string): Promise<Statement[]> {
   }
 }
 
-/** The parser counts bytes, and a statement begins behind the last one, comments included. */
+/**
+ * The parser counts bytes, and a statement begins behind the last one, comments included. Its text is that of the
+ * file, so that a breakpoint inside a literal, a body or a name is sent as it stands there; drizzle-kit would split
+ * the statement and fail.
+ */
 function locate(content: Buffer, separated: Buffer, stmts: NonNullable<Parsed['stmts']>): Statement[] {
   let line = 1
   let counted = 0
   return stmts.map(({ stmt: node, stmt_location: start = 0, stmt_len: length = content.length - start }) => {
-    const raw = separated.subarray(start, start + length).toString()
+    const end = start + length
+    // The last byte of a separator ends the statement, and the rest of it is no part of it.
+    const isSeparator = separated[end] === SEMICOLON && content[end] !== SEMICOLON
+    const raw = content.subarray(start, isSeparator ? end + 1 - BREAKPOINT.length : end).toString()
     const sql = raw.replace(COMMENTS_BEFORE, '')
     const begin = start + Buffer.byteLength(raw) - Buffer.byteLength(sql)
     line += linesIn(content.subarray(counted, begin).toString())

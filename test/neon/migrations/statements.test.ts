@@ -60,6 +60,30 @@ ${BREAKPOINT}
     )
   })
 
+  t.test(
+    'are sent as they stand in the file, with a breakpoint inside of a literal, body, name or comment',
+    async t => {
+      const texts = [
+        `select 'a${BREAKPOINT}b', 2`,
+        `create function f() returns text language sql as $$ select 'ü'; ${BREAKPOINT}\n$$`,
+        `create index concurrently "i${BREAKPOINT}" on a (x)`,
+        `select 1 /* ${BREAKPOINT} */ + 1`
+      ]
+      const statements = await parseStatements(texts.join(`${BREAKPOINT}\n`))
+
+      t.strictSame(
+        statements.map(({ sql }) => sql),
+        texts
+      )
+      t.match(statements, [
+        {},
+        {},
+        { line: 4, node: { IndexStmt: { idxname: `i${BREAKPOINT}` } } },
+        { line: 5 }
+      ])
+    }
+  )
+
   t.test('may come behind a byte order mark, and have the line ends of Windows', async t => {
     const statements = await parseStatements('\uFEFF-- one\r\nselect 1;\r\n\r\nselect\r\n2;\r\n')
 
