@@ -78,13 +78,20 @@ export function toFailedMigration(
   })
 }
 
-// PostgreSQL, Appendix A: what a transaction forbids (unsafe new enum value, transaction termination, active transaction).
-const NEEDS_NO_TRANSACTION = ['55P04', '2D000', '25001']
+// PostgreSQL, Appendix A: what a transaction forbids (unsafe new enum value, transaction termination, active
+// transaction), and what to do where the migration has none and Postgres says so all the same.
+const NEEDS_NO_TRANSACTION: Record<string, string> = {
+  '55P04': 'add the value in a statement of its own, before the one that uses it',
+  '2D000':
+    'COMMIT and ROLLBACK work in a DO, or in a procedure that a CALL of the migration or such a DO runs: take them out of functions, of EXECUTE, of blocks with EXCEPTION, and of procedures with SET or SECURITY DEFINER',
+  '25001': 'write it as a statement of the migration, and not inside a DO, a function or a procedure'
+}
 // A schema, table, column, object or function of this name is there.
 const IS_THERE = ['42P06', '42P07', '42701', '42710', '42723']
 
 function mendOf(sqlState: string, { file, directives }: Migration): string | undefined {
-  if (NEEDS_NO_TRANSACTION.includes(sqlState) && !directives.noTransaction) return addNoTransaction(file)
+  const ofItsOwn = NEEDS_NO_TRANSACTION[sqlState]
+  if (ofItsOwn !== undefined) return directives.noTransaction ? ofItsOwn : addNoTransaction(file)
   return IS_THERE.includes(sqlState)
     ? 'run npm run db:status, which says what of the migration is in the database already'
     : undefined

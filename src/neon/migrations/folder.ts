@@ -12,6 +12,7 @@ import { type Directives, readDirectives } from './directives.ts'
 import type { MigrationFinding } from './findings.ts'
 import {
   canRunInTransaction,
+  isDiscardAll,
   isNamelessIndex,
   isTransactionControl,
   parseStatements,
@@ -275,6 +276,11 @@ function misplacement(
     return {
       message: 'a migration neither begins nor ends a transaction',
       mend: `take line ${statement.line} out${noTransaction ? '' : `; for a migration without a transaction, ${addNoTransaction(file)}`}`
+    }
+  if (isDiscardAll(statement))
+    return {
+      message: 'DISCARD ALL lets go of the lock that keeps other runs out',
+      mend: `take line ${statement.line} out; each migration begins with the defaults`
     }
   if (canRunInTransaction(statement)) return undefined
   if (!noTransaction)

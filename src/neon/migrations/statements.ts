@@ -2,7 +2,7 @@
  * Takes the text of a migration apart into statements, by the parser of Postgres itself: with the line
  * of each, and whether it can stand in a transaction.
  */
-import type { AlterTableCmd, Node, SqlErrorDetails } from 'libpg-query'
+import type { AlterTableCmd, DoStmt, Node, SqlErrorDetails } from 'libpg-query'
 
 export interface Statement {
   sql: string
@@ -97,20 +97,45 @@ export function canRunInTransaction(statement: Statement): boolean {
   if ('VacuumStmt' in node) return node.VacuumStmt.is_vacuumcmd !== true
   if ('ReindexStmt' in node) return REINDEX_OF_ONE.has(node.ReindexStmt.kind)
   if ('ClusterStmt' in node) return node.ClusterStmt.relation !== undefined
-  if ('DoStmt' in node) return !ENDS_TRANSACTION.test(withoutComments(statement.sql))
+  if ('DoStmt' in node) return !ENDS_TRANSACTION.test(withoutTexts(bodyOf(node.DoStmt)))
+  if ('AlterSubscriptionStmt' in node) return node.AlterSubscriptionStmt.kind !== 'ALTER_SUBSCRIPTION_REFRESH'
+  if ('AlterDatabaseStmt' in node) return !hasOption(node.AlterDatabaseStmt.options, 'tablespace')
   return !KINDS_OUTSIDE.some(kind => kind in node)
 }
 
-/** A procedure may commit, and its body is in the database: where there is a choice, CALL runs outside a transaction. */
+/**
+ * Where there is a choice, what may commit runs outside a transaction: a procedure's body is in the database, and what
+ * a DO comes to is known when it runs. So does what Postgres refuses for some tables or subscriptions only.
+ */
 export function mayCommit(statement: Statement): boolean {
-  return 'CallStmt' in statement.node || !canRunInTransaction(statement)
+  const { node } = statement
+  if ('DoStmt' in node) return MAY_END_TRANSACTION.test(bodyOf(node.DoStmt))
+  return KINDS_THAT_MAY_NEED_IT.some(kind => kind in node) || !canRunInTransaction(statement)
 }
 
+const KINDS_THAT_MAY_NEED_IT = ['AlterSubscriptionStmt', 'CallStmt', 'ClusterStmt', 'ReindexStmt']
+const MAY_END_TRANSACTION = /commit|rollback|call/i
 // As a statement of PL/pgSQL: not the COMMIT of a text, and not ON COMMIT DROP.
 const ENDS_TRANSACTION = /(?:^|;|\bbegin|\bthen|\belse|\bloop)\s*(?:commit|rollback)\s*(?:;|and\b)/i
 
-function withoutComments(sql: string): string {
-  return sql.replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, ' ')
+function bodyOf({ args = [] }: DoStmt): string {
+  return args.map(arg => ('DefElem' in arg && stringOf(arg.DefElem.arg)) || '').join(' ')
+}
+
+function stringOf(node: Node | undefined): string | undefined {
+  return node && 'String' in node ? node.String.sval : undefined
+}
+
+const TEXT_OR_COMMENT =
+  /\be'(?:\\[\s\S]|''|[^'\\])*'|'[^']*'|"[^"]*"|(\$\w*\$)[\s\S]*?\1|--[^\n]*|\/\*[\s\S]*?\*\//gi
+
+function withoutTexts(body: string): string {
+  return body.replace(TEXT_OR_COMMENT, ' ')
+}
+
+/** It lets go of every lock of the session, so that another run would begin. */
+export function isDiscardAll({ node }: Statement): boolean {
+  return 'DiscardStmt' in node && node.DiscardStmt.target === 'DISCARD_ALL'
 }
 
 /** Lets others read and write while it waits and works. */

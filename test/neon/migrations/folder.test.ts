@@ -111,6 +111,11 @@ t.test('a folder of migrations', async t => {
       found: [{ kind: 'misplaced', line: 1, mend: /^take line 1 out; .*no-transaction/ }]
     },
     {
+      title: 'a DISCARD ALL, which would let go of the lock',
+      migrations: [{ name: '0000_a', sql: '-- fastify-neon:no-transaction\ndiscard plans;\ndiscard all' }],
+      found: [{ kind: 'misplaced', line: 3, mend: /^take line 3 out/ }]
+    },
+    {
       title: 'a DO that commits',
       migrations: [{ name: '0000_a', sql: 'do $$ begin commit; end $$' }],
       found: [{ kind: 'misplaced', line: 1, mend: /no-transaction/ }]

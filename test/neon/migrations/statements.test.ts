@@ -145,8 +145,22 @@ t.test('a transaction', async t => {
       true,
       false
     ],
+    ['do $$ <<x>> begin commit; end $$', false, false],
+    ["do $$ begin raise notice '--'; commit; end $$", false, false],
+    ["do $$ begin raise notice e'\\'; commit;'; raise notice 'it''s; commit;'; end $$", true, false],
+    ['do $$ begin perform $t$; commit; $t$, ";commit;" from a; end $$', true, false],
+    ["do $$ begin execute 'select 1'; end $$", true, false],
+    ['do $$ begin call p(); end $$', true, false],
+    ['do $$ begin insert into a values (1); end $$ language plpgsql', true, false],
+    ['reindex table partitioned', true, false],
+    ['alter subscription s refresh publication', false, false],
+    ['alter subscription s set publication p', true, false],
+    ['alter database d set tablespace x', false, false],
+    ['alter database d connection limit 3', true, false],
     ['insert into a values (1)', true, false]
   ]
+  // Those that can be in one, and that Postgres may refuse there all the same.
+  const DOUBTFUL = /^(?:call|cluster|reindex|alter subscription)\b|^do [\s\S]*(?:commit|call)/
   for (const [sql, canRun, concurrent] of rows) {
     t.test(`${canRun ? 'takes' : 'does not take'} ${sql}`, async t => {
       const [statement] = await parseStatements(sql)
@@ -154,7 +168,7 @@ t.test('a transaction', async t => {
 
       t.equal(canRunInTransaction(statement), canRun)
       t.equal(isConcurrent(statement), concurrent)
-      t.equal(mayCommit(statement), !canRun || sql === 'call p()')
+      t.equal(mayCommit(statement), !canRun || DOUBTFUL.test(sql))
     })
   }
 })

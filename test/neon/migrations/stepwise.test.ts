@@ -84,6 +84,50 @@ do $$ begin for i in 3..4 loop insert into steps values (i); commit; end loop; e
     t.strictSame(await stepsIn(url), [1, 2, 3, 4])
   })
 
+  t.test('commits in a DO however it is written, and in a procedure that a procedure calls', async t => {
+    const url = await open(t)
+    const sql = `-- fastify-neon:no-transaction
+create table steps (n int);
+create procedure inner_fill() language plpgsql as $$ begin insert into steps values (1); commit; end $$;
+create procedure fill() language plpgsql as $$ begin call inner_fill(); end $$;
+call fill();
+do $$ begin call fill(); end $$;
+do $$ <<here>> begin commit; raise notice '--'; commit; end $$`
+
+    t.match(await apply(url, makeFolder(t, [{ name: '0000_fill', sql }])), { applied: ['0000_fill'] })
+    t.strictSame(await stepsIn(url), [1, 1])
+  })
+
+  const REFUSED: [title: string, sql: string, sqlState: string, mend: RegExp][] = [
+    [
+      'a COMMIT where none can be',
+      `do $$ begin begin perform 1; commit; exception when division_by_zero then null; end; end $$`,
+      '2D000',
+      /^COMMIT and ROLLBACK work in a DO/
+    ],
+    [
+      'a VACUUM in a DO',
+      `do $$ begin execute 'vacuum pg_class'; end $$`,
+      '25001',
+      /^write it as a statement/
+    ],
+    [
+      'a value of an enum that is used where it is added',
+      `create type mood as enum ('calm');
+       do $$ begin alter type mood add value 'glad'; perform 'glad'::mood; end $$`,
+      '55P04',
+      /^add the value in a statement of its own/
+    ]
+  ]
+  for (const [title, sql, sqlState, mend] of REFUSED)
+    t.test(`fails with advice that helps for ${title}, and not with the line that it has`, async t => {
+      const url = await open(t)
+      const name = '0000_refused'
+      const folder = makeFolder(t, [{ name, sql: `-- fastify-neon:no-transaction\n${sql}` }])
+
+      await t.rejects(apply(url, folder), { code: 'FST_NEON_MIGRATION_FAILED', failure: { sqlState, mend } })
+    })
+
   for (const done of [1, 2, 3]) {
     for (const isBegun of [false, true]) {
       t.test(
@@ -235,7 +279,10 @@ create table there ()`
       const before = ['-- fastify-neon:no-transaction', 'create table made ();'].slice(0, done + 1).join('\n')
       const name = '0000_t'
       const folder = makeFolder(t, [{ name, sql: `${before}\ncreate index concurrently i on t (wrong)` }])
-      await t.rejects(apply(url, folder), { failure: { sqlState: '42703', remains: 'interrupted' } })
+      await t.rejects(apply(url, folder), {
+        code: 'FST_NEON_MIGRATION_FAILED',
+        failure: { sqlState: '42703', remains: 'interrupted' }
+      })
 
       // The words and line ends of what is done may change too.
       const corrected = `-- why\n${before}\ncreate index concurrently i on t (x)`.replaceAll('\n', '\r\n')
@@ -254,7 +301,10 @@ create table there ()`
     t.test(`is refused when ${title}, until the file is restored`, async t => {
       const url = await open(t)
       const folder = makeFolder(t, [{ name: '0000_build', sql: BUILD.replace('(1)', '(1 / 0)') }])
-      await t.rejects(apply(url, folder), { failure: { sqlState: '22012' } })
+      await t.rejects(apply(url, folder), {
+        code: 'FST_NEON_MIGRATION_FAILED',
+        failure: { sqlState: '22012' }
+      })
       writeFileSync(join(folder, '0000_build.sql'), BUILD)
       if (isBegun) {
         const texts = ['create table steps (n int)', 'insert into steps values (1)']
