@@ -218,6 +218,14 @@ const STARTS: Record<string, Make> = {
     const withLine = { name: '0001_i', sql: `-- fastify-neon:no-transaction\n${sql}`, when: timeOf(1) }
     return { ...start, byHand: () => writeFolder(start.folder, [A, withLine]) }
   },
+  'misplaced: SET LOCAL in a migration without a transaction': async t => {
+    const sql = `-- fastify-neon:no-transaction\nset local statement_timeout = '1h';\n${B.sql}`
+    const start = await history(t, [A], [A, { ...B, sql }])
+    return {
+      ...start,
+      byHand: () => writeFolder(start.folder, [A, { ...B, sql: sql.replace('local ', '') }])
+    }
+  },
   'misplaced: BEGIN or COMMIT in the file': async t => {
     const start = await history(t, [A], [A, { ...B, sql: `begin; ${B.sql} commit;` }])
     return { ...start, byHand: () => writeFolder(start.folder, [A, B]) }

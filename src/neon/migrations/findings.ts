@@ -79,8 +79,9 @@ export const MIGRATION_FINDINGS = {
   misplaced: {
     exitCode: 17,
     tellers: ['status', 'gate'],
-    meaning: 'a statement cannot stand in a transaction, or begins or ends one itself',
-    mend: 'add the line -- fastify-neon:no-transaction, or take BEGIN and COMMIT out'
+    meaning:
+      'a statement cannot stand in a transaction, begins or ends one itself, or needs one that is not there',
+    mend: 'add the line -- fastify-neon:no-transaction, or take BEGIN, COMMIT and LOCAL out'
   },
   restamped: {
     exitCode: 25,

@@ -12,8 +12,10 @@ import { type Directives, readDirectives } from './directives.ts'
 import type { MigrationFinding } from './findings.ts'
 import {
   canRunInTransaction,
+  endsWithTransaction,
   isDiscardAll,
   isNamelessIndex,
+  isSetLocal,
   isTransactionControl,
   parseStatements,
   type Statement,
@@ -276,6 +278,13 @@ function misplacement(
     return {
       message: 'a migration neither begins nor ends a transaction',
       mend: `take line ${statement.line} out${noTransaction ? '' : `; for a migration without a transaction, ${addNoTransaction(file)}`}`
+    }
+  if (noTransaction && endsWithTransaction(statement))
+    return {
+      message: 'what it does ends with its transaction, and each statement of this migration stands alone',
+      mend: isSetLocal(statement)
+        ? `write SET in place of SET LOCAL on line ${statement.line} of ${shown(file)}; it holds for this migration alone`
+        : `take line ${statement.line} out, or write it in a DO together with what it is for`
     }
   if (isDiscardAll(statement))
     return {

@@ -184,6 +184,19 @@ export function isTransactionControl({ node }: Statement): boolean {
   return 'TransactionStmt' in node
 }
 
+/** SET LOCAL. */
+export function isSetLocal({ node }: Statement): boolean {
+  return 'VariableSetStmt' in node && node.VariableSetStmt.is_local === true
+}
+
+/** What it does ends with its transaction, as of SET TRANSACTION, SET CONSTRAINTS and LOCK. */
+export function endsWithTransaction(statement: Statement): boolean {
+  const { node } = statement
+  if ('VariableSetStmt' in node)
+    return isSetLocal(statement) || /^TRANSACTION\b/.test(`${node.VariableSetStmt.name}`)
+  return 'ConstraintsSetStmt' in node || 'LockStmt' in node
+}
+
 export function isNamelessIndex({ node }: Statement): boolean {
   return 'IndexStmt' in node && node.IndexStmt.idxname === undefined
 }

@@ -111,6 +111,42 @@ t.test('a folder of migrations', async t => {
       found: [{ kind: 'misplaced', line: 1, mend: /^take line 1 out; .*no-transaction/ }]
     },
     {
+      title: 'a SET LOCAL where each statement stands alone',
+      migrations: [
+        { name: '0000_a', sql: "-- fastify-neon:no-transaction\nset local statement_timeout = '1h'" }
+      ],
+      found: [{ kind: 'misplaced', line: 2, mend: /^write SET in place of SET LOCAL on line 2 of / }]
+    },
+    {
+      title: 'nothing in a SET or RESET where each statement stands alone',
+      migrations: [
+        {
+          name: '0000_a',
+          sql: "-- fastify-neon:no-transaction\nset statement_timeout = '1h'; reset all; set session characteristics as transaction read write"
+        }
+      ],
+      found: []
+    },
+    {
+      title: 'what ends with its transaction where each statement has its own',
+      migrations: [
+        {
+          name: '0000_a',
+          sql: '-- fastify-neon:no-transaction\nset constraints all deferred;\nlock table a;\nset transaction read only'
+        }
+      ],
+      found: [2, 3, 4].map(line => ({
+        kind: 'misplaced',
+        line,
+        mend: /^take line \d out, or write it in a DO/
+      }))
+    },
+    {
+      title: 'nothing in a SET LOCAL where there is a transaction',
+      migrations: [{ name: '0000_a', sql: "set local statement_timeout = '1h'; lock table a" }],
+      found: []
+    },
+    {
       title: 'a DISCARD ALL, which would let go of the lock',
       migrations: [{ name: '0000_a', sql: '-- fastify-neon:no-transaction\ndiscard plans;\ndiscard all' }],
       found: [{ kind: 'misplaced', line: 3, mend: /^take line 3 out/ }]
