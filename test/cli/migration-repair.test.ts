@@ -94,6 +94,11 @@ const STARTS: Record<string, Make> = {
     writeFileSync(join(start.folder, '0001_b.sql'), `${B.sql}`, 'utf16le')
     return { ...start, byHand: () => writeFolder(start.folder, [A, B]) }
   },
+  'half-written: a command of psql, or COPY with its data, as pg_dump writes them': async t => {
+    const sql = `\\restrict x\n${B.sql}\ncopy b from stdin;\n1\n\\.\n`
+    const start = await history(t, [A], [A, { ...B, sql }])
+    return { ...start, byHand: () => writeFolder(start.folder, [A, B]) }
+  },
   'half-written: `drizzle-kit generate --custom`, and nothing written yet': async t => {
     const custom: Written = {
       ...A,

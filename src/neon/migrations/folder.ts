@@ -13,7 +13,9 @@ import type { MigrationFinding } from './findings.ts'
 import {
   canRunInTransaction,
   endsWithTransaction,
+  isCopyOfRows,
   isDiscardAll,
+  isForPsql,
   isNamelessIndex,
   isSetLocal,
   isTransactionControl,
@@ -243,7 +245,9 @@ async function readMigration(
   const statements = await parseStatements(text).catch((error: unknown) => {
     /* c8 ignore next -- anything else is a mistake in the parser */
     if (!(error instanceof StatementSyntaxError)) throw error
-    found.push({ kind: 'half-written', migration, line: error.line, message: error.message })
+    const { line, message } = error
+    const mend = isForPsql(text, line) ? { mend: takePsqlOut(file, line) } : {}
+    found.push({ kind: 'half-written', migration, line, message, ...mend })
     return []
   })
   if (UNWRITTEN.test(text))
@@ -254,10 +258,19 @@ async function readMigration(
       mend: `write ${shown(file.file)}, or a comment in it that says why there is nothing to do`
     })
   for (const statement of statements) {
+    const { line } = statement
+    if (isCopyOfRows(statement)) {
+      const message = 'a migration has no rows to send to COPY'
+      found.push({ kind: 'half-written', migration, line, message, mend: takePsqlOut(file, line) })
+    }
     const misplaced = misplacement(statement, file, directives)
     if (misplaced) found.push({ kind: 'misplaced', migration, line: statement.line, ...misplaced })
   }
   return { migration: { ...file, directives, statements }, found }
+}
+
+function takePsqlOut({ file }: MigrationFile, line: number): string {
+  return `take line ${line} of ${shown(file)} out: the commands of psql and the data of COPY are not SQL; write rows as INSERT`
 }
 
 /** The line that lets a migration run outside a transaction, and where it goes. */

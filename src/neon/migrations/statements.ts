@@ -197,6 +197,19 @@ export function endsWithTransaction(statement: Statement): boolean {
   return 'ConstraintsSetStmt' in node || 'LockStmt' in node
 }
 
+/** COPY … FROM stdin, whose rows come from whoever sends it. */
+export function isCopyOfRows({ node }: Statement): boolean {
+  return 'CopyStmt' in node && node.CopyStmt.is_from === true && node.CopyStmt.filename === undefined
+}
+
+const COPY_OF_ROWS = /^\s*COPY\b[^;]*\bFROM\s+stdin\b/im
+
+/** Whether what is no SQL on this line is for psql, as in what pg_dump writes: a command of its own, or a row of COPY. */
+export function isForPsql(text: string, line: number): boolean {
+  const lines = text.split('\n')
+  return /^\s*\\|\\g/.test(`${lines[line - 1]}`) || COPY_OF_ROWS.test(lines.slice(0, line - 1).join('\n'))
+}
+
 export function isNamelessIndex({ node }: Statement): boolean {
   return 'IndexStmt' in node && node.IndexStmt.idxname === undefined
 }

@@ -71,7 +71,9 @@ t.test('a folder of migrations', async t => {
     {
       title: 'a file that ends in the middle',
       migrations: [{ name: '0000_a', sql: 'select 1;\ncreate table a (' }],
-      found: [{ kind: 'half-written', migration: '0000_a', line: 2, message: /syntax error/ }]
+      found: [
+        { kind: 'half-written', migration: '0000_a', line: 2, message: /syntax error/, mend: undefined }
+      ]
     },
     {
       title: 'a statement that takes no transaction',
@@ -165,6 +167,23 @@ t.test('a folder of migrations', async t => {
       t.equal(findings.length, found.length)
     })
   }
+
+  const FOR_PSQL: [sql: string, line: number][] = [
+    ['\\restrict abc\nselect 1', 1],
+    ['select 1;\n  \\i other.sql', 2],
+    ['select 1 \\gexec', 1],
+    ['COPY public.a (x)\n  FROM stdin;\n1\tx\n\\.\n', 3],
+    ['select 1;\ncopy a from stdin', 2]
+  ]
+  for (const [sql, line] of FOR_PSQL)
+    t.test(`is found to have what only psql takes: ${JSON.stringify(sql)}`, async t => {
+      const { findings } = await readMigrationFolder(makeFolder(t, [{ name: '0000_a', sql }]))
+
+      t.match(findings, [
+        { kind: 'half-written', line, mend: /the commands of psql and the data of COPY are not SQL.* INSERT/ }
+      ])
+      t.equal(findings.length, 1)
+    })
 
   const UNREADABLE: [title: string, bytes: Buffer, line: number][] = [
     ['a NUL between statements', Buffer.from('create table b ();\n\0\ncreate table c ();'), 2],
