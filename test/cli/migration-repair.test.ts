@@ -142,6 +142,11 @@ const STARTS: Record<string, Make> = {
     await administer('drop schema public cascade; create schema public', start.url)
     return start
   },
+  'schema-missing: a migration of another branch was applied, and then the schema was dropped': async t => {
+    const start = await withBranch(t)
+    await administer('drop schema public cascade; create schema public', start.url)
+    return start
+  },
   'schema-missing: one table was dropped': async t => {
     const start = await history(t, [A, B, C])
     await administer('drop table b', start.url)
@@ -155,13 +160,15 @@ const STARTS: Record<string, Make> = {
     const start = await history(t, [A, { name: '0001_other', sql: 'create table other ()', when: timeOf(9) }])
     return { ...start, folder: makeFolder(t, [A, B]) }
   },
-  'shared-ledger: a migration of another branch was applied here': async t =>
-    history(t, [A, { name: '0001_branch', sql: 'create table branch ()', when: timeOf(9) }], [A, B]).then(
-      start => {
-        rmSync(join(start.folder, '0001_branch.sql'))
-        return start
-      }
-    ),
+  'shared-ledger: a migration of another branch was applied here': async t => withBranch(t, [A, B]),
+  'shared-ledger: a migration was dated ahead, was applied, and was deleted since': async t => {
+    const start = await history(t, [A])
+    writeFolder(start.folder, [A, { name: '0001_ahead', sql: 'create table ahead ()', when: TOMORROW }])
+    await drizzleKit(start)
+    rmSync(join(start.folder, '0001_ahead.sql'))
+    writeFolder(start.folder, [A, B])
+    return start
+  },
   'unrecorded: rows of the ledger were lost': async t => {
     const start = await history(t, [A, B, C])
     await administer(`delete from ${LEDGER} where created_at = ${B.when}`, start.url)
@@ -214,6 +221,14 @@ const STARTS: Record<string, Make> = {
     return start
   },
   'pending: it is new': async t => history(t, [A], [A, B, C])
+}
+
+/** A database that had a migration of another branch, which is not in the folder `now`. */
+async function withBranch(t: Test, now = [A]): Promise<Start> {
+  const branch = { name: '0001_branch', sql: 'create table branch ()', when: timeOf(9) }
+  const start = await history(t, [A, branch], now)
+  rmSync(join(start.folder, '0001_branch.sql'))
+  return start
 }
 
 /** A database that was adopted by its pulled baseline, whose comment marks are gone since. */
@@ -543,6 +558,60 @@ t.test('db:repair', async t => {
     t.match(await run({ DATABASE_URL: url }, '--folder', folder, '--start-over'), {
       code: 1,
       text: /^--start-over is for .*, and this one has table a\n$/
+    })
+    t.strictSame(await ledgerOf(url), before)
+  })
+
+  t.test(
+    'keeps rows of another branch when it starts over where a table is left, unless it is told',
+    async t => {
+      const { url, folder } = await withBranch(t)
+      await administer('drop table a', url)
+      const startedOver = (...args: string[]) =>
+        run({ DATABASE_URL: url }, '--folder', folder, '--start-over', ...args)
+
+      const kept = await startedOver('--dry-run')
+      const told = await startedOver('--forget-unknown')
+
+      t.equal(kept.code, 1)
+      t.match(
+        kept.text,
+        /^the rows that this folder does not know \(1\) stay, .* the table public\.branch, /m
+      )
+      t.match(told, {
+        code: 0,
+        text: /^ledger: the row of 0000_a is .*\nledger: the row of 2026-01-01T00:09:00.000Z, which no file /
+      })
+      t.strictSame(await ledgerOf(url), [])
+    }
+  )
+
+  t.test('forgets what no file explains when it is told to, and says so before', async t => {
+    const { url, folder } = await withBranch(t)
+    const repaired = (...args: string[]) => run({ DATABASE_URL: url }, '--folder', folder, ...args)
+
+    const untold = await repaired()
+    const tried = await repaired('--forget-unknown', '--dry-run')
+    const before = await ledgerOf(url)
+    const told = await repaired('--forget-unknown')
+
+    t.strictSame(untold, { code: 0, text: 'nothing to repair\n' })
+    t.match(tried, {
+      code: 0,
+      text: /^ledger: the row of \S+, which no file of this folder explains, is taken out\nwhat those .* stays in the database\nnothing was changed/
+    })
+    t.equal(before.length, 2)
+    t.equal(told.code, 0)
+    t.match(await ledgerOf(url), [{ when: A.when }])
+  })
+
+  t.test('does not forget a row whose file is there, and the journal does not name it', async t => {
+    const { url, folder } = await history(t, [A, B], [A])
+    const before = await ledgerOf(url)
+
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder, '--forget-unknown'), {
+      code: 1,
+      text: '0001_b is applied, and the journal does not name it: restore the journal first\n'
     })
     t.strictSame(await ledgerOf(url), before)
   })

@@ -16,9 +16,9 @@ export interface Progress {
   isBegun: boolean
 }
 
-const TABLE = '__fastify_neon_progress'
+export const PROGRESS_TABLE = '__fastify_neon_progress'
 
-const progressSql = ({ schema }: LedgerName) => `${quote(schema)}.${quote(TABLE)}`
+const progressSql = ({ schema }: LedgerName) => `${quote(schema)}.${quote(PROGRESS_TABLE)}`
 
 /** Empty when no migration stopped in the middle. */
 export async function readProgress(query: Query, name: LedgerName): Promise<Progress[]> {

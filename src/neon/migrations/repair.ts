@@ -2,13 +2,14 @@
  * Makes journal and ledger agree again, where it is certain what is meant. It never says of a migration that it is
  * applied which has no row in the ledger, and runs none.
  */
+
+import { type Change, type Changes, moveRow, removeRow, removeUnknownRow, timeOf } from './changes.ts'
 import { examine } from './examination.ts'
 import { type FolderFiles, readFolder } from './folder.ts'
 import { type Correction, correctJournal, readHashes, writeJournal } from './journal.ts'
-import { changeLedger, ledgerSql, type StoredRow } from './ledger.ts'
-import { findMissingTables, list, readCatalog } from './schema.ts'
-import type { Query } from './session.ts'
+import { changeLedger, type StoredRow } from './ledger.ts'
 import { type ChangeOptions, withLockedSession } from './source.ts'
+import { startOver } from './start-over.ts'
 import { type Match, matchRows } from './status.ts'
 
 export interface RepairOptions extends ChangeOptions {
@@ -16,6 +17,8 @@ export interface RepairOptions extends ChangeOptions {
   dryRun?: boolean
   /** Forgets what is applied, when not one of its tables is left. @default false */
   startOver?: boolean
+  /** Takes out the rows of the ledger that no file of the folder explains. @default false */
+  forgetUnknown?: boolean
 }
 
 export interface RepairReport {
@@ -30,20 +33,28 @@ export async function repairMigrations(options: RepairOptions): Promise<RepairRe
   const folder = await readFolder(options.folder)
   return withLockedSession(options, async ({ query }, ledger) => {
     const { rows, status } = await examine(query, ledger, folder)
-    const { migrations } = matchRows({ ...folder, rows })
+    const matches = matchRows({ ...folder, rows })
+    const { migrations, unknown } = matches
     const { corrections, problems } = await settle(folder, migrations)
-    const changes = options.startOver
-      ? await startOver(query, { folder, status, migrations })
+    const forgotten = options.forgetUnknown ? await forgetUnknown(folder, unknown) : undefined
+    const settled = options.startOver
+      ? await startOver(query, {
+          folder,
+          ledger,
+          status,
+          matches: { migrations, unknown: forgotten ? [] : unknown }
+        })
       : { changes: migrations.flatMap(migration => changesOf(migration, corrections)), problems: [] }
+    const changes = [...settled.changes, ...(forgotten?.changes ?? [])]
     const report = {
-      steps: [...corrections.map(correctionLine), ...changes.changes.map(({ line }) => line)],
-      problems: [...problems, ...changes.problems]
+      steps: [...corrections.map(correctionLine), ...changes.map(({ line }) => line)],
+      problems: [...problems, ...settled.problems, ...(forgotten?.problems ?? [])]
     }
     if (options.dryRun) return report
     if (corrections.length > 0) await writeJournal(folder.path, corrections)
-    if (changes.changes.length > 0)
+    if (changes.length > 0)
       await changeLedger(query, ledger, async () => {
-        for (const { sql, values } of changes.changes) await query(`${sql(ledgerSql(ledger))}`, values)
+        for (const { run } of changes) await run(query, ledger)
       })
     return report
   })
@@ -71,54 +82,33 @@ async function settle(folder: FolderFiles, migrations: Match<StoredRow>[]) {
   return { corrections, problems }
 }
 
-interface Change {
-  line: string
-  sql: (ledger: string) => string
-  values: unknown[]
-}
-
 function changesOf(
   { name, when, hashes, rows }: Match<StoredRow>,
   corrections: readonly Correction[]
 ): Change[] {
   const right = corrections.find(({ from }) => from.name === name)?.to.when ?? when
   const kept = rows.find(({ hash }) => hashes?.has(hash)) ?? rows.at(-1)
-  return rows.flatMap((row): Change[] => {
-    if (row !== kept) return [remove(row, `one of ${rows.length} rows of ${name}`)]
-    if (row.createdAt === right) return []
-    return [
-      {
-        line: `ledger: ${name} was ${timeOf(row.createdAt)}, and is ${timeOf(right)}`,
-        sql: ledger => `UPDATE ${ledger} SET created_at = $2 WHERE id = $1`,
-        values: [row.id, right]
-      }
-    ]
+  return rows.flatMap(row => {
+    if (row !== kept) return [removeRow(row, `one of ${rows.length} rows of ${name}`)]
+    return row.createdAt === right ? [] : [moveRow(name, row, right)]
   })
 }
 
-function remove({ id }: StoredRow, what: string): Change {
+/** A row whose migration is in the folder, and not in the journal, is not forgotten: the journal is what is wrong. */
+async function forgetUnknown({ path, unlisted }: FolderFiles, unknown: StoredRow[]): Promise<Changes> {
+  const strays = await Promise.all(
+    unlisted.map(async name => ({ name, hashes: await readHashes(path, name) }))
+  )
+  const strayOf = ({ hash }: StoredRow) => strays.find(({ hashes }) => hashes.has(hash))
   return {
-    line: `ledger: ${what} is taken out`,
-    sql: ledger => `DELETE FROM ${ledger} WHERE id = $1`,
-    values: [id]
+    changes: unknown.filter(row => strayOf(row) === undefined).map(removeUnknownRow),
+    problems: unknown.flatMap(row => {
+      const stray = strayOf(row)
+      return stray === undefined
+        ? []
+        : [`${stray.name} is applied, and the journal does not name it: restore the journal first`]
+    })
   }
-}
-
-interface Start {
-  folder: FolderFiles
-  status: Parameters<typeof findMissingTables>[1]
-  migrations: Match<StoredRow>[]
-}
-
-async function startOver(query: Query, { folder, status, migrations }: Start) {
-  const { all, missing } = await findMissingTables(folder, status, await readCatalog(query))
-  const left = all.filter(table => !missing.includes(table))
-  if (all.length === 0 || left.length > 0) {
-    const problem = `--start-over is for a database that has no table of the folder left${left.length > 0 ? `, and this one has ${list(left)}` : ''}`
-    return { changes: [], problems: [problem] }
-  }
-  const changes = migrations.flatMap(({ name, rows }) => rows.map(row => remove(row, `the row of ${name}`)))
-  return { changes, problems: [] }
 }
 
 function correctionLine({ from, to }: Correction): string {
@@ -127,8 +117,4 @@ function correctionLine({ from, to }: Correction): string {
     ...(from.when === to.when ? [] : [`was ${timeOf(from.when)}, and is ${timeOf(to.when)}`])
   ]
   return `journal: ${from.name} ${parts.join(' and ')}`
-}
-
-function timeOf(when: number): string {
-  return new Date(when).toISOString()
 }

@@ -99,9 +99,11 @@ export function compareMigrations(compared: Compared): MigrationStatus {
         'shared-ledger',
         name,
         `the ledger has a row of ${new Date(newestUnknown).toISOString()}, which is newer and not of this folder: another folder or branch writes to the same ledger`,
-        lastApplied < 0
-          ? undefined
-          : `for another folder, npm run db:mark-applied -- ${status.applied.join(' ')} --ledger SCHEMA.TABLE --from-ledger THIS_ONE, and npm run db:migrate -- --ledger SCHEMA.TABLE; for another branch, npm run db:migrate -- --apply-late`
+        `${
+          lastApplied < 0
+            ? 'for another folder, npm run db:migrate -- --ledger SCHEMA.TABLE, a ledger of its own'
+            : `for another folder, npm run db:mark-applied -- ${status.applied.join(' ')} --ledger SCHEMA.TABLE --from-ledger THIS_ONE, and npm run db:migrate -- --ledger SCHEMA.TABLE`
+        }; for another branch, npm run db:migrate -- --apply-late; for a migration that was deleted, npm run db:repair -- --forget-unknown, which takes its row out of the ledger, while what it made stays in the database`
       )
     else if (isLate) find('late-merged', name, 'one that comes after it was applied before it')
     else find('pending', name, 'not applied yet')
