@@ -147,6 +147,14 @@ const STARTS: Record<string, Make> = {
     await administer('drop schema public cascade; create schema public', start.url)
     return start
   },
+  'schema-missing: a run without a transaction was ended, and then the schema was dropped': async t => {
+    const start = await stopped(t)
+    await administer(
+      'drop schema public cascade; create schema public; create function ready() returns int return 1',
+      start.url
+    )
+    return start
+  },
   'schema-missing: one table was dropped': async t => {
     const start = await history(t, [A, B, C])
     await administer('drop table b', start.url)
@@ -188,12 +196,7 @@ const STARTS: Record<string, Make> = {
   'late-merged: a branch with an older migration was merged': async t =>
     history(t, [A, C], [A, B, C]).then(start => ({ ...start, name: '0001_b' })),
   'interrupted: a run without a transaction was ended': async t => {
-    const sql = '-- fastify-neon:no-transaction\ncreate table b (y int);\nselect 1 / (select count(*) from a)'
-    const start = await history(t, [A])
-    writeFolder(start.folder, [A, { ...B, sql }])
-    await t.rejects(apply(start.url, start.folder), { code: 'FST_NEON_MIGRATION_FAILED' })
-    await administer('insert into a values (1)', start.url)
-    return start
+    return stopped(t)
   },
   'misplaced: a statement that cannot be in a transaction': async t => {
     const sql = 'create index concurrently a_x_idx on a (x)'
@@ -212,6 +215,11 @@ const STARTS: Record<string, Make> = {
     await administer(`update ${LEDGER} set created_at = 17 where created_at = ${B.when}`, start.url)
     return start
   },
+  'restamped: a run ended in the middle of it, and its time in the journal was changed since': async t => {
+    const start = await stopped(t)
+    writeFolder(start.folder, [A, { ...STEPWISE, when: timeOf(7) }])
+    return start
+  },
   'doubled: two runs of drizzle-kit at once, or a row written twice': async t => {
     const start = await history(t, [A, B])
     await administer(
@@ -221,6 +229,21 @@ const STARTS: Record<string, Make> = {
     return start
   },
   'pending: it is new': async t => history(t, [A], [A, B, C])
+}
+
+// Its last statement fails until there is a function ready().
+const STEPWISE: Written = {
+  ...B,
+  sql: '-- fastify-neon:no-transaction\ncreate table b (y int);\ninsert into b values (1);\nselect ready()'
+}
+
+/** A database in which a run ended before the last statement of STEPWISE. */
+async function stopped(t: Test): Promise<Start> {
+  const start = await history(t, [A])
+  writeFolder(start.folder, [A, STEPWISE])
+  await t.rejects(apply(start.url, start.folder), { code: 'FST_NEON_MIGRATION_FAILED' })
+  await administer('create function ready() returns int return 1', start.url)
+  return start
 }
 
 /** A database that had a migration of another branch, which is not in the folder `now`. */
@@ -603,6 +626,36 @@ t.test('db:repair', async t => {
     t.equal(before.length, 2)
     t.equal(told.code, 0)
     t.match(await ledgerOf(url), [{ when: A.when }])
+  })
+
+  t.test('lets a run that stopped go on, whatever became of the time of its migration', async t => {
+    const ahead = { ...STEPWISE, when: TOMORROW }
+    const { url, folder } = await stopped(t)
+    const note = 'select created_at, done from drizzle.__fastify_neon_progress'
+    writeFolder(folder, [A, ahead])
+    const refused = await COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder)
+
+    t.match(refused, { code: 13, text: /restamped +0001_b: a run ended in the middle of it/ })
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder), {
+      code: 0,
+      text: /^journal: 0001_b was .*\nprogress: 0001_b was 2026-01-01T00:01:00.000Z, and is /
+    })
+    t.match(await administer(note, url), [{ done: 2 }])
+    t.match(await COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+    t.strictSame(await administer('select y from b', url), [{ y: 1 }])
+  })
+
+  t.test('starts over where the first migration of all was stopped, from its first statement', async t => {
+    const { url, folder } = await history(t, [], [{ ...STEPWISE, name: '0000_b', tables: { b: ['y'] } }])
+    await t.rejects(apply(url, folder), { code: 'FST_NEON_MIGRATION_FAILED' })
+    await administer('drop table b; create table other (); create function ready() returns int return 1', url)
+
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder, '--start-over'), {
+      code: 0,
+      text: /^progress: the note that a run stopped .* is taken out\n$/
+    })
+    t.match(await COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+    t.strictSame(await administer('select y from b', url), [{ y: 1 }])
   })
 
   t.test('does not forget a row whose file is there, and the journal does not name it', async t => {

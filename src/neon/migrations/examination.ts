@@ -10,12 +10,13 @@ import {
   readStatements
 } from './folder.ts'
 import { type LedgerName, readLedger, type StoredRow } from './ledger.ts'
-import { readProgress } from './progress.ts'
+import { type Progress, readProgress } from './progress.ts'
 import type { Query } from './session.ts'
 import { compareMigrations, type MigrationStatus } from './status.ts'
 
 export interface Examined {
   rows: StoredRow[]
+  progress: Progress[]
   status: MigrationStatus
   /** With their statements. */
   pending: Migration[]
@@ -35,6 +36,7 @@ export async function examine(query: Query, ledger: LedgerName, folder: FolderFi
   const { migrations, findings } = await readStatements(files.filter(isOpen))
   return {
     rows,
+    progress,
     status,
     pending: migrations.filter(({ name }) => status.pending.includes(name)),
     findings: inOrder([...folder.findings, ...findings, ...status.findings], journal)

@@ -54,6 +54,20 @@ export async function writeProgress(
   )
 }
 
-export async function clearProgress(query: Query, name: LedgerName, { when }: MigrationFile): Promise<void> {
+/** To the time that its migration has now. */
+export async function moveProgress(
+  query: Query,
+  name: LedgerName,
+  { createdAt }: Progress,
+  when: number
+): Promise<void> {
+  await query(`UPDATE ${progressSql(name)} SET created_at = $2 WHERE created_at = $1`, [createdAt, when])
+}
+
+export async function clearProgress(
+  query: Query,
+  name: LedgerName,
+  { when }: Pick<MigrationFile, 'when'>
+): Promise<void> {
   await query(`DELETE FROM ${progressSql(name)} WHERE created_at = $1`, [when])
 }

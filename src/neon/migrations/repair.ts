@@ -3,14 +3,23 @@
  * applied which has no row in the ledger, and runs none.
  */
 
-import { type Change, type Changes, moveRow, removeRow, removeUnknownRow, timeOf } from './changes.ts'
+import {
+  type Change,
+  type Changes,
+  moveProgressRow,
+  moveRow,
+  removeRow,
+  removeUnknownRow,
+  timeOf
+} from './changes.ts'
 import { examine } from './examination.ts'
 import { type FolderFiles, readFolder } from './folder.ts'
 import { type Correction, correctJournal, readHashes, writeJournal } from './journal.ts'
 import { changeLedger, type StoredRow } from './ledger.ts'
+import type { Progress } from './progress.ts'
 import { type ChangeOptions, withLockedSession } from './source.ts'
 import { startOver } from './start-over.ts'
-import { type Match, matchRows } from './status.ts'
+import { type Match, matchRows, progressOf } from './status.ts'
 
 export interface RepairOptions extends ChangeOptions {
   /** Says what would be done. @default false */
@@ -32,7 +41,7 @@ export interface RepairReport {
 export async function repairMigrations(options: RepairOptions): Promise<RepairReport> {
   const folder = await readFolder(options.folder)
   return withLockedSession(options, async ({ query }, ledger) => {
-    const { rows, status } = await examine(query, ledger, folder)
+    const { rows, progress } = await examine(query, ledger, folder)
     const matches = matchRows({ ...folder, rows })
     const { migrations, unknown } = matches
     const { corrections, problems } = await settle(folder, migrations)
@@ -41,10 +50,15 @@ export async function repairMigrations(options: RepairOptions): Promise<RepairRe
       ? await startOver(query, {
           folder,
           ledger,
-          status,
+          progress,
           matches: { migrations, unknown: forgotten ? [] : unknown }
         })
-      : { changes: migrations.flatMap(migration => changesOf(migration, corrections)), problems: [] }
+      : {
+          changes: migrations.flatMap(migration =>
+            changesOf(migration, corrections, progressOf(migration, { ...folder, progress }))
+          ),
+          problems: []
+        }
     const changes = [...settled.changes, ...(forgotten?.changes ?? [])]
     const report = {
       steps: [...corrections.map(correctionLine), ...changes.map(({ line }) => line)],
@@ -84,14 +98,20 @@ async function settle(folder: FolderFiles, migrations: Match<StoredRow>[]) {
 
 function changesOf(
   { name, when, hashes, rows }: Match<StoredRow>,
-  corrections: readonly Correction[]
+  corrections: readonly Correction[],
+  progress: Progress | undefined
 ): Change[] {
   const right = corrections.find(({ from }) => from.name === name)?.to.when ?? when
   const kept = rows.find(({ hash }) => hashes?.has(hash)) ?? rows.at(-1)
-  return rows.flatMap(row => {
-    if (row !== kept) return [removeRow(row, `one of ${rows.length} rows of ${name}`)]
-    return row.createdAt === right ? [] : [moveRow(name, row, right)]
-  })
+  return [
+    ...rows.flatMap(row => {
+      if (row !== kept) return [removeRow(row, `one of ${rows.length} rows of ${name}`)]
+      return row.createdAt === right ? [] : [moveRow(name, row, right)]
+    }),
+    ...(progress === undefined || progress.createdAt === right
+      ? []
+      : [moveProgressRow(name, progress, right)])
+  ]
 }
 
 /** A row whose migration is in the folder, and not in the journal, is not forgotten: the journal is what is wrong. */

@@ -60,6 +60,16 @@ export function matchRows<Row extends LedgerRow>({
   return { migrations, unknown: [...unknown] }
 }
 
+/** Where a run stopped in the middle of the migration: by its time, or, where the folder has no such time, by its hash. */
+export function progressOf(
+  { when, hashes }: Pick<Match, 'when' | 'hashes'>,
+  { journal, progress }: Pick<Compared, 'journal' | 'progress'>
+): Progress | undefined {
+  const isMoved = ({ createdAt, hash }: Progress) =>
+    hashes?.has(hash) === true && !journal.some(entry => entry.when === createdAt)
+  return progress.find(({ createdAt }) => createdAt === when) ?? progress.find(isMoved)
+}
+
 export function compareMigrations(compared: Compared): MigrationStatus {
   const { migrations, unknown } = matchRows(compared)
   const lastApplied = migrations.findLastIndex(({ rows }) => rows.length > 0)
@@ -107,8 +117,14 @@ export function compareMigrations(compared: Compared): MigrationStatus {
       )
     else if (isLate) find('late-merged', name, 'one that comes after it was applied before it')
     else find('pending', name, 'not applied yet')
-    const stopped = compared.progress.find(({ createdAt }) => createdAt === when)
+    const stopped = progressOf({ when, hashes }, compared)
     if (stopped === undefined) return
+    if (stopped.createdAt !== when)
+      return find(
+        'restamped',
+        name,
+        'a run ended in the middle of it, and its time in the journal was changed since: it would be applied from its start'
+      )
     find('interrupted', name, `a run ended in the middle of it, after ${stopped.done} of its statements`)
     if (hashes && !hashes.has(stopped.hash))
       find(
