@@ -137,6 +137,10 @@ const STARTS: Record<string, Make> = {
     await administer(`update ${LEDGER} set hash = 'by hand' where created_at = ${B.when}`, start.url)
     return start
   },
+  'edited: another folder writes to the same ledger, and has one of the same time': async t => {
+    const start = await history(t, [{ name: '0000_other', sql: 'create table other ()', when: A.when }])
+    return { ...start, folder: makeFolder(t, [A, B]) }
+  },
   'schema-missing: `DROP SCHEMA public CASCADE`, or a reset in development': async t => {
     const start = await history(t, [A, B])
     await administer('drop schema public cascade; create schema public', start.url)
@@ -215,6 +219,10 @@ const STARTS: Record<string, Make> = {
     await administer(`update ${LEDGER} set created_at = 17 where created_at = ${B.when}`, start.url)
     return start
   },
+  'restamped: another folder writes to the same ledger, and has the same text at another time': async t => {
+    const url = await sharedText(t)
+    return { url, folder: makeFolder(t, [A, B]), name: A.name }
+  },
   'restamped: a run ended in the middle of it, and its time in the journal was changed since': async t => {
     const start = await stopped(t)
     writeFolder(start.folder, [A, { ...STEPWISE, when: timeOf(7) }])
@@ -229,6 +237,14 @@ const STARTS: Record<string, Make> = {
     return start
   },
   'pending: it is new': async t => history(t, [A], [A, B, C])
+}
+
+/** A database of another folder, which has the text of A at another time, in another schema. */
+async function sharedText(t: Test): Promise<string> {
+  const other = { ...A, when: timeOf(-9) }
+  const { url } = await history(t, [{ name: '0000_o', sql: 'create table o ()', when: timeOf(-10) }, other])
+  await administer('drop table a', url)
+  return url
 }
 
 // Its last statement fails until there is a function ready().
@@ -656,6 +672,42 @@ t.test('db:repair', async t => {
     })
     t.match(await COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
     t.strictSame(await administer('select y from b', url), [{ y: 1 }])
+  })
+
+  t.test('does not move a row that may be of another folder', async t => {
+    const url = await sharedText(t)
+    const folder = makeFolder(t, [A, B])
+    const repaired = (...args: string[]) => run({ DATABASE_URL: url }, '--folder', folder, ...args)
+    const before = await ledgerOf(url)
+
+    const untold = await repaired()
+    const after = await ledgerOf(url)
+    const told = await repaired('--forget-unknown', '--dry-run')
+
+    t.match(untold, {
+      code: 1,
+      text: /^the row of 0000_a keeps its time, .*npm run db:migrate -- --ledger SCHEMA.TABLE/
+    })
+    t.strictSame(after, before)
+    t.match(told, { code: 0, text: /^ledger: 0000_a was .*\nledger: the row of 2025/ })
+  })
+
+  t.test('does not take out a row of another text', async t => {
+    const { url, folder } = await history(t, [A])
+    await administer(
+      `insert into ${LEDGER} (hash, created_at) values ('another', ${A.when}), ('another', ${A.when})`,
+      url
+    )
+    const repaired = (...args: string[]) => run({ DATABASE_URL: url }, '--folder', folder, ...args)
+
+    const untold = await repaired()
+    const after = await ledgerOf(url)
+    const told = await repaired('--forget-unknown')
+
+    t.match(untold, { code: 1, text: /^a row of the time of 0000_a stays in the ledger, / })
+    t.equal(after.length, 3)
+    t.equal(told.code, 0)
+    t.equal((await ledgerOf(url)).length, 1)
   })
 
   t.test('does not forget a row whose file is there, and the journal does not name it', async t => {

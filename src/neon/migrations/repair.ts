@@ -19,7 +19,7 @@ import { changeLedger, type StoredRow } from './ledger.ts'
 import type { Progress } from './progress.ts'
 import { type ChangeOptions, withLockedSession } from './source.ts'
 import { startOver } from './start-over.ts'
-import { type Match, matchRows, progressOf } from './status.ts'
+import { type Match, matchRows, OWN_LEDGER, progressOf } from './status.ts'
 
 export interface RepairOptions extends ChangeOptions {
   /** Says what would be done. @default false */
@@ -42,27 +42,25 @@ export async function repairMigrations(options: RepairOptions): Promise<RepairRe
   const folder = await readFolder(options.folder)
   return withLockedSession(options, async ({ query }, ledger) => {
     const { rows, progress } = await examine(query, ledger, folder)
-    const matches = matchRows({ ...folder, rows })
-    const { migrations, unknown } = matches
+    const { migrations, unknown } = matchRows({ ...folder, rows })
     const { corrections, problems } = await settle(folder, migrations)
     const forgotten = options.forgetUnknown ? await forgetUnknown(folder, unknown) : undefined
+    const others = forgotten ? [] : unknown
     const settled = options.startOver
-      ? await startOver(query, {
-          folder,
-          ledger,
-          progress,
-          matches: { migrations, unknown: forgotten ? [] : unknown }
-        })
-      : {
-          changes: migrations.flatMap(migration =>
-            changesOf(migration, corrections, progressOf(migration, { ...folder, progress }))
-          ),
-          problems: []
-        }
-    const changes = [...settled.changes, ...(forgotten?.changes ?? [])]
+      ? [await startOver(query, { folder, ledger, progress, matches: { migrations, unknown: others } })]
+      : migrations.map(migration =>
+          changesOf(migration, {
+            when: corrections.find(({ from }) => from.name === migration.name)?.to.when ?? migration.when,
+            progress: progressOf(migration, { ...folder, progress }),
+            isShared: others.length > 0,
+            forgetUnknown: options.forgetUnknown === true
+          })
+        )
+    const parts = [...settled, ...(forgotten ? [forgotten] : [])]
+    const changes = parts.flatMap(part => part.changes)
     const report = {
       steps: [...corrections.map(correctionLine), ...changes.map(({ line }) => line)],
-      problems: [...problems, ...settled.problems, ...(forgotten?.problems ?? [])]
+      problems: [...problems, ...parts.flatMap(part => part.problems)]
     }
     if (options.dryRun) return report
     if (corrections.length > 0) await writeJournal(folder.path, corrections)
@@ -96,22 +94,44 @@ async function settle(folder: FolderFiles, migrations: Match<StoredRow>[]) {
   return { corrections, problems }
 }
 
+interface Wanted {
+  /** The time that is right. */
+  when: number
+  progress: Progress | undefined
+  /** The ledger has rows that are not of this folder. */
+  isShared: boolean
+  forgetUnknown: boolean
+}
+
+/** A row that may be of another folder is left alone. */
 function changesOf(
   { name, when, hashes, rows }: Match<StoredRow>,
-  corrections: readonly Correction[],
-  progress: Progress | undefined
-): Change[] {
-  const right = corrections.find(({ from }) => from.name === name)?.to.when ?? when
+  { when: right, progress, isShared, forgetUnknown }: Wanted
+): Changes {
+  const changes: Change[] = []
+  const problems: string[] = []
   const kept = rows.find(({ hash }) => hashes?.has(hash)) ?? rows.at(-1)
-  return [
-    ...rows.flatMap(row => {
-      if (row !== kept) return [removeRow(row, `one of ${rows.length} rows of ${name}`)]
-      return row.createdAt === right ? [] : [moveRow(name, row, right)]
-    }),
-    ...(progress === undefined || progress.createdAt === right
-      ? []
-      : [moveProgressRow(name, progress, right)])
-  ]
+  for (const row of rows) {
+    const isOwn = row.hash === kept?.hash || hashes?.has(row.hash) || forgetUnknown
+    if (row === kept) moveKept(row)
+    else if (isOwn) changes.push(removeRow(row, `one of ${rows.length} rows of ${name}`))
+    else
+      problems.push(
+        `a row of the time of ${name} stays in the ledger, because it has another hash: it may be of another folder, and then give each folder a ledger of its own: ${OWN_LEDGER}; if it is of a migration that was deleted, run npm run db:repair -- --forget-unknown`
+      )
+  }
+  if (progress !== undefined && progress.createdAt !== right)
+    changes.push(moveProgressRow(name, progress, right))
+  return { changes, problems }
+
+  function moveKept(row: StoredRow) {
+    if (row.createdAt === right) return
+    if (row.createdAt === when || !isShared) changes.push(moveRow(name, row, right))
+    else
+      problems.push(
+        `the row of ${name} keeps its time, because the ledger has rows that are not of this folder, and this one may be of another folder too: give each folder a ledger of its own: ${OWN_LEDGER}; if they are of migrations that were deleted, run npm run db:repair -- --forget-unknown`
+      )
+  }
 }
 
 /** A row whose migration is in the folder, and not in the journal, is not forgotten: the journal is what is wrong. */

@@ -26,6 +26,9 @@ export interface Compared {
   progress: Progress[]
 }
 
+/** What to do where two folders write to one. */
+export const OWN_LEDGER = 'npm run db:migrate -- --ledger SCHEMA.TABLE, a ledger of its own'
+
 /** A migration, and its rows in the ledger. */
 export interface Match<Row = LedgerRow> extends JournalEntry {
   hashes: ReadonlySet<string> | undefined
@@ -91,14 +94,23 @@ export function compareMigrations(compared: Compared): MigrationStatus {
   function addApplied({ name, when, hashes, rows }: Match) {
     status.applied.push(name)
     if (rows.length > 1) find('doubled', name, `the ledger has ${rows.length} rows of it`)
-    if (rows.some(({ createdAt }) => createdAt !== when))
-      find('restamped', name, 'its time in the journal was changed after it was applied')
+    if (rows.some(({ createdAt }) => createdAt !== when)) {
+      if (unknown.length === 0)
+        find('restamped', name, 'its time in the journal was changed after it was applied')
+      else
+        find(
+          'restamped',
+          name,
+          'its row in the ledger has another time, and the ledger has rows that are not of this folder: the row may be of another folder that has the same text',
+          `for another folder, ${OWN_LEDGER}; for migrations that were deleted, npm run db:repair -- --forget-unknown`
+        )
+    }
     if (hashes && !hashes.has(`${rows.at(-1)?.hash}`))
       find(
         'edited',
         name,
         'the file was changed after it was applied, or another folder writes to the same ledger, at the same time',
-        `restore the file; when nothing but words was changed, run npm run db:mark-applied -- ${name}`
+        `restore the file; when nothing but words was changed, run npm run db:mark-applied -- ${name}; for another folder, ${OWN_LEDGER}`
       )
   }
 
@@ -111,7 +123,7 @@ export function compareMigrations(compared: Compared): MigrationStatus {
         `the ledger has a row of ${new Date(newestUnknown).toISOString()}, which is newer and not of this folder: another folder or branch writes to the same ledger`,
         `${
           lastApplied < 0
-            ? 'for another folder, npm run db:migrate -- --ledger SCHEMA.TABLE, a ledger of its own'
+            ? `for another folder, ${OWN_LEDGER}`
             : `for another folder, npm run db:mark-applied -- ${status.applied.join(' ')} --ledger SCHEMA.TABLE --from-ledger THIS_ONE, and npm run db:migrate -- --ledger SCHEMA.TABLE`
         }; for another branch, npm run db:migrate -- --apply-late; for a migration that was deleted, npm run db:repair -- --forget-unknown, which takes its row out of the ledger, while what it made stays in the database`
       )
