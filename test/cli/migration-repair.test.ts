@@ -48,8 +48,6 @@ interface Start {
   folder: string
   /** What NAME stands for in the table. */
   name: string
-  /** What git has in place of what is in the folder. */
-  committed?: Written[]
   /** The part of the way that is not a command. */
   byHand?: () => unknown
   /** Where drizzle-kit push finds the schema in code. */
@@ -103,8 +101,16 @@ const STARTS: Record<string, Make> = {
   },
   'missing: the file was deleted': async t => {
     const start = await history(t, [A, B])
+    await commit(start.folder)
     rmSync(join(start.folder, '0001_b.sql'))
-    return { ...start, committed: [A, B] }
+    return start
+  },
+  'missing: the file was deleted, and that was committed': async t => {
+    const start = await history(t, [A, B])
+    await commit(start.folder)
+    rmSync(join(start.folder, '0001_b.sql'))
+    await commit(start.folder)
+    return start
   },
   'missing: a file that the journal does not name': async t => {
     const start = await history(t, [A])
@@ -118,6 +124,8 @@ const STARTS: Record<string, Make> = {
       [A, { ...C, name: '0001_c', when: timeOf(5) }, { ...B, name: '0002_b', when: timeOf(2) }]
     ),
   'future-dated: a clock that was ahead': async t => history(t, [A], [A, { ...B, when: TOMORROW }]),
+  'future-dated: a clock that was ahead for the first one, and others followed': async t =>
+    history(t, [], [{ ...A, when: TOMORROW }, B]),
   'future-dated: a clock that was ahead, and it was applied and others followed': async t => {
     const ahead = { ...B, when: TOMORROW }
     const start = await history(t, [A])
@@ -127,10 +135,19 @@ const STARTS: Record<string, Make> = {
     writeFolder(start.folder, [A, ahead, C])
     return start
   },
-  'edited: the file was changed after it was applied': async t => ({
-    ...(await history(t, [A, B], [A, { ...B, sql: 'create table other ()' }])),
-    committed: [A, B]
-  }),
+  'edited: the file was changed after it was applied': async t => {
+    const start = await history(t, [A, B])
+    await commit(start.folder)
+    writeFolder(start.folder, [A, { ...B, sql: 'create table other ()' }])
+    return start
+  },
+  'edited: the file was changed after it was applied, and that was committed': async t => {
+    const start = await history(t, [A, B])
+    await commit(start.folder)
+    writeFolder(start.folder, [A, { ...B, sql: 'create table other ()' }])
+    await commit(start.folder)
+    return start
+  },
   'edited: nothing but its words was changed, or a pulled baseline was taken out of its comment': uncommented,
   'edited: the row was written by hand, with another hash': async t => {
     const start = await history(t, [A, B])
@@ -349,17 +366,45 @@ async function told({ url, folder }: Start, kind: string): Promise<string> {
   return (await COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder)).text
 }
 
-async function carryOut(t: Test, step: string, { url, folder, name, committed, schema }: Start) {
+async function carryOut(t: Test, step: string, { url, folder, schema }: Start) {
   const [, script = '', args = ''] = /^npm run (db:[\w-]+)(?: -- (.*))?$/.exec(step) ?? []
-  if (step.startsWith('git checkout')) {
-    t.equal(step, `git checkout HEAD -- ${name}.sql`)
-    writeFolder(folder, committed ?? [])
+  if (step.startsWith('git')) {
+    const [commit = ''] = (await git(folder, 'log', '--format=%H', ...asked(step))).split('\n')
+    if (step.startsWith('git checkout'))
+      await git(folder, ...step.replace('COMMIT', commit).split(' ').slice(1))
+    else t.match(await git(folder, ...step.split(' ').slice(1)), /^commit /)
   } else if (step === 'npx drizzle-kit push') await push(url, folder, schema ?? '')
   else {
     const command = COMMANDS[script as keyof typeof COMMANDS]
     const given = args.split(' ').filter(word => word !== '')
     t.match(await command({ DATABASE_URL: url }, '--folder', folder, ...given), { code: 0 }, step)
   }
+}
+
+/** What of a way by git tells the commit. */
+const asked = (step: string) => ['--', `${step.split(' ').at(-1)}`]
+
+function git(cwd: string, ...args: string[]): Promise<string> {
+  const { PATH, HOME } = process.env
+  const own = [
+    '-c',
+    'user.name=somebody',
+    '-c',
+    'user.email=somebody@example.com',
+    '-c',
+    'commit.gpgsign=false'
+  ]
+  return new Promise((resolve, reject) => {
+    execFile('git', [...own, ...args], { cwd, env: { PATH, HOME } }, (error, stdout) =>
+      error ? reject(error) : resolve(stdout)
+    )
+  })
+}
+
+async function commit(folder: string) {
+  await git(folder, 'init', '--quiet')
+  await git(folder, 'add', '--all')
+  await git(folder, 'commit', '--quiet', '--message', 'migrations')
 }
 
 async function push(url: string, cwd: string, schema: string) {
@@ -709,6 +754,41 @@ t.test('db:repair', async t => {
     t.equal(told.code, 0)
     t.equal((await ledgerOf(url)).length, 1)
   })
+
+  t.test('dates the first right before the next', async t => {
+    const ahead = (written: Written) => ({ ...written, when: TOMORROW })
+    const { url, folder } = await history(t, [], [ahead(A), ahead(B), { ...C, when: timeOf(2) }])
+
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+    const { entries } = JSON.parse(readFileSync(join(folder, 'meta/_journal.json'), 'utf8'))
+    t.match(entries, [{ when: timeOf(2) - 2 }, { when: timeOf(2) - 1 }, { when: timeOf(2) }])
+  })
+
+  t.test(
+    'does not rename an entry to a file that nothing proves, and says how to restore the right one',
+    async t => {
+      const { url, folder } = await history(t, [A, B])
+      rmSync(join(folder, '0001_b.sql'))
+      const repaired = () => run({ DATABASE_URL: url }, '--folder', folder)
+      const journal = readFileSync(join(folder, 'meta/_journal.json'), 'utf8')
+
+      const deleted = await repaired()
+      writeFileSync(join(folder, '0001_branch.sql'), 'create table branch ()')
+      const replaced = await repaired()
+
+      t.equal(deleted.code, 1)
+      t.match(
+        deleted.text,
+        /^0001_b stays .* because its file is not there: restore .*git checkout COMMIT\^ -- \S+0001_b\.sql/
+      )
+      t.equal(replaced.code, 1)
+      t.match(
+        replaced.text,
+        /no row of the ledger proves that 0001_branch.sql is it: if .*; if not: restore the file/
+      )
+      t.equal(readFileSync(join(folder, 'meta/_journal.json'), 'utf8'), journal)
+    }
+  )
 
   t.test('does not forget a row whose file is there, and the journal does not name it', async t => {
     const { url, folder } = await history(t, [A, B], [A])

@@ -13,7 +13,7 @@ import {
   timeOf
 } from './changes.ts'
 import { examine } from './examination.ts'
-import { type FolderFiles, readFolder } from './folder.ts'
+import { type FolderFiles, numberOf, readFolder, restoreChanged, restoreDeleted, sqlFile } from './folder.ts'
 import { type Correction, correctJournal, readHashes, writeJournal } from './journal.ts'
 import { changeLedger, type StoredRow } from './ledger.ts'
 import type { Progress } from './progress.ts'
@@ -43,8 +43,9 @@ export async function repairMigrations(options: RepairOptions): Promise<RepairRe
   return withLockedSession(options, async ({ query }, ledger) => {
     const { rows, progress } = await examine(query, ledger, folder)
     const { migrations, unknown } = matchRows({ ...folder, rows })
-    const { corrections, problems } = await settle(folder, migrations)
-    const forgotten = options.forgetUnknown ? await forgetUnknown(folder, unknown) : undefined
+    const strays = await readStrays(folder)
+    const { corrections, problems } = settle(folder, migrations, strays)
+    const forgotten = options.forgetUnknown ? forgetRows(unknown, strays) : undefined
     const others = forgotten ? [] : unknown
     const settled = options.startOver
       ? [await startOver(query, { folder, ledger, progress, matches: { migrations, unknown: others } })]
@@ -72,26 +73,61 @@ export async function repairMigrations(options: RepairOptions): Promise<RepairRe
   })
 }
 
-/** An entry gets no other time whose row in the ledger would not be found by the hash of its file then. */
-async function settle(folder: FolderFiles, migrations: Match<StoredRow>[]) {
-  const corrections: Correction[] = []
-  const problems: string[] = []
-  const wanted = new Map(
-    correctJournal(folder, Date.now()).map(correction => [correction.from.name, correction])
+/** Of a file that the journal does not name. */
+interface Stray {
+  name: string
+  hashes: ReadonlySet<string>
+}
+
+function readStrays({ path, unlisted }: FolderFiles): Promise<Stray[]> {
+  return Promise.all(unlisted.map(async name => ({ name, hashes: await readHashes(path, name) })))
+}
+
+/**
+ * An entry gets the name of another file when a row in the ledger proves by its hash that this is the one, and no
+ * other time when its row would not be found by the hash of its file then.
+ */
+function settle(folder: FolderFiles, migrations: Match<StoredRow>[], strays: Stray[]) {
+  const renamed = findRenamed(migrations, strays)
+  const corrections = correctJournal(folder.journal, { now: Date.now(), renamed })
+  const lost = new Map(
+    migrations.flatMap(({ name, rows, hashes }) => {
+      if (renamed.has(name)) return []
+      if (hashes === undefined) return [[name, missingFile(name, folder)] as const]
+      const isMoved = corrections.some(({ from }) => from.name === name)
+      return !isMoved || rows.length === 0 || rows.some(({ hash }) => hashes.has(hash))
+        ? []
+        : [
+            [
+              name,
+              `${name} stays as it is in the journal, because its file is not the one that was applied: ${restoreChanged(sqlFile(folder, name))}`
+            ] as const
+          ]
+    })
   )
-  for (const { name, rows, hashes } of migrations) {
-    const correction = wanted.get(name)
-    if (correction === undefined) continue
-    const { from, to } = correction
-    const known = hashes ?? (from.name === to.name ? undefined : await readHashes(folder.path, to.name))
-    const isSure = rows.length === 0 || rows.some(({ hash }) => known?.has(hash))
-    if (isSure) corrections.push(correction)
-    else
-      problems.push(
-        `${from.name} stays as it is in the journal, because its file is not the one that was applied: restore the file first`
-      )
+  return {
+    corrections: corrections.filter(({ from }) => !lost.has(from.name)),
+    problems: [...lost.values()]
   }
-  return { corrections, problems }
+}
+
+function findRenamed(migrations: Match<StoredRow>[], strays: Stray[]): Map<string, string> {
+  return new Map(
+    migrations.flatMap(({ name, rows, hashes }) => {
+      if (hashes !== undefined) return []
+      const [stray, ...others] = strays.filter(other => rows.some(({ hash }) => other.hashes.has(hash)))
+      return stray === undefined || others.length > 0 ? [] : [[name, stray.name] as const]
+    })
+  )
+}
+
+function missingFile(name: string, folder: FolderFiles): string {
+  const other = folder.unlisted.find(stray => numberOf(stray) === numberOf(name))
+  const unproven =
+    other === undefined
+      ? ''
+      : `, and no row of the ledger proves that ${other}.sql is it: if that is its new name, write ${other} in its place into meta/_journal.json; if not`
+  return `${name} stays as it is in the journal, because its file is not there${unproven}: ${restoreDeleted(sqlFile(folder, name))}`
 }
 
 interface Wanted {
@@ -135,19 +171,13 @@ function changesOf(
 }
 
 /** A row whose migration is in the folder, and not in the journal, is not forgotten: the journal is what is wrong. */
-async function forgetUnknown({ path, unlisted }: FolderFiles, unknown: StoredRow[]): Promise<Changes> {
-  const strays = await Promise.all(
-    unlisted.map(async name => ({ name, hashes: await readHashes(path, name) }))
-  )
+function forgetRows(unknown: StoredRow[], strays: Stray[]): Changes {
   const strayOf = ({ hash }: StoredRow) => strays.find(({ hashes }) => hashes.has(hash))
   return {
     changes: unknown.filter(row => strayOf(row) === undefined).map(removeUnknownRow),
-    problems: unknown.flatMap(row => {
-      const stray = strayOf(row)
-      return stray === undefined
-        ? []
-        : [`${stray.name} is applied, and the journal does not name it: restore the journal first`]
-    })
+    problems: unknown
+      .flatMap(row => strayOf(row) ?? [])
+      .map(({ name }) => `${name} is applied, and the journal does not name it: restore the journal first`)
   }
 }
 

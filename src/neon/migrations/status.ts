@@ -3,7 +3,7 @@
  * hash of its file where the time was changed.
  */
 import type { MigrationFinding } from './findings.ts'
-import type { JournalEntry, MigrationFile } from './folder.ts'
+import { type JournalEntry, type MigrationFile, restoreChanged } from './folder.ts'
 import type { LedgerRow } from './ledger.ts'
 import type { Progress } from './progress.ts'
 
@@ -110,7 +110,7 @@ export function compareMigrations(compared: Compared): MigrationStatus {
         'edited',
         name,
         'the file was changed after it was applied, or another folder writes to the same ledger, at the same time',
-        `restore the file; when nothing but words was changed, run npm run db:mark-applied -- ${name}; for another folder, ${OWN_LEDGER}`
+        `${restoreChanged(`FOLDER/${name}.sql`)}; when nothing but words was changed, run npm run db:mark-applied -- ${name}; for another folder, ${OWN_LEDGER}`
       )
   }
 
@@ -143,7 +143,7 @@ export function compareMigrations(compared: Compared): MigrationStatus {
         'edited',
         name,
         'the file was changed after a part of it was applied',
-        'restore the file, run npm run db:migrate, and write the change as a migration of its own'
+        `${restoreChanged(`FOLDER/${name}.sql`)}; then run npm run db:migrate, and write the change as a migration of its own`
       )
   }
 
