@@ -264,6 +264,15 @@ async function sharedText(t: Test): Promise<string> {
   return url
 }
 
+/** A database, and a folder whose last migration was dated ahead after it was applied. */
+async function ahead(t: Test) {
+  const { url, folder } = await history(t, [A, B], [A, { ...B, when: TOMORROW }])
+  const read = async () => [readFileSync(join(folder, 'meta/_journal.json'), 'utf8'), await ledgerOf(url)]
+  const repaired = (...args: string[]) =>
+    COMMANDS['db:repair']({ DATABASE_URL: url }, '--folder', folder, ...args)
+  return { url, folder, read, repaired }
+}
+
 // Its last statement fails until there is a function ready().
 const STEPWISE: Written = {
   ...B,
@@ -593,11 +602,10 @@ t.test('db:repair', async t => {
   })
 
   t.test('changes nothing in a dry run', async t => {
-    const { url, folder } = await history(t, [A, B], [A, { ...B, when: TOMORROW }])
-    const read = async () => [readFileSync(join(folder, 'meta/_journal.json'), 'utf8'), await ledgerOf(url)]
+    const { read, repaired } = await ahead(t)
     const before = await read()
 
-    const { code, text } = await run({ DATABASE_URL: url }, '--folder', folder, '--dry-run')
+    const { code, text } = await repaired('--dry-run')
 
     t.equal(code, 0)
     t.match(
@@ -753,6 +761,61 @@ t.test('db:repair', async t => {
     t.equal(after.length, 3)
     t.equal(told.code, 0)
     t.equal((await ledgerOf(url)).length, 1)
+  })
+
+  t.test(
+    'leaves the journal as it is when the ledger cannot be written, and ends both when it can',
+    async t => {
+      const { url, folder, read, repaired } = await ahead(t)
+      await administer(
+        `create function refuse() returns trigger language plpgsql as 'begin raise ''not today''; end';
+       create trigger refuse before update on ${LEDGER} execute function refuse()`,
+        url
+      )
+      const before = await read()
+
+      t.match(await repaired(), { code: 1, text: /not today/ })
+      t.strictSame(await read(), before)
+      await administer(`drop trigger refuse on ${LEDGER}`, url)
+      t.match(await repaired(), { code: 0 })
+      t.match(await status({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+    }
+  )
+
+  t.test('ends in a second run when COMMIT failed', async t => {
+    const { url, folder, repaired } = await ahead(t)
+    await administer(
+      `create function refuse() returns trigger language plpgsql as 'begin raise ''not today''; end';
+       create constraint trigger refuse after update on ${LEDGER} deferrable initially deferred
+         for each row execute function refuse()`,
+      url
+    )
+
+    t.match(await repaired(), { code: 1, text: /not today/ })
+    await administer(`drop trigger refuse on ${LEDGER}`, url)
+    t.match(await repaired(), { code: 0, text: /^ledger: 0001_b was .*\n$/ })
+    t.match(await status({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+  })
+
+  t.test('leaves the ledger as it is when the journal cannot be written', async t => {
+    const { url, folder } = await ahead(t)
+    const before = await ledgerOf(url)
+    const holder = new pg.Client({ connectionString: url })
+    await holder.connect()
+    await holder.query('select pg_advisory_lock($1)', [LOCK_KEY])
+    const said: string[] = []
+    const printError = (line: string) => {
+      // It has read the folder when it waits for the lock.
+      if (said.length === 0) rmSync(join(folder, 'meta'), { recursive: true })
+      if (said.length === 0) holder.end()
+      said.push(line)
+    }
+
+    const code = await repair(['--folder', folder], { env: { DATABASE_URL: url }, print() {}, printError })
+
+    t.equal(code, 1)
+    t.match(said, [/^waiting for another run/, /ENOENT/])
+    t.strictSame(await ledgerOf(url), before)
   })
 
   t.test('dates the first right before the next', async t => {

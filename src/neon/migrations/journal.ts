@@ -55,6 +55,7 @@ interface JournalFile {
 
 /** In the layout of drizzle-kit, with whatever else is in it. */
 export async function writeJournal(path: string, corrections: readonly Correction[]): Promise<void> {
+  if (corrections.length === 0) return
   const file = join(path, 'meta', '_journal.json')
   const journal: JournalFile = JSON.parse(await readFile(file, 'utf8'))
   const entries = journal.entries.map(entry => {

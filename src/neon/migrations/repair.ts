@@ -64,11 +64,15 @@ export async function repairMigrations(options: RepairOptions): Promise<RepairRe
       problems: [...problems, ...parts.flatMap(part => part.problems)]
     }
     if (options.dryRun) return report
-    if (corrections.length > 0) await writeJournal(folder.path, corrections)
+    const write = () => writeJournal(folder.path, corrections)
+    // The journal last: when it cannot be written, the ledger is as it was. When COMMIT fails, the times differ, and a
+    // second run moves the rows.
     if (changes.length > 0)
       await changeLedger(query, ledger, async () => {
         for (const { run } of changes) await run(query, ledger)
+        await write()
       })
+    else await write()
     return report
   })
 }
