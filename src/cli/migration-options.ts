@@ -69,6 +69,9 @@ renamed, rows that are there twice. It runs no migration, and marks none as appl
 
   --dry-run                   print what would be done
   --start-over                forget what is applied, when no table of the folder is left
+  --forget-unknown            take out of the ledger what no file of the folder explains, as when a migration was
+                              deleted. What it made stays in the database. Not for a ledger that another folder
+                              or branch uses. See first with --dry-run
 ${SOURCE_USAGE}
 
 ${CONNECTION_USAGE}`
@@ -160,12 +163,18 @@ export interface RepairCommand {
 
 /** Undefined when only the usage is wanted. Throws UsageError. */
 export function readRepairCommand(args: string[], env: NodeJS.ProcessEnv): RepairCommand | undefined {
-  const values = parse(args, { ...SOURCE_FLAGS, 'dry-run': SWITCH, 'start-over': SWITCH })
+  const values = parse(args, {
+    ...SOURCE_FLAGS,
+    'dry-run': SWITCH,
+    'start-over': SWITCH,
+    'forget-unknown': SWITCH
+  })
   if (values.help) return undefined
   const options = {
     ...sourceOf(values, env),
     dryRun: values['dry-run'],
-    startOver: values['start-over']
+    startOver: values['start-over'],
+    forgetUnknown: values['forget-unknown']
   }
   return { options, isJson: values.json }
 }

@@ -67,7 +67,7 @@ export function statusLines({
 function unknownLine(unknown: number, isAhead: boolean): string {
   const why = isAhead
     ? 'the database is ahead, as while a release is taken back'
-    : 'they are of migrations that were deleted, or another folder writes to the same ledger; give each its own with --ledger'
+    : 'they are of migrations that were deleted, and npm run db:repair -- --forget-unknown takes them out; or another folder writes to the same ledger: give each its own with --ledger'
   return `the ledger has ${unknown} more that this folder does not know: ${why}`
 }
 

@@ -27,6 +27,7 @@ async function run({ options, isJson }: RepairCommand, { print, printError }: Te
     return exitCode
   }
   for (const step of steps) print(step)
+  if (options.forgetUnknown && steps.length > 0) print('what those migrations made stays in the database')
   for (const problem of problems) printError(problem)
   if (steps.length === 0 && problems.length === 0) print('nothing to repair')
   if (options.dryRun && steps.length > 0) print('nothing was changed, because of --dry-run')

@@ -48,8 +48,6 @@ interface Start {
   folder: string
   /** What NAME stands for in the table. */
   name: string
-  /** What git has in place of what is in the folder. */
-  committed?: Written[]
   /** The part of the way that is not a command. */
   byHand?: () => unknown
   /** Where drizzle-kit push finds the schema in code. */
@@ -123,8 +121,16 @@ const STARTS: Record<string, Make> = {
   },
   'missing: the file was deleted': async t => {
     const start = await history(t, [A, B])
+    await commit(start.folder)
     rmSync(join(start.folder, '0001_b.sql'))
-    return { ...start, committed: [A, B] }
+    return start
+  },
+  'missing: the file was deleted, and that was committed': async t => {
+    const start = await history(t, [A, B])
+    await commit(start.folder)
+    rmSync(join(start.folder, '0001_b.sql'))
+    await commit(start.folder)
+    return start
   },
   'missing: a file that the journal does not name': async t => {
     const start = await history(t, [A])
@@ -138,6 +144,8 @@ const STARTS: Record<string, Make> = {
       [A, { ...C, name: '0001_c', when: timeOf(5) }, { ...B, name: '0002_b', when: timeOf(2) }]
     ),
   'future-dated: a clock that was ahead': async t => history(t, [A], [A, { ...B, when: TOMORROW }]),
+  'future-dated: a clock that was ahead for the first one, and others followed': async t =>
+    history(t, [], [{ ...A, when: TOMORROW }, B]),
   'future-dated: a clock that was ahead, and it was applied and others followed': async t => {
     const ahead = { ...B, when: TOMORROW }
     const start = await history(t, [A])
@@ -147,10 +155,19 @@ const STARTS: Record<string, Make> = {
     writeFolder(start.folder, [A, ahead, C])
     return start
   },
-  'edited: the file was changed after it was applied': async t => ({
-    ...(await history(t, [A, B], [A, { ...B, sql: 'create table other ()' }])),
-    committed: [A, B]
-  }),
+  'edited: the file was changed after it was applied': async t => {
+    const start = await history(t, [A, B])
+    await commit(start.folder)
+    writeFolder(start.folder, [A, { ...B, sql: 'create table other ()' }])
+    return start
+  },
+  'edited: the file was changed after it was applied, and that was committed': async t => {
+    const start = await history(t, [A, B])
+    await commit(start.folder)
+    writeFolder(start.folder, [A, { ...B, sql: 'create table other ()' }])
+    await commit(start.folder)
+    return start
+  },
   'edited: nothing but its words was changed, or a pulled baseline was taken out of its comment': uncommented,
   'edited: the row was written by hand, with another hash': async t => {
     const start = await history(t, [A, B])
@@ -164,9 +181,26 @@ const STARTS: Record<string, Make> = {
     writeFolder(start.folder, [A, edited])
     return { ...start, committed: [A, { ...B, sql: STOPS }] }
   },
+  'edited: another folder writes to the same ledger, and has one of the same time': async t => {
+    const start = await history(t, [{ name: '0000_other', sql: 'create table other ()', when: A.when }])
+    return { ...start, folder: makeFolder(t, [A, B]) }
+  },
   'schema-missing: `DROP SCHEMA public CASCADE`, or a reset in development': async t => {
     const start = await history(t, [A, B])
     await administer('drop schema public cascade; create schema public', start.url)
+    return start
+  },
+  'schema-missing: a migration of another branch was applied, and then the schema was dropped': async t => {
+    const start = await withBranch(t)
+    await administer('drop schema public cascade; create schema public', start.url)
+    return start
+  },
+  'schema-missing: a run without a transaction was ended, and then the schema was dropped': async t => {
+    const start = await stoppedHalfway(t)
+    await administer(
+      'drop schema public cascade; create schema public; create function ready() returns int return 1',
+      start.url
+    )
     return start
   },
   'schema-missing: one table was dropped': async t => {
@@ -182,13 +216,15 @@ const STARTS: Record<string, Make> = {
     const start = await history(t, [A, { name: '0001_other', sql: 'create table other ()', when: timeOf(9) }])
     return { ...start, folder: makeFolder(t, [A, B]) }
   },
-  'shared-ledger: a migration of another branch was applied here': async t =>
-    history(t, [A, { name: '0001_branch', sql: 'create table branch ()', when: timeOf(9) }], [A, B]).then(
-      start => {
-        rmSync(join(start.folder, '0001_branch.sql'))
-        return start
-      }
-    ),
+  'shared-ledger: a migration of another branch was applied here': async t => withBranch(t, [A, B]),
+  'shared-ledger: a migration was dated ahead, was applied, and was deleted since': async t => {
+    const start = await history(t, [A])
+    writeFolder(start.folder, [A, { name: '0001_ahead', sql: 'create table ahead ()', when: TOMORROW }])
+    await drizzleKit(start)
+    rmSync(join(start.folder, '0001_ahead.sql'))
+    writeFolder(start.folder, [A, B])
+    return start
+  },
   'unrecorded: rows of the ledger were lost': async t => {
     const start = await history(t, [A, B, C])
     await administer(`delete from ${LEDGER} where created_at = ${B.when}`, start.url)
@@ -242,6 +278,15 @@ const STARTS: Record<string, Make> = {
     await administer(`update ${LEDGER} set created_at = 17 where created_at = ${B.when}`, start.url)
     return start
   },
+  'restamped: another folder writes to the same ledger, and has the same text at another time': async t => {
+    const url = await sharedText(t)
+    return { url, folder: makeFolder(t, [A, B]), name: A.name }
+  },
+  'restamped: a run ended in the middle of it, and its time in the journal was changed since': async t => {
+    const start = await stoppedHalfway(t)
+    writeFolder(start.folder, [A, { ...STEPWISE, when: timeOf(7) }])
+    return start
+  },
   'doubled: two runs of drizzle-kit at once, or a row written twice': async t => {
     const start = await history(t, [A, B])
     await administer(
@@ -251,6 +296,46 @@ const STARTS: Record<string, Make> = {
     return start
   },
   'pending: it is new': async t => history(t, [A], [A, B, C])
+}
+
+/** A database of another folder, which has the text of A at another time, in another schema. */
+async function sharedText(t: Test): Promise<string> {
+  const other = { ...A, when: timeOf(-9) }
+  const { url } = await history(t, [{ name: '0000_o', sql: 'create table o ()', when: timeOf(-10) }, other])
+  await administer('drop table a', url)
+  return url
+}
+
+/** A database, and a folder whose last migration was dated ahead after it was applied. */
+async function ahead(t: Test) {
+  const { url, folder } = await history(t, [A, B], [A, { ...B, when: TOMORROW }])
+  const read = async () => [readFileSync(join(folder, 'meta/_journal.json'), 'utf8'), await ledgerOf(url)]
+  const repaired = (...args: string[]) =>
+    COMMANDS['db:repair']({ DATABASE_URL: url }, '--folder', folder, ...args)
+  return { url, folder, read, repaired }
+}
+
+// Its last statement fails until there is a function ready().
+const STEPWISE: Written = {
+  ...B,
+  sql: '-- fastify-neon:no-transaction\ncreate table b (y int);\ninsert into b values (1);\nselect ready()'
+}
+
+/** A database in which a run ended before the last statement of STEPWISE. */
+async function stoppedHalfway(t: Test): Promise<Start> {
+  const start = await history(t, [A])
+  writeFolder(start.folder, [A, STEPWISE])
+  await t.rejects(apply(start.url, start.folder), { code: 'FST_NEON_MIGRATION_FAILED' })
+  await administer('create function ready() returns int return 1', start.url)
+  return start
+}
+
+/** A database that had a migration of another branch, which is not in the folder `now`. */
+async function withBranch(t: Test, now = [A]): Promise<Start> {
+  const branch = { name: '0001_branch', sql: 'create table branch ()', when: timeOf(9) }
+  const start = await history(t, [A, branch], now)
+  rmSync(join(start.folder, '0001_branch.sql'))
+  return start
 }
 
 /** A database that was adopted by its pulled baseline, whose comment marks are gone since. */
@@ -332,17 +417,45 @@ async function told({ url, folder }: Start, kind: string): Promise<string> {
   return (await COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder)).text
 }
 
-async function carryOut(t: Test, step: string, { url, folder, name, committed, schema }: Start) {
+async function carryOut(t: Test, step: string, { url, folder, schema }: Start) {
   const [, script = '', args = ''] = /^npm run (db:[\w-]+)(?: -- (.*))?$/.exec(step) ?? []
-  if (step.startsWith('git checkout')) {
-    t.equal(step, `git checkout HEAD -- ${name}.sql`)
-    writeFolder(folder, committed ?? [])
+  if (step.startsWith('git')) {
+    const [commit = ''] = (await git(folder, 'log', '--format=%H', ...asked(step))).split('\n')
+    if (step.startsWith('git checkout'))
+      await git(folder, ...step.replace('COMMIT', commit).split(' ').slice(1))
+    else t.match(await git(folder, ...step.split(' ').slice(1)), /^commit /)
   } else if (step === 'npx drizzle-kit push') await push(url, folder, schema ?? '')
   else {
     const command = COMMANDS[script as keyof typeof COMMANDS]
     const given = args.split(' ').filter(word => word !== '')
     t.match(await command({ DATABASE_URL: url }, '--folder', folder, ...given), { code: 0 }, step)
   }
+}
+
+/** What of a way by git tells the commit. */
+const asked = (step: string) => ['--', `${step.split(' ').at(-1)}`]
+
+function git(cwd: string, ...args: string[]): Promise<string> {
+  const { PATH, HOME } = process.env
+  const own = [
+    '-c',
+    'user.name=somebody',
+    '-c',
+    'user.email=somebody@example.com',
+    '-c',
+    'commit.gpgsign=false'
+  ]
+  return new Promise((resolve, reject) => {
+    execFile('git', [...own, ...args], { cwd, env: { PATH, HOME } }, (error, stdout) =>
+      error ? reject(error) : resolve(stdout)
+    )
+  })
+}
+
+async function commit(folder: string) {
+  await git(folder, 'init', '--quiet')
+  await git(folder, 'add', '--all')
+  await git(folder, 'commit', '--quiet', '--message', 'migrations')
 }
 
 async function push(url: string, cwd: string, schema: string) {
@@ -531,11 +644,10 @@ t.test('db:repair', async t => {
   })
 
   t.test('changes nothing in a dry run', async t => {
-    const { url, folder } = await history(t, [A, B], [A, { ...B, when: TOMORROW }])
-    const read = async () => [readFileSync(join(folder, 'meta/_journal.json'), 'utf8'), await ledgerOf(url)]
+    const { read, repaired } = await ahead(t)
     const before = await read()
 
-    const { code, text } = await run({ DATABASE_URL: url }, '--folder', folder, '--dry-run')
+    const { code, text } = await repaired('--dry-run')
 
     t.equal(code, 0)
     t.match(
@@ -580,6 +692,216 @@ t.test('db:repair', async t => {
     t.match(await run({ DATABASE_URL: url }, '--folder', folder, '--start-over'), {
       code: 1,
       text: /^--start-over is for .*, and this one has table a\n$/
+    })
+    t.strictSame(await ledgerOf(url), before)
+  })
+
+  t.test(
+    'keeps rows of another branch when it starts over where a table is left, unless it is told',
+    async t => {
+      const { url, folder } = await withBranch(t)
+      await administer('drop table a', url)
+      const startedOver = (...args: string[]) =>
+        run({ DATABASE_URL: url }, '--folder', folder, '--start-over', ...args)
+
+      const kept = await startedOver('--dry-run')
+      const told = await startedOver('--forget-unknown')
+
+      t.equal(kept.code, 1)
+      t.match(
+        kept.text,
+        /^the rows that this folder does not know \(1\) stay, .* the table public\.branch, /m
+      )
+      t.match(told, {
+        code: 0,
+        text: /^ledger: the row of 0000_a is .*\nledger: the row of 2026-01-01T00:09:00.000Z, which no file /
+      })
+      t.strictSame(await ledgerOf(url), [])
+    }
+  )
+
+  t.test('forgets what no file explains when it is told to, and says so before', async t => {
+    const { url, folder } = await withBranch(t)
+    const repaired = (...args: string[]) => run({ DATABASE_URL: url }, '--folder', folder, ...args)
+
+    const untold = await repaired()
+    const tried = await repaired('--forget-unknown', '--dry-run')
+    const before = await ledgerOf(url)
+    const told = await repaired('--forget-unknown')
+
+    t.strictSame(untold, { code: 0, text: 'nothing to repair\n' })
+    t.match(tried, {
+      code: 0,
+      text: /^ledger: the row of \S+, which no file of this folder explains, is taken out\nwhat those .* stays in the database\nnothing was changed/
+    })
+    t.equal(before.length, 2)
+    t.equal(told.code, 0)
+    t.match(await ledgerOf(url), [{ when: A.when }])
+  })
+
+  t.test('lets a run that stopped go on, whatever became of the time of its migration', async t => {
+    const ahead = { ...STEPWISE, when: TOMORROW }
+    const { url, folder } = await stoppedHalfway(t)
+    const note = 'select created_at, done from drizzle.__fastify_neon_progress'
+    writeFolder(folder, [A, ahead])
+    const refused = await COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder)
+
+    t.match(refused, { code: 13, text: /restamped +0001_b: a run ended in the middle of it/ })
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder), {
+      code: 0,
+      text: /^journal: 0001_b was .*\nprogress: 0001_b was 2026-01-01T00:01:00.000Z, and is /
+    })
+    t.match(await administer(note, url), [{ done: 2 }])
+    t.match(await COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+    t.strictSame(await administer('select y from b', url), [{ y: 1 }])
+  })
+
+  t.test('starts over where the first migration of all was stopped, from its first statement', async t => {
+    const { url, folder } = await history(t, [], [{ ...STEPWISE, name: '0000_b', tables: { b: ['y'] } }])
+    await t.rejects(apply(url, folder), { code: 'FST_NEON_MIGRATION_FAILED' })
+    await administer('drop table b; create table other (); create function ready() returns int return 1', url)
+
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder, '--start-over'), {
+      code: 0,
+      text: /^progress: the note that a run stopped .* is taken out\n$/
+    })
+    t.match(await COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+    t.strictSame(await administer('select y from b', url), [{ y: 1 }])
+  })
+
+  t.test('does not move a row that may be of another folder', async t => {
+    const url = await sharedText(t)
+    const folder = makeFolder(t, [A, B])
+    const repaired = (...args: string[]) => run({ DATABASE_URL: url }, '--folder', folder, ...args)
+    const before = await ledgerOf(url)
+
+    const untold = await repaired()
+    const after = await ledgerOf(url)
+    const told = await repaired('--forget-unknown', '--dry-run')
+
+    t.match(untold, {
+      code: 1,
+      text: /^the row of 0000_a keeps its time, .*npm run db:migrate -- --ledger SCHEMA.TABLE/
+    })
+    t.strictSame(after, before)
+    t.match(told, { code: 0, text: /^ledger: 0000_a was .*\nledger: the row of 2025/ })
+  })
+
+  t.test('does not take out a row of another text', async t => {
+    const { url, folder } = await history(t, [A])
+    await administer(
+      `insert into ${LEDGER} (hash, created_at) values ('another', ${A.when}), ('another', ${A.when})`,
+      url
+    )
+    const repaired = (...args: string[]) => run({ DATABASE_URL: url }, '--folder', folder, ...args)
+
+    const untold = await repaired()
+    const after = await ledgerOf(url)
+    const told = await repaired('--forget-unknown')
+
+    t.match(untold, { code: 1, text: /^a row of the time of 0000_a stays in the ledger, / })
+    t.equal(after.length, 3)
+    t.equal(told.code, 0)
+    t.equal((await ledgerOf(url)).length, 1)
+  })
+
+  t.test(
+    'leaves the journal as it is when the ledger cannot be written, and ends both when it can',
+    async t => {
+      const { url, folder, read, repaired } = await ahead(t)
+      await administer(
+        `create function refuse() returns trigger language plpgsql as 'begin raise ''not today''; end';
+       create trigger refuse before update on ${LEDGER} execute function refuse()`,
+        url
+      )
+      const before = await read()
+
+      t.match(await repaired(), { code: 1, text: /not today/ })
+      t.strictSame(await read(), before)
+      await administer(`drop trigger refuse on ${LEDGER}`, url)
+      t.match(await repaired(), { code: 0 })
+      t.match(await status({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+    }
+  )
+
+  t.test('ends in a second run when COMMIT failed', async t => {
+    const { url, folder, repaired } = await ahead(t)
+    await administer(
+      `create function refuse() returns trigger language plpgsql as 'begin raise ''not today''; end';
+       create constraint trigger refuse after update on ${LEDGER} deferrable initially deferred
+         for each row execute function refuse()`,
+      url
+    )
+
+    t.match(await repaired(), { code: 1, text: /not today/ })
+    await administer(`drop trigger refuse on ${LEDGER}`, url)
+    t.match(await repaired(), { code: 0, text: /^ledger: 0001_b was .*\n$/ })
+    t.match(await status({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+  })
+
+  t.test('leaves the ledger as it is when the journal cannot be written', async t => {
+    const { url, folder } = await ahead(t)
+    const before = await ledgerOf(url)
+    const holder = new pg.Client({ connectionString: url })
+    await holder.connect()
+    await holder.query('select pg_advisory_lock($1)', [LOCK_KEY])
+    const said: string[] = []
+    const printError = (line: string) => {
+      // It has read the folder when it waits for the lock.
+      if (said.length === 0) rmSync(join(folder, 'meta'), { recursive: true })
+      if (said.length === 0) holder.end()
+      said.push(line)
+    }
+
+    const code = await repair(['--folder', folder], { env: { DATABASE_URL: url }, print() {}, printError })
+
+    t.equal(code, 1)
+    t.match(said, [/^waiting for another run/, /ENOENT/])
+    t.strictSame(await ledgerOf(url), before)
+  })
+
+  t.test('dates the first right before the next', async t => {
+    const ahead = (written: Written) => ({ ...written, when: TOMORROW })
+    const { url, folder } = await history(t, [], [ahead(A), ahead(B), { ...C, when: timeOf(2) }])
+
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+    const { entries } = JSON.parse(readFileSync(join(folder, 'meta/_journal.json'), 'utf8'))
+    t.match(entries, [{ when: timeOf(2) - 2 }, { when: timeOf(2) - 1 }, { when: timeOf(2) }])
+  })
+
+  t.test(
+    'does not rename an entry to a file that nothing proves, and says how to restore the right one',
+    async t => {
+      const { url, folder } = await history(t, [A, B])
+      rmSync(join(folder, '0001_b.sql'))
+      const repaired = () => run({ DATABASE_URL: url }, '--folder', folder)
+      const journal = readFileSync(join(folder, 'meta/_journal.json'), 'utf8')
+
+      const deleted = await repaired()
+      writeFileSync(join(folder, '0001_branch.sql'), 'create table branch ()')
+      const replaced = await repaired()
+
+      t.equal(deleted.code, 1)
+      t.match(
+        deleted.text,
+        /^0001_b stays .* because its file is not there: restore .*git checkout COMMIT\^ -- \S+0001_b\.sql/
+      )
+      t.equal(replaced.code, 1)
+      t.match(
+        replaced.text,
+        /no row of the ledger proves that 0001_branch.sql is it: if .*; if not: restore the file/
+      )
+      t.equal(readFileSync(join(folder, 'meta/_journal.json'), 'utf8'), journal)
+    }
+  )
+
+  t.test('does not forget a row whose file is there, and the journal does not name it', async t => {
+    const { url, folder } = await history(t, [A, B], [A])
+    const before = await ledgerOf(url)
+
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder, '--forget-unknown'), {
+      code: 1,
+      text: '0001_b is applied, and the journal does not name it: restore the journal first\n'
     })
     t.strictSame(await ledgerOf(url), before)
   })

@@ -10,12 +10,13 @@ import {
   readStatements
 } from './folder.ts'
 import { type LedgerName, readLedger, type StoredRow } from './ledger.ts'
-import { findEdited, readProgress } from './progress.ts'
+import { findEdited, type Progress, readProgress } from './progress.ts'
 import type { Query } from './session.ts'
 import { compareMigrations, type MigrationStatus } from './status.ts'
 
 export interface Examined {
   rows: StoredRow[]
+  progress: Progress[]
   status: MigrationStatus
   /** With their statements. */
   pending: Migration[]
@@ -39,6 +40,7 @@ export async function examine(query: Query, ledger: LedgerName, folder: FolderFi
   const edited = findEdited(progress, pending.filter(isRead))
   return {
     rows,
+    progress,
     status,
     pending,
     findings: inOrder([...folder.findings, ...findings, ...status.findings, ...edited], journal)

@@ -183,10 +183,23 @@ function findMissing({ path, journal, files, unlisted }: Omit<FolderFiles, 'find
         migration: name,
         message: 'there is no such file in the folder',
         mend: renamed
-          ? `if ${renamed}.sql is its new name, run npm run db:repair, which corrects the journal`
-          : `restore the file, as by git checkout HEAD -- ${shown(join(path, `${name}.sql`))}`
+          ? `if ${renamed}.sql is its new name, and it was applied, run npm run db:repair, which corrects the journal; if not, ${restoreDeleted(sqlFile({ path }, name))}`
+          : restoreDeleted(sqlFile({ path }, name))
       }
     })
+}
+
+export function sqlFile({ path }: Pick<FolderFiles, 'path'>, name: string): string {
+  return shown(join(path, `${name}.sql`))
+}
+
+/** HEAD does not have it any more once the deletion was committed. */
+export function restoreDeleted(file: string): string {
+  return `restore the file by git checkout HEAD -- ${file}; when its deletion was committed, git log --diff-filter=D -- ${file} names the COMMIT, and git checkout COMMIT^ -- ${file} brings it back`
+}
+
+export function restoreChanged(file: string): string {
+  return `restore the file by git checkout HEAD -- ${file}; when the change was committed, git log -- ${file} names the COMMIT, and git checkout COMMIT^ -- ${file} brings it back`
 }
 
 /** What stands before the first _ of the name, as drizzle-kit numbers them. */

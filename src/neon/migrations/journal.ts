@@ -3,7 +3,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type FolderFiles, hashesOf, isFutureDated, type JournalEntry, numberOf } from './folder.ts'
+import { hashesOf, isFutureDated, type JournalEntry } from './folder.ts'
 
 /** An entry as it is to be. */
 export interface Correction {
@@ -11,35 +11,38 @@ export interface Correction {
   to: JournalEntry
 }
 
-/** `now` in ms since 1970. In the order of the journal; without those that stay. */
-export function correctJournal(folder: FolderFiles, now: number): Correction[] {
-  const names = renamed(folder)
-  return withRisingTimes(folder.journal, now)
-    .map(({ from, when }) => ({ from, to: { name: names.get(from.name) ?? from.name, when } }))
+/**
+ * `now` in ms since 1970; `renamed` are new names by those in the journal. In the order of the journal; without those
+ * that stay.
+ */
+export function correctJournal(
+  journal: readonly JournalEntry[],
+  { now, renamed }: { now: number; renamed: ReadonlyMap<string, string> }
+): Correction[] {
+  return withRisingTimes(journal, now)
+    .map(({ from, when }) => ({ from, to: { name: renamed.get(from.name) ?? from.name, when } }))
     .filter(({ from, to }) => to.name !== from.name || to.when !== from.when)
 }
 
-/** Those that rise and are past stay; the others come right behind the one before, and the last at `now`. */
+/**
+ * Those that rise and are past stay. The others come right behind the one before; the first ones right before those
+ * that follow, and the last ones at `now`.
+ */
 function withRisingTimes(journal: readonly JournalEntry[], now: number) {
-  const lastPast = journal.findLastIndex(({ when }) => !isFutureDated(when, now))
+  const isPast = ({ when }: JournalEntry) => !isFutureDated(when, now)
+  const firstPast = journal.findIndex(isPast)
+  const lastPast = journal.findLastIndex(isPast)
   let before = -1
   return journal.map((from, index) => {
-    const wanted = isFutureDated(from.when, now) ? (index > lastPast ? now : before + 1) : from.when
-    before = Math.max(wanted, before + 1)
+    before = Math.max(wanted(from, index), before + 1)
     return { from, when: before }
   })
-}
 
-/** The only file of the same number takes the place of one that is not there. */
-function renamed({ journal, files, unlisted }: FolderFiles): Map<string, string> {
-  const isThere = ({ name }: JournalEntry) => files.some(file => file.name === name)
-  return new Map(
-    journal.flatMap(entry => {
-      const others = isThere(entry) ? [] : unlisted.filter(name => numberOf(name) === numberOf(entry.name))
-      const [other] = others
-      return other !== undefined && others.length === 1 ? [[entry.name, other] as const] : []
-    })
-  )
+  function wanted(entry: JournalEntry, index: number): number {
+    if (isPast(entry)) return entry.when
+    if (index > lastPast) return now
+    return index < firstPast ? Number(journal[firstPast]?.when) - (firstPast - index) : before + 1
+  }
 }
 
 export async function readHashes(path: string, name: string): Promise<ReadonlySet<string>> {
@@ -52,6 +55,7 @@ interface JournalFile {
 
 /** In the layout of drizzle-kit, with whatever else is in it. */
 export async function writeJournal(path: string, corrections: readonly Correction[]): Promise<void> {
+  if (corrections.length === 0) return
   const file = join(path, 'meta', '_journal.json')
   const journal: JournalFile = JSON.parse(await readFile(file, 'utf8'))
   const entries = journal.entries.map(entry => {

@@ -11,51 +11,70 @@ import type { Statement } from './statements.ts'
 
 export interface Progress {
   createdAt: number
-  /** Of the statements that are done or begun; earlier versions wrote that of the file. */
+  /** Of the file. */
   hash: string
+  /** Of the statements that are done or begun; earlier versions did not write it. */
+  doneHash: string | undefined
   /** Statements that are done for certain. */
   done: number
   /** Whether the next one was sent, and may be done as well. */
   isBegun: boolean
 }
 
-const TABLE = '__fastify_neon_progress'
+export const PROGRESS_TABLE = '__fastify_neon_progress'
 
-const progressSql = ({ schema }: LedgerName) => `${quote(schema)}.${quote(TABLE)}`
+const progressSql = ({ schema }: LedgerName) => `${quote(schema)}.${quote(PROGRESS_TABLE)}`
+
+interface ProgressRow extends Record<string, unknown> {
+  created_at: string
+  hash: string
+  done_hash: string | null
+  done: number
+  is_begun: boolean
+}
 
 /** Empty when no migration stopped in the middle. A row of which nothing is done or begun says nothing. */
 export async function readProgress(query: Query, name: LedgerName): Promise<Progress[]> {
   if (!(await exists(query, progressSql(name)))) return []
-  const rows = await query<{ created_at: string; hash: string; done: number; is_begun: boolean }>(
-    `SELECT created_at, hash, done, is_begun FROM ${progressSql(name)}
-       WHERE done > 0 OR is_begun ORDER BY created_at`
+  const rows = await query<ProgressRow>(
+    `SELECT created_at, hash, done, is_begun, to_jsonb(progress)->>'done_hash' AS done_hash
+       FROM ${progressSql(name)} AS progress WHERE done > 0 OR is_begun ORDER BY created_at`
   )
-  return rows.map(({ created_at, hash, done, is_begun }) => ({
+  return rows.map(({ created_at, hash, done_hash, done, is_begun }) => ({
     createdAt: Number(created_at),
     hash,
+    doneHash: done_hash ?? undefined,
     done,
     isBegun: is_begun
   }))
 }
 
 export async function createProgress(query: Query, name: LedgerName): Promise<void> {
-  if (await exists(query, progressSql(name))) return
-  await query(
-    `CREATE TABLE ${progressSql(name)} (
-       created_at bigint PRIMARY KEY, hash text NOT NULL, done integer NOT NULL, is_begun boolean NOT NULL)`
+  const table = progressSql(name)
+  if (!(await exists(query, table))) {
+    await query(
+      `CREATE TABLE ${table} (
+         created_at bigint PRIMARY KEY, hash text NOT NULL, done integer NOT NULL, is_begun boolean NOT NULL, done_hash text)`
+    )
+    return
+  }
+  const [column] = await query(
+    `SELECT 1 FROM pg_attribute WHERE attrelid = $1::regclass AND attname = 'done_hash'`,
+    [table]
   )
+  if (column === undefined) await query(`ALTER TABLE ${table} ADD COLUMN done_hash text`)
 }
 
 export async function writeProgress(
   query: Query,
   name: LedgerName,
-  { when, statements, ...reached }: Pick<Migration, 'when' | 'statements'> & Reached
+  { when, hash, statements, ...reached }: Pick<Migration, 'when' | 'hash' | 'statements'> & Reached
 ): Promise<void> {
   await query(
-    `INSERT INTO ${progressSql(name)} VALUES ($1, $2, $3, $4)
+    `INSERT INTO ${progressSql(name)} (created_at, hash, done, is_begun, done_hash) VALUES ($1, $2, $3, $4, $5)
        ON CONFLICT (created_at) DO UPDATE
-         SET hash = excluded.hash, done = excluded.done, is_begun = excluded.is_begun`,
-    [when, hashOf(statements, reached), reached.done, reached.isBegun]
+         SET hash = excluded.hash, done = excluded.done, is_begun = excluded.is_begun, done_hash = excluded.done_hash`,
+    [when, hash, reached.done, reached.isBegun, hashOf(statements, reached)]
   )
 }
 
@@ -64,7 +83,7 @@ export function findEdited(progress: Progress[], migrations: Migration[]): Migra
   return migrations.flatMap(({ name, when, hashes, statements }): MigrationFinding[] => {
     const reached = progress.find(({ createdAt }) => createdAt === when)
     if (reached === undefined || hashes.has(reached.hash)) return []
-    if (reached.hash === hashOf(statements, reached)) return []
+    if (reached.doneHash === hashOf(statements, reached)) return []
     return [
       {
         kind: 'edited',
@@ -88,6 +107,20 @@ function hashOf(statements: Statement[], reached: Reached): string {
   return createHash('sha256').update(JSON.stringify(texts)).digest('hex')
 }
 
-export async function clearProgress(query: Query, name: LedgerName, { when }: MigrationFile): Promise<void> {
+/** To the time that its migration has now. */
+export async function moveProgress(
+  query: Query,
+  name: LedgerName,
+  { createdAt }: Progress,
+  when: number
+): Promise<void> {
+  await query(`UPDATE ${progressSql(name)} SET created_at = $2 WHERE created_at = $1`, [createdAt, when])
+}
+
+export async function clearProgress(
+  query: Query,
+  name: LedgerName,
+  { when }: Pick<MigrationFile, 'when'>
+): Promise<void> {
   await query(`DELETE FROM ${progressSql(name)} WHERE created_at = $1`, [when])
 }

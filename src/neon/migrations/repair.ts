@@ -2,20 +2,32 @@
  * Makes journal and ledger agree again, where it is certain what is meant. It never says of a migration that it is
  * applied which has no row in the ledger, and runs none.
  */
+
+import {
+  type Change,
+  type Changes,
+  moveProgressRow,
+  moveRow,
+  removeRow,
+  removeUnknownRow,
+  timeOf
+} from './changes.ts'
 import { examine } from './examination.ts'
-import { type FolderFiles, readFolder } from './folder.ts'
+import { type FolderFiles, numberOf, readFolder, restoreChanged, restoreDeleted, sqlFile } from './folder.ts'
 import { type Correction, correctJournal, readHashes, writeJournal } from './journal.ts'
-import { changeLedger, ledgerSql, type StoredRow } from './ledger.ts'
-import { findMissingTables, list, readCatalog } from './schema.ts'
-import type { Query } from './session.ts'
+import { changeLedger, type StoredRow } from './ledger.ts'
+import type { Progress } from './progress.ts'
 import { type ChangeOptions, withLockedSession } from './source.ts'
-import { type Match, matchRows } from './status.ts'
+import { startOver } from './start-over.ts'
+import { type Match, matchRows, OWN_LEDGER, progressOf } from './status.ts'
 
 export interface RepairOptions extends ChangeOptions {
   /** Says what would be done. @default false */
   dryRun?: boolean
   /** Forgets what is applied, when not one of its tables is left. @default false */
   startOver?: boolean
+  /** Takes out the rows of the ledger that no file of the folder explains. @default false */
+  forgetUnknown?: boolean
 }
 
 export interface RepairReport {
@@ -29,96 +41,148 @@ export interface RepairReport {
 export async function repairMigrations(options: RepairOptions): Promise<RepairReport> {
   const folder = await readFolder(options.folder)
   return withLockedSession(options, async ({ query }, ledger) => {
-    const { rows, status } = await examine(query, ledger, folder)
-    const { migrations } = matchRows({ ...folder, rows })
-    const { corrections, problems } = await settle(folder, migrations)
-    const changes = options.startOver
-      ? await startOver(query, { folder, status, migrations })
-      : { changes: migrations.flatMap(migration => changesOf(migration, corrections)), problems: [] }
+    const { rows, progress } = await examine(query, ledger, folder)
+    const { migrations, unknown } = matchRows({ ...folder, rows })
+    const strays = await readStrays(folder)
+    const { corrections, problems } = settle(folder, migrations, strays)
+    const forgotten = options.forgetUnknown ? forgetRows(unknown, strays) : undefined
+    const others = forgotten ? [] : unknown
+    const settled = options.startOver
+      ? [await startOver(query, { folder, ledger, progress, matches: { migrations, unknown: others } })]
+      : migrations.map(migration =>
+          changesOf(migration, {
+            when: corrections.find(({ from }) => from.name === migration.name)?.to.when ?? migration.when,
+            progress: progressOf(migration, { ...folder, progress }),
+            isShared: others.length > 0,
+            forgetUnknown: options.forgetUnknown === true
+          })
+        )
+    const parts = [...settled, ...(forgotten ? [forgotten] : [])]
+    const changes = parts.flatMap(part => part.changes)
     const report = {
-      steps: [...corrections.map(correctionLine), ...changes.changes.map(({ line }) => line)],
-      problems: [...problems, ...changes.problems]
+      steps: [...corrections.map(correctionLine), ...changes.map(({ line }) => line)],
+      problems: [...problems, ...parts.flatMap(part => part.problems)]
     }
     if (options.dryRun) return report
-    if (corrections.length > 0) await writeJournal(folder.path, corrections)
-    if (changes.changes.length > 0)
+    const write = () => writeJournal(folder.path, corrections)
+    // The journal last: when it cannot be written, the ledger is as it was. When COMMIT fails, the times differ, and a
+    // second run moves the rows.
+    if (changes.length > 0)
       await changeLedger(query, ledger, async () => {
-        for (const { sql, values } of changes.changes) await query(`${sql(ledgerSql(ledger))}`, values)
+        for (const { run } of changes) await run(query, ledger)
+        await write()
       })
+    else await write()
     return report
   })
 }
 
-/** An entry gets no other time whose row in the ledger would not be found by the hash of its file then. */
-async function settle(folder: FolderFiles, migrations: Match<StoredRow>[]) {
-  const corrections: Correction[] = []
-  const problems: string[] = []
-  const wanted = new Map(
-    correctJournal(folder, Date.now()).map(correction => [correction.from.name, correction])
+/** Of a file that the journal does not name. */
+interface Stray {
+  name: string
+  hashes: ReadonlySet<string>
+}
+
+function readStrays({ path, unlisted }: FolderFiles): Promise<Stray[]> {
+  return Promise.all(unlisted.map(async name => ({ name, hashes: await readHashes(path, name) })))
+}
+
+/**
+ * An entry gets the name of another file when a row in the ledger proves by its hash that this is the one, and no
+ * other time when its row would not be found by the hash of its file then.
+ */
+function settle(folder: FolderFiles, migrations: Match<StoredRow>[], strays: Stray[]) {
+  const renamed = findRenamed(migrations, strays)
+  const corrections = correctJournal(folder.journal, { now: Date.now(), renamed })
+  const lost = new Map(
+    migrations.flatMap(({ name, rows, hashes }) => {
+      if (renamed.has(name)) return []
+      if (hashes === undefined) return [[name, missingFile(name, folder)] as const]
+      const isMoved = corrections.some(({ from }) => from.name === name)
+      return !isMoved || rows.length === 0 || rows.some(({ hash }) => hashes.has(hash))
+        ? []
+        : [
+            [
+              name,
+              `${name} stays as it is in the journal, because its file is not the one that was applied: ${restoreChanged(sqlFile(folder, name))}`
+            ] as const
+          ]
+    })
   )
-  for (const { name, rows, hashes } of migrations) {
-    const correction = wanted.get(name)
-    if (correction === undefined) continue
-    const { from, to } = correction
-    const known = hashes ?? (from.name === to.name ? undefined : await readHashes(folder.path, to.name))
-    const isSure = rows.length === 0 || rows.some(({ hash }) => known?.has(hash))
-    if (isSure) corrections.push(correction)
-    else
-      problems.push(
-        `${from.name} stays as it is in the journal, because its file is not the one that was applied: restore the file first`
-      )
+  return {
+    corrections: corrections.filter(({ from }) => !lost.has(from.name)),
+    problems: [...lost.values()]
   }
-  return { corrections, problems }
 }
 
-interface Change {
-  line: string
-  sql: (ledger: string) => string
-  values: unknown[]
+function findRenamed(migrations: Match<StoredRow>[], strays: Stray[]): Map<string, string> {
+  return new Map(
+    migrations.flatMap(({ name, rows, hashes }) => {
+      if (hashes !== undefined) return []
+      const [stray, ...others] = strays.filter(other => rows.some(({ hash }) => other.hashes.has(hash)))
+      return stray === undefined || others.length > 0 ? [] : [[name, stray.name] as const]
+    })
+  )
 }
 
+function missingFile(name: string, folder: FolderFiles): string {
+  const other = folder.unlisted.find(stray => numberOf(stray) === numberOf(name))
+  const unproven =
+    other === undefined
+      ? ''
+      : `, and no row of the ledger proves that ${other}.sql is it: if that is its new name, write ${other} in its place into meta/_journal.json; if not`
+  return `${name} stays as it is in the journal, because its file is not there${unproven}: ${restoreDeleted(sqlFile(folder, name))}`
+}
+
+interface Wanted {
+  /** The time that is right. */
+  when: number
+  progress: Progress | undefined
+  /** The ledger has rows that are not of this folder. */
+  isShared: boolean
+  forgetUnknown: boolean
+}
+
+/** A row that may be of another folder is left alone. */
 function changesOf(
   { name, when, hashes, rows }: Match<StoredRow>,
-  corrections: readonly Correction[]
-): Change[] {
-  const right = corrections.find(({ from }) => from.name === name)?.to.when ?? when
+  { when: right, progress, isShared, forgetUnknown }: Wanted
+): Changes {
+  const changes: Change[] = []
+  const problems: string[] = []
   const kept = rows.find(({ hash }) => hashes?.has(hash)) ?? rows.at(-1)
-  return rows.flatMap((row): Change[] => {
-    if (row !== kept) return [remove(row, `one of ${rows.length} rows of ${name}`)]
-    if (row.createdAt === right) return []
-    return [
-      {
-        line: `ledger: ${name} was ${timeOf(row.createdAt)}, and is ${timeOf(right)}`,
-        sql: ledger => `UPDATE ${ledger} SET created_at = $2 WHERE id = $1`,
-        values: [row.id, right]
-      }
-    ]
-  })
+  for (const row of rows) {
+    const isOwn = row.hash === kept?.hash || hashes?.has(row.hash) || forgetUnknown
+    if (row === kept) moveKept(row)
+    else if (isOwn) changes.push(removeRow(row, `one of ${rows.length} rows of ${name}`))
+    else
+      problems.push(
+        `a row of the time of ${name} stays in the ledger, because it has another hash: it may be of another folder, and then give each folder a ledger of its own: ${OWN_LEDGER}; if it is of a migration that was deleted, run npm run db:repair -- --forget-unknown`
+      )
+  }
+  if (progress !== undefined && progress.createdAt !== right)
+    changes.push(moveProgressRow(name, progress, right))
+  return { changes, problems }
+
+  function moveKept(row: StoredRow) {
+    if (row.createdAt === right) return
+    if (row.createdAt === when || !isShared) changes.push(moveRow(name, row, right))
+    else
+      problems.push(
+        `the row of ${name} keeps its time, because the ledger has rows that are not of this folder, and this one may be of another folder too: give each folder a ledger of its own: ${OWN_LEDGER}; if they are of migrations that were deleted, run npm run db:repair -- --forget-unknown`
+      )
+  }
 }
 
-function remove({ id }: StoredRow, what: string): Change {
+/** A row whose migration is in the folder, and not in the journal, is not forgotten: the journal is what is wrong. */
+function forgetRows(unknown: StoredRow[], strays: Stray[]): Changes {
+  const strayOf = ({ hash }: StoredRow) => strays.find(({ hashes }) => hashes.has(hash))
   return {
-    line: `ledger: ${what} is taken out`,
-    sql: ledger => `DELETE FROM ${ledger} WHERE id = $1`,
-    values: [id]
+    changes: unknown.filter(row => strayOf(row) === undefined).map(removeUnknownRow),
+    problems: unknown
+      .flatMap(row => strayOf(row) ?? [])
+      .map(({ name }) => `${name} is applied, and the journal does not name it: restore the journal first`)
   }
-}
-
-interface Start {
-  folder: FolderFiles
-  status: Parameters<typeof findMissingTables>[1]
-  migrations: Match<StoredRow>[]
-}
-
-async function startOver(query: Query, { folder, status, migrations }: Start) {
-  const { all, missing } = await findMissingTables(folder, status, await readCatalog(query))
-  const left = all.filter(table => !missing.includes(table))
-  if (all.length === 0 || left.length > 0) {
-    const problem = `--start-over is for a database that has no table of the folder left${left.length > 0 ? `, and this one has ${list(left)}` : ''}`
-    return { changes: [], problems: [problem] }
-  }
-  const changes = migrations.flatMap(({ name, rows }) => rows.map(row => remove(row, `the row of ${name}`)))
-  return { changes, problems: [] }
 }
 
 function correctionLine({ from, to }: Correction): string {
@@ -127,8 +191,4 @@ function correctionLine({ from, to }: Correction): string {
     ...(from.when === to.when ? [] : [`was ${timeOf(from.when)}, and is ${timeOf(to.when)}`])
   ]
   return `journal: ${from.name} ${parts.join(' and ')}`
-}
-
-function timeOf(when: number): string {
-  return new Date(when).toISOString()
 }

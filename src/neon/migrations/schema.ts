@@ -58,16 +58,20 @@ export interface Folder {
   journal: readonly JournalEntry[]
 }
 
-/** Tables that should be there, as the newest applied migration left them, and are not. None where a newer release may have dropped them. */
+/**
+ * Tables that should be there, as the newest applied migration left them, and are not. A newer release may have
+ * dropped some of them, so where the ledger is ahead they count only when not one is left.
+ */
 export async function findMissingTables(
   { path }: Pick<Folder, 'path'>,
   { applied, isAhead }: Pick<MigrationStatus, 'applied' | 'isAhead'>,
   catalog: ReadonlySet<ObjectName>
 ): Promise<{ all: ObjectName[]; missing: ObjectName[] }> {
   const newest = applied.at(-1)
-  const objects = newest === undefined || isAhead ? undefined : await readObjects(path, newest)
+  const objects = newest === undefined ? undefined : await readObjects(path, newest)
   const all = [...(objects ?? [])].filter(isTable)
-  return { all, missing: all.filter(table => !catalog.has(table)) }
+  const missing = all.filter(table => !catalog.has(table))
+  return { all, missing: isAhead && missing.length < all.length ? [] : missing }
 }
 
 /** What `made` and the database say of a migration that is pending. */

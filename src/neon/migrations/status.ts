@@ -3,7 +3,7 @@
  * hash of its file where the time was changed.
  */
 import type { MigrationFinding } from './findings.ts'
-import type { JournalEntry, MigrationFile } from './folder.ts'
+import { type JournalEntry, type MigrationFile, restoreChanged } from './folder.ts'
 import type { LedgerRow } from './ledger.ts'
 import type { Progress } from './progress.ts'
 
@@ -25,6 +25,9 @@ export interface Compared {
   rows: LedgerRow[]
   progress: Progress[]
 }
+
+/** What to do where two folders write to one. */
+export const OWN_LEDGER = 'npm run db:migrate -- --ledger SCHEMA.TABLE, a ledger of its own'
 
 /** A migration, and its rows in the ledger. */
 export interface Match<Row = LedgerRow> extends JournalEntry {
@@ -60,6 +63,16 @@ export function matchRows<Row extends LedgerRow>({
   return { migrations, unknown: [...unknown] }
 }
 
+/** Where a run stopped in the middle of the migration: by its time, or, where the folder has no such time, by its hash. */
+export function progressOf(
+  { when, hashes }: Pick<Match, 'when' | 'hashes'>,
+  { journal, progress }: Pick<Compared, 'journal' | 'progress'>
+): Progress | undefined {
+  const isMoved = ({ createdAt, hash }: Progress) =>
+    hashes?.has(hash) === true && !journal.some(entry => entry.when === createdAt)
+  return progress.find(({ createdAt }) => createdAt === when) ?? progress.find(isMoved)
+}
+
 export function compareMigrations(compared: Compared): MigrationStatus {
   const { migrations, unknown } = matchRows(compared)
   const lastApplied = migrations.findLastIndex(({ rows }) => rows.length > 0)
@@ -81,33 +94,50 @@ export function compareMigrations(compared: Compared): MigrationStatus {
   function addApplied({ name, when, hashes, rows }: Match) {
     status.applied.push(name)
     if (rows.length > 1) find('doubled', name, `the ledger has ${rows.length} rows of it`)
-    if (rows.some(({ createdAt }) => createdAt !== when))
-      find('restamped', name, 'its time in the journal was changed after it was applied')
+    if (rows.some(({ createdAt }) => createdAt !== when)) {
+      if (unknown.length === 0)
+        find('restamped', name, 'its time in the journal was changed after it was applied')
+      else
+        find(
+          'restamped',
+          name,
+          'its row in the ledger has another time, and the ledger has rows that are not of this folder: the row may be of another folder that has the same text',
+          `for another folder, ${OWN_LEDGER}; for migrations that were deleted, npm run db:repair -- --forget-unknown`
+        )
+    }
     if (hashes && !hashes.has(`${rows.at(-1)?.hash}`))
       find(
         'edited',
         name,
         'the file was changed after it was applied, or another folder writes to the same ledger, at the same time',
-        `restore the file; when nothing but words was changed, run npm run db:mark-applied -- ${name}`
+        `${restoreChanged(`FOLDER/${name}.sql`)}; when nothing but words was changed, run npm run db:mark-applied -- ${name}; for another folder, ${OWN_LEDGER}`
       )
   }
 
-  function addPending({ name, when }: Match, isLate: boolean) {
+  function addPending({ name, when, hashes }: Match, isLate: boolean) {
     status.pending.push(name)
     if (when <= newestUnknown)
       find(
         'shared-ledger',
         name,
         `the ledger has a row of ${new Date(newestUnknown).toISOString()}, which is newer and not of this folder: another folder or branch writes to the same ledger`,
-        lastApplied < 0
-          ? undefined
-          : `for another folder, npm run db:mark-applied -- ${status.applied.join(' ')} --ledger SCHEMA.TABLE --from-ledger THIS_ONE, and npm run db:migrate -- --ledger SCHEMA.TABLE; for another branch, npm run db:migrate -- --apply-late`
+        `${
+          lastApplied < 0
+            ? `for another folder, ${OWN_LEDGER}`
+            : `for another folder, npm run db:mark-applied -- ${status.applied.join(' ')} --ledger SCHEMA.TABLE --from-ledger THIS_ONE, and npm run db:migrate -- --ledger SCHEMA.TABLE`
+        }; for another branch, npm run db:migrate -- --apply-late; for a migration that was deleted, npm run db:repair -- --forget-unknown, which takes its row out of the ledger, while what it made stays in the database`
       )
     else if (isLate) find('late-merged', name, 'one that comes after it was applied before it')
     else find('pending', name, 'not applied yet')
-    const stopped = compared.progress.find(({ createdAt }) => createdAt === when)
-    if (stopped !== undefined)
-      find('interrupted', name, `a run ended in the middle of it, after ${stopped.done} of its statements`)
+    const stopped = progressOf({ when, hashes }, compared)
+    if (stopped === undefined) return
+    if (stopped.createdAt !== when)
+      return find(
+        'restamped',
+        name,
+        'a run ended in the middle of it, and its time in the journal was changed since: it would be applied from its start'
+      )
+    find('interrupted', name, `a run ended in the middle of it, after ${stopped.done} of its statements`)
   }
 
   function find(kind: MigrationFinding['kind'], migration: string, message: string, mend?: string) {

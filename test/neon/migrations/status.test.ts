@@ -115,15 +115,29 @@ const rows: Row[] = [
   {
     title: 'one that stopped in the middle',
     files: [A],
-    progress: [{ createdAt: 1, hash: 'hash of a', done: 1, isBegun: true }],
+    progress: [{ createdAt: 1, hash: 'hash of a', doneHash: undefined, done: 1, isBegun: true }],
     status: { pending: ['a'] },
+    exitCode: 16
+  },
+  {
+    title: 'one that stopped in the middle, and has another time',
+    files: [A],
+    progress: [{ createdAt: 5, hash: 'hash of a', doneHash: undefined, done: 1, isBegun: true }],
+    status: { pending: ['a'] },
+    exitCode: 25
+  },
+  {
+    title: 'two of one content, of which one stopped in the middle',
+    files: [A, { ...B, hashes: A.hashes }],
+    progress: [{ createdAt: 1, hash: 'hash of a', doneHash: undefined, done: 1, isBegun: true }],
+    status: { pending: ['a', 'b'], findings: [{}, { kind: 'interrupted' }, { kind: 'pending' }] } as never,
     exitCode: 16
   },
   {
     title: 'one that stopped in the middle, and is gone',
     journal: [{ name: 'a', when: 1 }],
     files: [],
-    progress: [{ createdAt: 1, hash: 'hash of a', done: 1, isBegun: true }],
+    progress: [{ createdAt: 1, hash: 'hash of a', doneHash: undefined, done: 1, isBegun: true }],
     status: { pending: ['a'] },
     exitCode: 16
   }

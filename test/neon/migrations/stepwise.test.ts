@@ -309,7 +309,10 @@ create table there ()`
       if (isBegun) {
         const texts = ['create table steps (n int)', 'insert into steps values (1)']
         const hash = createHash('sha256').update(JSON.stringify(texts)).digest('hex')
-        await administer(`update drizzle.__fastify_neon_progress set hash = '${hash}', is_begun = true`, url)
+        await administer(
+          `update drizzle.__fastify_neon_progress set done_hash = '${hash}', is_begun = true`,
+          url
+        )
       }
       writeFileSync(join(folder, '0000_build.sql'), BUILD.replace(from, to))
 
