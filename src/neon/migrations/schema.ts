@@ -5,7 +5,7 @@
 import type { MigrationFinding } from './findings.ts'
 import type { JournalEntry } from './folder.ts'
 import type { Query } from './session.ts'
-import { isTable, type ObjectName, objectName, readMade, readObjects } from './snapshot.ts'
+import { isRowSecurity, isTable, type ObjectName, objectName, readMade, readObjects } from './snapshot.ts'
 import type { MigrationStatus } from './status.ts'
 
 interface CatalogRow extends Record<string, unknown> {
@@ -18,7 +18,7 @@ interface CatalogRow extends Record<string, unknown> {
 
 // Any role may read it.
 const RELATIONS = `WITH mine AS (
-       SELECT pg_class.oid, relkind, nspname AS schema, relname AS name
+       SELECT pg_class.oid, relkind, relrowsecurity, relforcerowsecurity, nspname AS schema, relname AS name
          FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
          WHERE nspname <> 'information_schema' AND nspname !~ '^pg_')
      SELECT CASE WHEN relkind IN ('i', 'I') THEN 'index' ELSE 'table' END AS kind, schema, '' AS table, name
@@ -29,7 +29,7 @@ export async function readRelations(query: Query): Promise<Set<ObjectName>> {
   return namesOf(await query<CatalogRow>(RELATIONS))
 }
 
-/** With columns, policies and enums. */
+/** With what is on a table, types, the values of enums, schemas and sequences. */
 export async function readCatalog(query: Query): Promise<Set<ObjectName>> {
   const rows = await query<CatalogRow>(
     `${RELATIONS}
@@ -37,8 +37,16 @@ export async function readCatalog(query: Query): Promise<Set<ObjectName>> {
        FROM mine JOIN pg_attribute ON attrelid = mine.oid
        WHERE relkind IN ('r', 'p', 'f', 'v', 'm') AND attnum > 0 AND NOT attisdropped
      UNION ALL SELECT 'policy', schema, name, polname FROM mine JOIN pg_policy ON polrelid = mine.oid
+     UNION ALL SELECT 'constraint', schema, name, conname FROM mine JOIN pg_constraint ON conrelid = mine.oid
+     UNION ALL SELECT 'row-security', schema, '', name FROM mine WHERE relrowsecurity
+     UNION ALL SELECT 'forced-row-security', schema, '', name FROM mine WHERE relforcerowsecurity
+     UNION ALL SELECT 'sequence', schema, '', name FROM mine WHERE relkind = 'S'
+     UNION ALL SELECT 'schema', '', '', nspname FROM pg_namespace
      UNION ALL SELECT 'type', nspname, '', typname
-       FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace WHERE typtype = 'e'`
+       FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace
+       WHERE typtype IN ('e', 'd', 'r') OR typrelid IN (SELECT oid FROM mine WHERE relkind = 'c')
+     UNION ALL SELECT 'value', nspname, typname, enumlabel
+       FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid JOIN pg_namespace ON pg_namespace.oid = typnamespace`
   )
   return namesOf(rows)
 }
@@ -81,7 +89,7 @@ export async function findUnrecorded(
     const made = await readMade(path, journal, migration)
     const there = made.filter(object => catalog.has(object))
     const absent = made.filter(object => !catalog.has(object))
-    if (there.length === 0) continue
+    if (there.every(isRowSecurity)) continue
     const kind = 'unrecorded'
     if (absent.length === 0)
       findings.push({
@@ -125,7 +133,7 @@ const MOST_NAMED = 3
 export function list(objects: readonly ObjectName[]): string {
   const tables = objects.filter(isTable).map(table => `${table.slice('table '.length)}.`)
   const shown = objects.filter(
-    object => isTable(object) || !tables.some(table => object.split(' ')[1]?.startsWith(table))
+    object => isTable(object) || !tables.some(table => `${object.split(' ')[1]}.`.startsWith(table))
   )
   const more = shown.length - MOST_NAMED
   return `${shown.slice(0, MOST_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
