@@ -141,6 +141,12 @@ t.test('drizzle-kit', async t => {
     t.match(await adopt(env, '--baseline', ...at), { code: 0, text: /^0000_.*: 183 of 183 compared/ })
     t.match(await adopt(env, '--baseline', ...at), { code: 0, text: 'nothing is pending' })
 
+    const [name = ''] = readdirSync(at[1] ?? '').filter(file => file.endsWith('.sql'))
+    const baseline = join(at[1] ?? '', name)
+    writeFileSync(baseline, readFileSync(baseline, 'utf8').replaceAll(/^(?:\/\*|\*\/)$/gm, ''))
+    t.match(await status(env, ...at), { code: 14, text: /edited +0000_/ })
+    t.match(await adopt(env, name.replace('.sql', ''), ...at), { code: 0, text: /1 marked as applied/ })
+
     t.match(await status(env, ...at), { code: 0, text: /^1 of 1 applied\n$/ })
     t.match(await kit(folder, ['generate'], env), { code: 0, text: 'No schema changes' })
     t.match(await kit(folder, ['migrate'], env), { code: 0 })

@@ -312,6 +312,8 @@ t.test('the way out of', async t => {
 
       const ledger = /--ledger (\S+)/.exec(steps.join(' '))?.[1] ?? LEDGER
       t.match(before, new RegExp(`^${kind} `, 'm'))
+      // The newest snapshot has the table of a migration that is pending, and was merged late.
+      if (kind === 'late-merged') t.notMatch(before, 'schema-missing')
       const [words] = `${steps.at(0)?.replace(/^git.*/, 'restore the file')}`.split(' -- ')
       if (start.byHand === undefined) t.ok(before.includes(`${words}`), `${words} in ${before}`)
       t.match(await status({ DATABASE_URL: start.url }, '--folder', start.folder, '--ledger', ledger), {
@@ -553,6 +555,21 @@ t.test('db:mark-applied', async t => {
     t.match(await marked(), { marks: [{ unseen: [] }], written: ['0001_b'], exitCode: 0 })
   })
 
+  t.test('compares with what a name without a schema finds, and not with a copy elsewhere', async t => {
+    const { url, folder } = await history(t, [], [A])
+    const marked = () => run({ DATABASE_URL: url }, '--folder', folder, '--baseline')
+    await administer('create schema backup; create table backup.a (x int)', url)
+
+    const copied = await marked()
+    await administer(
+      `do $$ begin execute format('alter database %I set search_path = backup', current_database()); end $$`,
+      url
+    )
+
+    t.match(copied, { code: 1, text: /missing {2}table a\n/ })
+    t.match(await marked(), { code: 0, text: /\n1 marked as applied\n$/ })
+  })
+
   t.test('compares nothing that a newer migration has undone', async t => {
     const gone: Written = { name: '0002_gone', sql: 'drop table b', when: timeOf(2), tables: { a: ['x'] } }
     const again: Written = { ...B, name: '0003_again', when: timeOf(3) }
@@ -706,6 +723,15 @@ t.test('db:repair', async t => {
       text: /^--start-over is for .*, and this one has table a\n$/
     })
     t.strictSame(await ledgerOf(url), before)
+  })
+
+  t.test('starts over where no more than a copy in another schema is left', async t => {
+    const { url, folder } = await history(t, [A])
+    await administer('create schema backup; alter table a set schema backup', url)
+
+    t.match(await status({ DATABASE_URL: url }, '--folder', folder), { code: 22, text: /^schema-missing /m })
+    t.match(await run({ DATABASE_URL: url }, '--folder', folder, '--start-over'), { code: 0 })
+    t.strictSame(await ledgerOf(url), [])
   })
 
   t.test('does not start over where no snapshot tells of tables', async t => {

@@ -14,6 +14,13 @@ interface CatalogRow extends Record<string, unknown> {
   /** Of a table, for what is on one. */
   table: string
   name: string
+  /** The schema is in the search_path, so that a name without one finds it. */
+  visible: boolean
+}
+
+/** Of rows of kind, schema, table and name. */
+function withVisibility(objects: string): string {
+  return `SELECT objects.*, schema = '' OR schema = ANY(current_schemas(false)) AS visible FROM (${objects}) AS objects`
 }
 
 // Any role may read it.
@@ -26,13 +33,13 @@ const RELATIONS = `WITH mine AS (
 
 /** Tables, views and indexes, but for those of Postgres itself. */
 export async function readRelations(query: Query): Promise<Set<ObjectName>> {
-  return namesOf(await query<CatalogRow>(RELATIONS))
+  return namesOf(await query<CatalogRow>(withVisibility(RELATIONS)))
 }
 
 /** With what is on a table, types, the values of enums, schemas and sequences. */
 export async function readCatalog(query: Query): Promise<Set<ObjectName>> {
   const rows = await query<CatalogRow>(
-    `${RELATIONS}
+    withVisibility(`${RELATIONS}
      UNION ALL SELECT 'column', schema, name, attname
        FROM mine JOIN pg_attribute ON attrelid = mine.oid
        WHERE relkind IN ('r', 'p', 'f', 'v', 'm') AND attnum > 0 AND NOT attisdropped
@@ -46,17 +53,16 @@ export async function readCatalog(query: Query): Promise<Set<ObjectName>> {
        FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace
        WHERE typtype IN ('e', 'd', 'r') OR typrelid IN (SELECT oid FROM mine WHERE relkind = 'c')
      UNION ALL SELECT 'value', nspname, typname, enumlabel
-       FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid JOIN pg_namespace ON pg_namespace.oid = typnamespace`
+       FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid JOIN pg_namespace ON pg_namespace.oid = typnamespace`)
   )
   return namesOf(rows)
 }
 
 function namesOf(rows: CatalogRow[]): Set<ObjectName> {
-  // A name without a schema goes wherever the search_path of whoever migrates leads.
   return new Set(
-    rows.flatMap(({ kind, schema, table, name }) => [
+    rows.flatMap(({ kind, schema, table, name, visible }) => [
       objectName(kind, schema, table, name),
-      objectName(kind, '', table, name)
+      ...(visible ? [objectName(kind, '', table, name)] : [])
     ])
   )
 }
@@ -68,13 +74,16 @@ export interface Folder {
 
 /** Tables that should be there, as the newest applied migration left them, and are not. None where a newer release may have dropped them. */
 export async function findMissingTables(
-  { path }: Pick<Folder, 'path'>,
-  { applied, isAhead }: Pick<MigrationStatus, 'applied' | 'isAhead'>,
+  { path, journal }: Folder,
+  { applied, pending, isAhead }: Pick<MigrationStatus, 'applied' | 'pending' | 'isAhead'>,
   catalog: ReadonlySet<ObjectName>
 ): Promise<{ all: ObjectName[]; missing: ObjectName[] }> {
   const newest = applied.at(-1)
   const objects = newest === undefined || isAhead ? undefined : await readObjects(path, newest)
-  const all = [...(objects ?? [])].filter(isTable)
+  // The newest snapshot may have what an older migration makes that was merged late, and is pending.
+  const late = new Set<ObjectName>()
+  for (const name of pending) for (const object of await readMade(path, journal, name)) late.add(object)
+  const all = [...(objects ?? [])].filter(object => isTable(object) && !late.has(object))
   return { all, missing: all.filter(table => !catalog.has(table)) }
 }
 
