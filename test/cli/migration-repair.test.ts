@@ -52,7 +52,7 @@ interface Start {
   committed?: Written[]
   /** The part of the way that is not a command. */
   byHand?: () => unknown
-  /** Where drizzle-kit push finds the schema in code. */
+  /** Of which drizzle-kit exports the statements. */
   schema?: string
 }
 
@@ -299,9 +299,7 @@ t.test('the way out of', async t => {
     t.test(`${kind}, ${how}, ends it, and drizzle-kit agrees`, async t => {
       const start = await STARTS[`${kind}: ${how}`]?.(t)
       if (start === undefined) return t.fail('no start')
-      const steps = commands.map(([, command = '']) =>
-        command.replace('NAME', start.name).replace('BEFORE', '0000_a')
-      )
+      const steps = commands.map(([, command = '']) => command.replace('NAME', start.name))
 
       const before = await told(start, kind)
       for (const step of steps) {
@@ -339,7 +337,7 @@ async function carryOut(t: Test, step: string, { url, folder, name, committed, s
   if (step.startsWith('git checkout')) {
     t.equal(step, `git checkout HEAD -- ${name}.sql`)
     writeFolder(folder, committed ?? [])
-  } else if (step === 'npx drizzle-kit push') await push(url, folder, schema ?? '')
+  } else if (step === 'npx drizzle-kit export') await carryOutExport(url, folder, schema ?? '')
   else {
     const command = COMMANDS[script as keyof typeof COMMANDS]
     const given = args.split(' ').filter(word => word !== '')
@@ -347,16 +345,18 @@ async function carryOut(t: Test, step: string, { url, folder, name, committed, s
   }
 }
 
-async function push(url: string, cwd: string, schema: string) {
+/** The statement of the table that is missing. */
+async function carryOutExport(url: string, cwd: string, schema: string) {
   writeFileSync(join(cwd, 'schema.mjs'), schema)
   const kit = join(ROOT, 'node_modules/drizzle-kit/bin.cjs')
-  const args = [kit, 'push', '--dialect=postgresql', '--schema=schema.mjs', `--url=${url}`]
+  const args = [kit, 'export', '--dialect=postgresql', '--schema=schema.mjs']
   const { PATH, HOME } = process.env
-  await new Promise((resolve, reject) => {
+  const sql = await new Promise<string>((resolve, reject) => {
     execFile(process.execPath, args, { cwd, env: { PATH, HOME } }, (error, stdout) =>
       error ? reject(error) : resolve(stdout)
     )
   })
+  await administer(/^CREATE TABLE "b" [^;]*;/m.exec(sql)?.[0] ?? '', url)
 }
 
 /** The code that `drizzle-kit migrate` runs. */
@@ -568,6 +568,27 @@ t.test('db:mark-applied', async t => {
 
     t.match(copied, { code: 1, text: /missing {2}table a\n/ })
     t.match(await marked(), { code: 0, text: /\n1 marked as applied\n$/ })
+  })
+
+  t.test('takes from another ledger what that has, and leaves all else pending', async t => {
+    const other: Written = { name: '0009_other', sql: 'create table other ()', when: timeOf(9) }
+    const { url, folder } = await history(t, [A, C, other], [A, B, C])
+    const from = (ledger: string, ...args: string[]) =>
+      run({ DATABASE_URL: url }, '--folder', folder, '--from-ledger', ledger, '--ledger', 'own.own', ...args)
+    rmSync(join(folder, '0009_other.sql'))
+    await administer(`create table drizzle.none (like ${LEDGER})`, url)
+
+    const told = await status({ DATABASE_URL: url }, '--folder', folder)
+    const none = await from('drizzle.none', '--baseline')
+    const taken = await from(LEDGER, '--baseline')
+    const again = await from(LEDGER, '--baseline')
+    const rest = await status({ DATABASE_URL: url }, '--folder', folder, '--ledger', 'own.own')
+
+    t.match(told.text, `--baseline --ledger SCHEMA.TABLE --from-ledger ${LEDGER},`)
+    t.match(none, { code: 1, text: /drizzle\.none has no row of what is pending: 0000_a, 0001_b, 0002_c\n$/ })
+    t.match(taken, { code: 0, text: /^0000_a: the other .*0002_c: the other .*\n2 marked/s })
+    t.match(again, { code: 1, text: /has no row of what is pending: 0001_b/ })
+    t.match(rest, { code: 15, text: /late-merged +0001_b/ })
   })
 
   t.test('compares nothing that a newer migration has undone', async t => {

@@ -21,7 +21,7 @@ import { type ChangeOptions, withLockedSession } from './source.ts'
 import type { MigrationStatus } from './status.ts'
 
 export interface MarkOptions extends ChangeOptions {
-  /** As the journal names them; undefined is all that are pending. */
+  /** As the journal names them; undefined is all that are pending, or those of them that `fromLedger` has. */
   names?: string[] | undefined
   /** Compares, and writes nothing. @default false */
   dryRun?: boolean
@@ -61,12 +61,16 @@ export async function markApplied(options: MarkOptions): Promise<MarkReport> {
   const folder = await readFolder(options.folder)
   return withLockedSession(options, async ({ query }, ledger) => {
     const { status, rows } = await examine(query, ledger, folder)
-    const names = options.names ?? status.pending
+    const proofs = await readProofs(query, folder, options.fromLedger)
+    const names = options.names ?? status.pending.filter(name => proofs?.has(name) ?? true)
     const { migrations } = await readStatements(folder.files.filter(({ name }) => names.includes(name)))
-    const marks = await compare(query, { folder, status, migrations, fromLedger: options.fromLedger })
+    const marks = await compare(query, { folder, status, migrations, proofs })
     const problems = [
       ...names.flatMap(name => problemOf(name, folder, status)),
-      ...findSkipped(names, status),
+      // What the other ledger has left out stays left out.
+      ...(options.names === undefined
+        ? findUnknown(names, status, options.fromLedger)
+        : findSkipped(names, status)),
       ...marks.flatMap(mark => doubtsOf(mark, folder, options.unchecked === true))
     ]
     if (problems.length > 0 || options.dryRun === true || migrations.length === 0)
@@ -108,25 +112,39 @@ function findSkipped(names: string[], { pending }: MigrationStatus): string[] {
     : [`pending, and older: ${skipped.join(', ')}. Name them as well, or run npm run db:migrate first`]
 }
 
+function findUnknown(names: string[], { pending }: MigrationStatus, fromLedger?: LedgerName): string[] {
+  if (fromLedger === undefined || names.length > 0 || pending.length === 0) return []
+  return [`${fromLedger.schema}.${fromLedger.table} has no row of what is pending: ${pending.join(', ')}`]
+}
+
+/** Names of those that another ledger has; undefined where none is given. */
+async function readProofs(
+  query: Query,
+  { files }: FolderFiles,
+  ledger: LedgerName | undefined
+): Promise<Set<string> | undefined> {
+  if (ledger === undefined) return undefined
+  const rows = await readLedger(query, ledger)
+  return new Set(
+    files.filter(({ hashes }) => rows.some(({ hash }) => hashes.has(hash))).map(({ name }) => name)
+  )
+}
+
 interface Comparison {
   folder: FolderFiles
   status: MigrationStatus
   migrations: Migration[]
-  fromLedger: LedgerName | undefined
+  proofs: Set<string> | undefined
 }
 
-async function compare(
-  query: Query,
-  { folder, status, migrations, fromLedger }: Comparison
-): Promise<Mark[]> {
+async function compare(query: Query, { folder, status, migrations, proofs }: Comparison): Promise<Mark[]> {
   const { path, journal } = folder
   const names = [...status.applied, ...migrations.map(({ name }) => name)]
   const newest = journal.findLast(({ name }) => names.includes(name))
   const final = newest && (await readObjects(path, newest.name))
   const catalog = await readCatalog(query)
-  const proofs = fromLedger ? await readLedger(query, fromLedger) : []
   const marks: Mark[] = []
-  for (const { name, statements, hashes } of migrations) {
+  for (const { name, statements } of migrations) {
     const inSnapshot = await readMade(path, journal, name)
     const made = new Set(inSnapshot)
     const dropped = new Set<ObjectName>()
@@ -154,7 +172,7 @@ async function compare(
         ...[...dropped].filter(object => isUndone(object, false))
       ],
       unseen,
-      isProven: proofs.some(({ hash }) => hashes.has(hash))
+      isProven: proofs?.has(name) === true
     })
   }
   return marks

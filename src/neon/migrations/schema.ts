@@ -112,7 +112,7 @@ export async function findUnrecorded(
         kind,
         migration,
         message: `the database has ${list(there)}, and not ${list(absent)}: drizzle-kit push stopped on the way, or somebody made a part by hand`,
-        mend: `run npx drizzle-kit push to its end, and then npm run db:mark-applied -- ${migration}`
+        mend: `in development, use a new database or branch, or create what push stopped at, such as a role, and push again; elsewhere, carry out what is missing by hand, as npx drizzle-kit export prints it and the migrations have it; then run npm run db:mark-applied -- ${migration}`
       })
   }
   return findings
@@ -131,7 +131,7 @@ export function schemaMissing(
       message: `the ledger says that it is applied, and the database does not have ${list(missing)}`,
       mend: isWhole
         ? 'restore the tables from a backup or a branch; to begin with empty ones, run npm run db:repair -- --start-over, and then npm run db:migrate'
-        : 'restore the tables from a backup or a branch; to begin with empty ones, run npx drizzle-kit push'
+        : 'restore the tables from a backup or a branch; or create them by hand, as npx drizzle-kit export prints them, with the row-level security, grants and functions of their migrations'
     }
   ]
 }

@@ -4,7 +4,7 @@
  */
 import type { MigrationFinding } from './findings.ts'
 import type { JournalEntry, MigrationFile } from './folder.ts'
-import type { LedgerRow } from './ledger.ts'
+import { DRIZZLE_LEDGER, type LedgerName, type LedgerRow } from './ledger.ts'
 import type { Progress } from './progress.ts'
 
 export interface MigrationStatus {
@@ -24,6 +24,8 @@ export interface Compared {
   files: Pick<MigrationFile, 'name' | 'when' | 'hashes'>[]
   rows: LedgerRow[]
   progress: Progress[]
+  /** Where the rows are. @default drizzle.__drizzle_migrations */
+  ledger?: LedgerName
 }
 
 /** A migration, and its rows in the ledger. */
@@ -62,6 +64,7 @@ export function matchRows<Row extends LedgerRow>({
 
 export function compareMigrations(compared: Compared): MigrationStatus {
   const { migrations, unknown } = matchRows(compared)
+  const { schema, table } = compared.ledger ?? DRIZZLE_LEDGER
   const lastApplied = migrations.findLastIndex(({ rows }) => rows.length > 0)
   const newestUnknown = Math.max(...unknown.map(({ createdAt }) => createdAt))
   const status: MigrationStatus = {
@@ -101,7 +104,7 @@ export function compareMigrations(compared: Compared): MigrationStatus {
         `the ledger has a row of ${new Date(newestUnknown).toISOString()}, which is newer and not of this folder: another folder or branch writes to the same ledger`,
         lastApplied < 0
           ? undefined
-          : `for another folder, npm run db:mark-applied -- ${status.applied.join(' ')} --ledger SCHEMA.TABLE --from-ledger THIS_ONE, and npm run db:migrate -- --ledger SCHEMA.TABLE; for another branch, npm run db:migrate -- --apply-late`
+          : `for another folder, npm run db:mark-applied -- --baseline --ledger SCHEMA.TABLE --from-ledger ${schema}.${table}, and npm run db:migrate -- --ledger SCHEMA.TABLE; for another branch, npm run db:migrate -- --apply-late`
       )
     else if (isLate) find('late-merged', name, 'one that comes after it was applied before it')
     else find('pending', name, 'not applied yet')
