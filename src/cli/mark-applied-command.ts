@@ -32,10 +32,11 @@ async function run({ options, isJson }: MarkCommand, { print, printError }: Term
 }
 
 function markLines({ marks }: MarkReport): string[] {
-  return marks.flatMap(({ migration, present, missing, unseen, isProven }) => [
+  return marks.flatMap(({ migration, present, missing, gone, unseen, isProven }) => [
     `${migration}: ${isProven ? 'the other ledger has it' : `${present.length} of ${present.length + missing.length} compared are in the database`}`,
     ...present.map(object => `  there    ${object}`),
     ...missing.map(object => `  missing  ${object}`),
+    ...gone.map(object => `  gone     ${object}`),
     ...(unseen.length === 0 ? [] : [`  nothing to compare of line ${unseen.join(', ')}`])
   ])
 }

@@ -35,7 +35,7 @@ export async function createLook(
     const status = compareMigrations({ journal, files, rows, progress: [] })
     const { pending, findings } = status
     if (pending.length > 0) return { state: 'pending', pending }
-    const { missing } = await findMissingTables({ path: folder }, status, await readRelations(query))
+    const { missing } = await findMissingTables({ path: folder, journal }, status, await readRelations(query))
     const isNews = missing.length > 0 && !isMissing
     isMissing = missing.length > 0
     if (isNews)

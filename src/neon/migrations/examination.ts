@@ -29,7 +29,7 @@ export async function examine(query: Query, ledger: LedgerName, folder: FolderFi
   const { journal, files } = folder
   const rows = await readLedger(query, ledger)
   const progress = await readProgress(query, ledger)
-  const status = compareMigrations({ journal, files, rows, progress })
+  const status = compareMigrations({ journal, files, rows, progress, ledger })
   const isOpen = ({ name }: MigrationFile) =>
     status.pending.includes(name) ||
     status.findings.some(({ kind, migration }) => kind === 'edited' && migration === name)

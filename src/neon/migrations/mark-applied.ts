@@ -3,6 +3,7 @@
  * they make is there: a database that lived without a ledger, rows that were lost, a file whose words were changed.
  */
 import { join, relative } from 'node:path'
+import { readEffects } from './effects.ts'
 import { examine } from './examination.ts'
 import { type FolderFiles, type Migration, readFolder, readStatements } from './folder.ts'
 import {
@@ -17,11 +18,10 @@ import { list, readCatalog } from './schema.ts'
 import type { Query } from './session.ts'
 import { type ObjectName, readMade, readObjects } from './snapshot.ts'
 import { type ChangeOptions, withLockedSession } from './source.ts'
-import { isSeenInSnapshot } from './statements.ts'
 import type { MigrationStatus } from './status.ts'
 
 export interface MarkOptions extends ChangeOptions {
-  /** As the journal names them; undefined is all that are pending. */
+  /** As the journal names them; undefined is all that are pending, or those of them that `fromLedger` has. */
   names?: string[] | undefined
   /** Compares, and writes nothing. @default false */
   dryRun?: boolean
@@ -34,10 +34,15 @@ export interface MarkOptions extends ChangeOptions {
 /** One that is to be written down, and what was compared. */
 export interface Mark {
   migration: string
-  /** What it makes and the newest snapshot still has: in the database, and not in it. */
+  /** What it makes, and the database has. */
   present: ObjectName[]
+  /** What it makes and the newest snapshot still has, and the database does not. */
   missing: ObjectName[]
-  /** Lines of statements that leave nothing to compare. */
+  /** What it drops, and the database does not have. */
+  gone: ObjectName[]
+  /** What it makes or drops, and a newer migration that is applied, or is to be marked, has undone. */
+  undone: ObjectName[]
+  /** Lines of statements that leave nothing to compare, or not what they say. */
   unseen: number[]
   /** The other ledger has it. */
   isProven: boolean
@@ -56,12 +61,16 @@ export async function markApplied(options: MarkOptions): Promise<MarkReport> {
   const folder = await readFolder(options.folder)
   return withLockedSession(options, async ({ query }, ledger) => {
     const { status, rows } = await examine(query, ledger, folder)
-    const names = options.names ?? status.pending
+    const proofs = await readProofs(query, folder, options.fromLedger)
+    const names = options.names ?? status.pending.filter(name => proofs?.has(name) ?? true)
     const { migrations } = await readStatements(folder.files.filter(({ name }) => names.includes(name)))
-    const marks = await compare(query, { folder, status, migrations, fromLedger: options.fromLedger })
+    const marks = await compare(query, { folder, status, migrations, proofs })
     const problems = [
       ...names.flatMap(name => problemOf(name, folder, status)),
-      ...findSkipped(names, status),
+      // What the other ledger has left out stays left out.
+      ...(options.names === undefined
+        ? findUnknown(names, status, options.fromLedger)
+        : findSkipped(names, status)),
       ...marks.flatMap(mark => doubtsOf(mark, folder, options.unchecked === true))
     ]
     if (problems.length > 0 || options.dryRun === true || migrations.length === 0)
@@ -103,39 +112,74 @@ function findSkipped(names: string[], { pending }: MigrationStatus): string[] {
     : [`pending, and older: ${skipped.join(', ')}. Name them as well, or run npm run db:migrate first`]
 }
 
+function findUnknown(names: string[], { pending }: MigrationStatus, fromLedger?: LedgerName): string[] {
+  if (fromLedger === undefined || names.length > 0 || pending.length === 0) return []
+  return [`${fromLedger.schema}.${fromLedger.table} has no row of what is pending: ${pending.join(', ')}`]
+}
+
+/** Names of those that another ledger has; undefined where none is given. */
+async function readProofs(
+  query: Query,
+  { files }: FolderFiles,
+  ledger: LedgerName | undefined
+): Promise<Set<string> | undefined> {
+  if (ledger === undefined) return undefined
+  const rows = await readLedger(query, ledger)
+  return new Set(
+    files.filter(({ hashes }) => rows.some(({ hash }) => hashes.has(hash))).map(({ name }) => name)
+  )
+}
+
 interface Comparison {
   folder: FolderFiles
   status: MigrationStatus
   migrations: Migration[]
-  fromLedger: LedgerName | undefined
+  proofs: Set<string> | undefined
 }
 
-async function compare(
-  query: Query,
-  { folder, status, migrations, fromLedger }: Comparison
-): Promise<Mark[]> {
+async function compare(query: Query, { folder, status, migrations, proofs }: Comparison): Promise<Mark[]> {
   const { path, journal } = folder
   const names = [...status.applied, ...migrations.map(({ name }) => name)]
   const newest = journal.findLast(({ name }) => names.includes(name))
   const final = newest && (await readObjects(path, newest.name))
   const catalog = await readCatalog(query)
-  const proofs = fromLedger ? await readLedger(query, fromLedger) : []
   const marks: Mark[] = []
-  for (const { name, statements, hashes } of migrations) {
-    const made = (await readMade(path, journal, name)).filter(object => final?.has(object))
+  for (const { name, statements } of migrations) {
+    const inSnapshot = await readMade(path, journal, name)
+    const made = new Set(inSnapshot)
+    const dropped = new Set<ObjectName>()
+    const after = await readObjects(path, name)
+    // Whether a newer migration has taken away what this one made, or made what it dropped.
+    const isUndone = (object: ObjectName, isMade: boolean) =>
+      after?.has(object) === isMade && final?.has(object) === !isMade
+    const unseen: number[] = []
+    for (const statement of statements) {
+      const effects = await readEffects(statement)
+      for (const object of effects?.made ?? []) made.add(object)
+      for (const object of effects?.dropped ?? []) dropped.add(object)
+      const isSeen =
+        effects?.made.every(object => catalog.has(object) || isUndone(object, true)) &&
+        effects.dropped.every(object => !catalog.has(object) || isUndone(object, false))
+      if (!isSeen) unseen.push(statement.line)
+    }
     marks.push({
       migration: name,
-      present: made.filter(object => catalog.has(object)),
-      missing: made.filter(object => !catalog.has(object)),
-      unseen: statements.filter(statement => !isSeenInSnapshot(statement)).map(({ line }) => line),
-      isProven: proofs.some(({ hash }) => hashes.has(hash))
+      present: [...made].filter(object => catalog.has(object)),
+      missing: inSnapshot.filter(object => !catalog.has(object) && final?.has(object)),
+      gone: [...dropped].filter(object => !catalog.has(object)),
+      undone: [
+        ...[...made].filter(object => isUndone(object, true)),
+        ...[...dropped].filter(object => isUndone(object, false))
+      ],
+      unseen,
+      isProven: proofs?.has(name) === true
     })
   }
   return marks
 }
 
 function doubtsOf(
-  { migration, present, missing, unseen, isProven }: Mark,
+  { migration, present, missing, gone, undone, unseen, isProven }: Mark,
   { path }: FolderFiles,
   unchecked: boolean
 ) {
@@ -148,10 +192,10 @@ function doubtsOf(
   if (unseen.length > 0) {
     const file = relative('', join(path, `${migration}.sql`))
     return [
-      `${migration}: nothing tells whether ${unseen.map(line => `${file}:${line}`).join(', ')} was carried out. Look, and add --unchecked if it was`
+      `${migration}: the database does not tell whether ${unseen.map(line => `${file}:${line}`).join(', ')} was carried out. Look, and add --unchecked if it was`
     ]
   }
-  if (present.length > 0) return []
+  if ([...present, ...gone, ...undone].length > 0) return []
   return [
     `${migration}: there is nothing to compare. Look whether it was carried out, and add --unchecked if it was`
   ]

@@ -5,7 +5,7 @@
 import type { MigrationFinding } from './findings.ts'
 import type { JournalEntry } from './folder.ts'
 import type { Query } from './session.ts'
-import { isTable, type ObjectName, objectName, readMade, readObjects } from './snapshot.ts'
+import { isRowSecurity, isTable, type ObjectName, objectName, readMade, readObjects } from './snapshot.ts'
 import type { MigrationStatus } from './status.ts'
 
 interface CatalogRow extends Record<string, unknown> {
@@ -14,11 +14,18 @@ interface CatalogRow extends Record<string, unknown> {
   /** Of a table, for what is on one. */
   table: string
   name: string
+  /** The schema is in the search_path, so that a name without one finds it. */
+  visible: boolean
+}
+
+/** Of rows of kind, schema, table and name. */
+function withVisibility(objects: string): string {
+  return `SELECT objects.*, schema = '' OR schema = ANY(current_schemas(false)) AS visible FROM (${objects}) AS objects`
 }
 
 // Any role may read it.
 const RELATIONS = `WITH mine AS (
-       SELECT pg_class.oid, relkind, nspname AS schema, relname AS name
+       SELECT pg_class.oid, relkind, relrowsecurity, relforcerowsecurity, nspname AS schema, relname AS name
          FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
          WHERE nspname <> 'information_schema' AND nspname !~ '^pg_')
      SELECT CASE WHEN relkind IN ('i', 'I') THEN 'index' ELSE 'table' END AS kind, schema, '' AS table, name
@@ -26,29 +33,36 @@ const RELATIONS = `WITH mine AS (
 
 /** Tables, views and indexes, but for those of Postgres itself. */
 export async function readRelations(query: Query): Promise<Set<ObjectName>> {
-  return namesOf(await query<CatalogRow>(RELATIONS))
+  return namesOf(await query<CatalogRow>(withVisibility(RELATIONS)))
 }
 
-/** With columns, policies and enums. */
+/** With what is on a table, types, the values of enums, schemas and sequences. */
 export async function readCatalog(query: Query): Promise<Set<ObjectName>> {
   const rows = await query<CatalogRow>(
-    `${RELATIONS}
+    withVisibility(`${RELATIONS}
      UNION ALL SELECT 'column', schema, name, attname
        FROM mine JOIN pg_attribute ON attrelid = mine.oid
        WHERE relkind IN ('r', 'p', 'f', 'v', 'm') AND attnum > 0 AND NOT attisdropped
      UNION ALL SELECT 'policy', schema, name, polname FROM mine JOIN pg_policy ON polrelid = mine.oid
+     UNION ALL SELECT 'constraint', schema, name, conname FROM mine JOIN pg_constraint ON conrelid = mine.oid
+     UNION ALL SELECT 'row-security', schema, '', name FROM mine WHERE relrowsecurity
+     UNION ALL SELECT 'forced-row-security', schema, '', name FROM mine WHERE relforcerowsecurity
+     UNION ALL SELECT 'sequence', schema, '', name FROM mine WHERE relkind = 'S'
+     UNION ALL SELECT 'schema', '', '', nspname FROM pg_namespace
      UNION ALL SELECT 'type', nspname, '', typname
-       FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace WHERE typtype = 'e'`
+       FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace
+       WHERE typtype IN ('e', 'd', 'r') OR typrelid IN (SELECT oid FROM mine WHERE relkind = 'c')
+     UNION ALL SELECT 'value', nspname, typname, enumlabel
+       FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid JOIN pg_namespace ON pg_namespace.oid = typnamespace`)
   )
   return namesOf(rows)
 }
 
 function namesOf(rows: CatalogRow[]): Set<ObjectName> {
-  // A name without a schema goes wherever the search_path of whoever migrates leads.
   return new Set(
-    rows.flatMap(({ kind, schema, table, name }) => [
+    rows.flatMap(({ kind, schema, table, name, visible }) => [
       objectName(kind, schema, table, name),
-      objectName(kind, '', table, name)
+      ...(visible ? [objectName(kind, '', table, name)] : [])
     ])
   )
 }
@@ -63,13 +77,16 @@ export interface Folder {
  * dropped some of them, so where the ledger is ahead they count only when not one is left.
  */
 export async function findMissingTables(
-  { path }: Pick<Folder, 'path'>,
-  { applied, isAhead }: Pick<MigrationStatus, 'applied' | 'isAhead'>,
+  { path, journal }: Folder,
+  { applied, pending, isAhead }: Pick<MigrationStatus, 'applied' | 'pending' | 'isAhead'>,
   catalog: ReadonlySet<ObjectName>
 ): Promise<{ all: ObjectName[]; missing: ObjectName[] }> {
   const newest = applied.at(-1)
   const objects = newest === undefined ? undefined : await readObjects(path, newest)
-  const all = [...(objects ?? [])].filter(isTable)
+  // The newest snapshot may have what an older migration makes that was merged late, and is pending.
+  const late = new Set<ObjectName>()
+  for (const name of pending) for (const object of await readMade(path, journal, name)) late.add(object)
+  const all = [...(objects ?? [])].filter(object => isTable(object) && !late.has(object))
   const missing = all.filter(table => !catalog.has(table))
   return { all, missing: isAhead && missing.length < all.length ? [] : missing }
 }
@@ -85,7 +102,7 @@ export async function findUnrecorded(
     const made = await readMade(path, journal, migration)
     const there = made.filter(object => catalog.has(object))
     const absent = made.filter(object => !catalog.has(object))
-    if (there.length === 0) continue
+    if (there.every(isRowSecurity)) continue
     const kind = 'unrecorded'
     if (absent.length === 0)
       findings.push({
@@ -99,7 +116,7 @@ export async function findUnrecorded(
         kind,
         migration,
         message: `the database has ${list(there)}, and not ${list(absent)}: drizzle-kit push stopped on the way, or somebody made a part by hand`,
-        mend: `run npx drizzle-kit push to its end, and then npm run db:mark-applied -- ${migration}`
+        mend: `in development, use a new database or branch, or create what push stopped at, such as a role, and push again; elsewhere, carry out what is missing by hand, as npx drizzle-kit export prints it and the migrations have it; then run npm run db:mark-applied -- ${migration}`
       })
   }
   return findings
@@ -118,7 +135,7 @@ export function schemaMissing(
       message: `the ledger says that it is applied, and the database does not have ${list(missing)}`,
       mend: isWhole
         ? 'restore the tables from a backup or a branch; to begin with empty ones, run npm run db:repair -- --start-over, and then npm run db:migrate'
-        : 'restore the tables from a backup or a branch; to begin with empty ones, run npx drizzle-kit push'
+        : 'restore the tables from a backup or a branch; or create them by hand, as npx drizzle-kit export prints them, with the row-level security, grants and functions of their migrations'
     }
   ]
 }
@@ -129,7 +146,7 @@ const MOST_NAMED = 3
 export function list(objects: readonly ObjectName[]): string {
   const tables = objects.filter(isTable).map(table => `${table.slice('table '.length)}.`)
   const shown = objects.filter(
-    object => isTable(object) || !tables.some(table => object.split(' ')[1]?.startsWith(table))
+    object => isTable(object) || !tables.some(table => `${object.split(' ')[1]}.`.startsWith(table))
   )
   const more = shown.length - MOST_NAMED
   return `${shown.slice(0, MOST_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`

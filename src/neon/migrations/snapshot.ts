@@ -1,5 +1,6 @@
 /**
- * What the snapshots of drizzle-kit say that migrations make: tables, columns, indexes, enums and policies.
+ * What the snapshots of drizzle-kit say that migrations make: tables, with all that
+ * is on one and has a name, and enums.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,11 +19,26 @@ const Snapshot = Type.Object({
       schema: Type.Optional(Type.String()),
       columns: Named,
       indexes: Type.Optional(Named),
-      policies: Type.Optional(Named)
+      policies: Type.Optional(Named),
+      foreignKeys: Type.Optional(Named),
+      uniqueConstraints: Type.Optional(Named),
+      compositePrimaryKeys: Type.Optional(Named),
+      checkConstraints: Type.Optional(Named),
+      isRLSEnabled: Type.Optional(Type.Boolean())
     })
   ),
   enums: Type.Optional(
-    Type.Record(Type.String(), Type.Object({ name: Type.String(), schema: Type.Optional(Type.String()) }))
+    Type.Record(
+      Type.String(),
+      Type.Object({
+        name: Type.String(),
+        schema: Type.Optional(Type.String()),
+        // By name before version 7.
+        values: Type.Optional(
+          Type.Union([Type.Array(Type.String()), Type.Record(Type.String(), Type.String())])
+        )
+      })
+    )
   )
 })
 
@@ -53,6 +69,11 @@ export async function readMade(
   return after && known ? [...after].filter(object => !known.has(object)) : []
 }
 
+/** A switch of a table, which may be on before a migration turns it on. */
+export function isRowSecurity(object: ObjectName): boolean {
+  return object.startsWith('row-security ')
+}
+
 export function isTable(object: ObjectName): boolean {
   return object.startsWith('table ')
 }
@@ -66,13 +87,24 @@ export function objectName(kind: string, ...parts: string[]): ObjectName {
 }
 
 function* objectsIn({ tables, enums = {} }: Static<typeof Snapshot>): Generator<ObjectName> {
-  for (const { name, schema = '', columns, indexes = {}, policies = {} } of Object.values(tables)) {
+  for (const table of Object.values(tables)) {
+    const { name, schema = '', columns, indexes = {}, policies = {}, isRLSEnabled } = table
     yield objectName('table', schema, name)
     for (const column of Object.keys(columns)) yield objectName('column', schema, name, column)
     for (const index of Object.keys(indexes)) yield objectName('index', schema, index)
     for (const policy of Object.keys(policies)) yield objectName('policy', schema, name, policy)
+    for (const constraint of constraintsOf(table)) yield objectName('constraint', schema, name, constraint)
+    if (isRLSEnabled) yield objectName('row-security', schema, name)
   }
-  for (const { name, schema = '' } of Object.values(enums)) yield objectName('type', schema, name)
+  for (const { name, schema = '', values = [] } of Object.values(enums)) {
+    yield objectName('type', schema, name)
+    for (const value of Object.values(values)) yield objectName('value', schema, name, value)
+  }
+}
+
+function constraintsOf(table: Static<typeof Snapshot>['tables'][string]): string[] {
+  const { foreignKeys, uniqueConstraints, compositePrimaryKeys, checkConstraints } = table
+  return Object.keys({ ...foreignKeys, ...uniqueConstraints, ...compositePrimaryKeys, ...checkConstraints })
 }
 
 function parse(text: string): Static<typeof Snapshot> | undefined {

@@ -25,7 +25,7 @@ export async function startOver(
   { folder, ledger, progress, matches: { migrations, unknown } }: Start
 ): Promise<Changes> {
   const begun = migrations.filter(migration => migration.rows.length > 0 || stoppedIn(migration).length > 0)
-  const expected = { applied: begun.map(({ name }) => name), isAhead: false }
+  const expected = { applied: begun.map(({ name }) => name), pending: [], isAhead: false }
   const { all, missing } = await findMissingTables(folder, expected, await readRelations(query))
   const left = all.filter(table => !missing.includes(table))
   if (all.length === 0 || left.length > 0) {

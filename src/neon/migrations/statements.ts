@@ -213,30 +213,3 @@ export function isForPsql(text: string, line: number): boolean {
 export function isNamelessIndex({ node }: Statement): boolean {
   return 'IndexStmt' in node && node.IndexStmt.idxname === undefined
 }
-
-/** Whether it changes what drizzle-kit has in a snapshot, and nothing else, such as rows and rights. */
-export function isSeenInSnapshot({ sql, node }: Statement): boolean {
-  // How drizzle-kit wrote foreign keys and enums before 0.30.
-  if ('DoStmt' in node) return GUARDED.test(sql)
-  return KINDS_IN_SNAPSHOT.some(kind => kind in node)
-}
-
-const GUARDED = /\bEXCEPTION\s+WHEN duplicate_object THEN null;\s*END \$\$$/
-const KINDS_IN_SNAPSHOT = [
-  'AlterEnumStmt',
-  'AlterObjectSchemaStmt',
-  'AlterPolicyStmt',
-  'AlterSeqStmt',
-  'AlterTableStmt',
-  'CommentStmt',
-  'CreateEnumStmt',
-  'CreatePolicyStmt',
-  'CreateSchemaStmt',
-  'CreateSeqStmt',
-  'CreateStmt',
-  'DropStmt',
-  'IndexStmt',
-  'RenameStmt',
-  'VariableSetStmt',
-  'ViewStmt'
-]

@@ -4,7 +4,7 @@
  */
 import type { MigrationFinding } from './findings.ts'
 import { type JournalEntry, type MigrationFile, restoreChanged } from './folder.ts'
-import type { LedgerRow } from './ledger.ts'
+import { DRIZZLE_LEDGER, type LedgerName, type LedgerRow } from './ledger.ts'
 import type { Progress } from './progress.ts'
 
 export interface MigrationStatus {
@@ -24,6 +24,8 @@ export interface Compared {
   files: Pick<MigrationFile, 'name' | 'when' | 'hashes'>[]
   rows: LedgerRow[]
   progress: Progress[]
+  /** Where the rows are. @default drizzle.__drizzle_migrations */
+  ledger?: LedgerName
 }
 
 /** What to do where two folders write to one. */
@@ -75,6 +77,7 @@ export function progressOf(
 
 export function compareMigrations(compared: Compared): MigrationStatus {
   const { migrations, unknown } = matchRows(compared)
+  const { schema, table } = compared.ledger ?? DRIZZLE_LEDGER
   const lastApplied = migrations.findLastIndex(({ rows }) => rows.length > 0)
   const newestUnknown = Math.max(...unknown.map(({ createdAt }) => createdAt))
   const status: MigrationStatus = {
@@ -124,7 +127,7 @@ export function compareMigrations(compared: Compared): MigrationStatus {
         `${
           lastApplied < 0
             ? `for another folder, ${OWN_LEDGER}`
-            : `for another folder, npm run db:mark-applied -- ${status.applied.join(' ')} --ledger SCHEMA.TABLE --from-ledger THIS_ONE, and npm run db:migrate -- --ledger SCHEMA.TABLE`
+            : `for another folder, npm run db:mark-applied -- --baseline --ledger SCHEMA.TABLE --from-ledger ${schema}.${table}, and npm run db:migrate -- --ledger SCHEMA.TABLE`
         }; for another branch, npm run db:migrate -- --apply-late; for a migration that was deleted, npm run db:repair -- --forget-unknown, which takes its row out of the ledger, while what it made stays in the database`
       )
     else if (isLate) find('late-merged', name, 'one that comes after it was applied before it')
