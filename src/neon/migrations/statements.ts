@@ -118,12 +118,11 @@ const MAY_END_TRANSACTION = /commit|rollback|call/i
 // As a statement of PL/pgSQL: not the COMMIT of a text, and not ON COMMIT DROP.
 const ENDS_TRANSACTION = /(?:^|;|\bbegin|\bthen|\belse|\bloop)\s*(?:commit|rollback)\s*(?:;|and\b)/i
 
-function bodyOf({ args = [] }: DoStmt): string {
-  return args.map(arg => ('DefElem' in arg && stringOf(arg.DefElem.arg)) || '').join(' ')
-}
+/** As the parser gives them: the body, and the language where it is named. */
+type DoArguments = { DefElem: { arg: { String: { sval?: string } } } }[]
 
-function stringOf(node: Node | undefined): string | undefined {
-  return node && 'String' in node ? node.String.sval : undefined
+function bodyOf({ args }: DoStmt): string {
+  return (args as DoArguments).map(({ DefElem }) => DefElem.arg.String.sval).join(' ')
 }
 
 const TEXT_OR_COMMENT =
