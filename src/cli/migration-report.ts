@@ -45,7 +45,9 @@ function seconds(ms: number): string {
 
 export function runLine({ applied, total, findings }: MigrationRun): string {
   const isWhole = findings.every(({ kind }) => kind !== 'schema-missing')
-  return applied.length === 0 && isWhole ? `nothing to do: all ${total} are applied` : `${applied.length} applied`
+  return applied.length === 0 && isWhole
+    ? `nothing to do: all ${total} are applied`
+    : `${applied.length} applied`
 }
 
 export function statusLines({

@@ -11,7 +11,14 @@ import type { MigrationFinding } from './migrations/findings.ts'
 import { type FolderFiles, type JournalEntry, type Migration, readFolder } from './migrations/folder.ts'
 import { findInvalidIndexes } from './migrations/indexes.ts'
 import { createLedger } from './migrations/ledger.ts'
-import { findMissingTables, findUnrecorded, list, readCatalog, readRelations, schemaMissing } from './migrations/schema.ts'
+import {
+  findMissingTables,
+  findUnrecorded,
+  list,
+  readCatalog,
+  readRelations,
+  schemaMissing
+} from './migrations/schema.ts'
 import type { Query } from './migrations/session.ts'
 import { readMade } from './migrations/snapshot.ts'
 import {
