@@ -18,7 +18,7 @@ import { type Terminal, toJson } from './terminal.ts'
 
 /**
  * Resolves with the exit code: 0; 1 when a migration failed or there is no database; 2 when it was asked
- * wrongly; and that of a finding when it refuses.
+ * wrongly; that of a finding when it refuses; and that of schema-missing when tables of what is applied are gone.
  */
 export async function migrate(args: string[], terminal: Terminal): Promise<number> {
   const applied: Applied[] = []
@@ -52,13 +52,14 @@ async function apply(
   }
   const result = await applyMigrations({ ...options, report })
   const { total, findings } = result
+  const exitCode = exitCodeOf(findings.filter(({ kind }) => kind === 'schema-missing'))
   if (isJson) {
-    print(toJson({ applied, total, findings, exitCode: 0 }))
-    return 0
+    print(toJson({ applied, total, findings, exitCode }))
+    return exitCode
   }
   print(runLine(result))
   for (const line of findings.flatMap(findingLines)) printError(line)
-  return 0
+  return exitCode
 }
 
 async function showPlan({ options, isJson }: MigrateCommand, { print, printError }: Terminal) {

@@ -43,8 +43,11 @@ function seconds(ms: number): string {
   return `${Math.round(ms / 1000)} s`
 }
 
-export function runLine({ applied, total }: MigrationRun): string {
-  return applied.length === 0 ? `nothing to do: all ${total} are applied` : `${applied.length} applied`
+export function runLine({ applied, total, findings }: MigrationRun): string {
+  const isWhole = findings.every(({ kind }) => kind !== 'schema-missing')
+  return applied.length === 0 && isWhole
+    ? `nothing to do: all ${total} are applied`
+    : `${applied.length} applied`
 }
 
 export function statusLines({

@@ -11,7 +11,14 @@ import type { MigrationFinding } from './migrations/findings.ts'
 import { type FolderFiles, type JournalEntry, type Migration, readFolder } from './migrations/folder.ts'
 import { findInvalidIndexes } from './migrations/indexes.ts'
 import { createLedger } from './migrations/ledger.ts'
-import { findMissingTables, findUnrecorded, list, readCatalog, schemaMissing } from './migrations/schema.ts'
+import {
+  findMissingTables,
+  findUnrecorded,
+  list,
+  readCatalog,
+  readRelations,
+  schemaMissing
+} from './migrations/schema.ts'
 import type { Query } from './migrations/session.ts'
 import { readMade } from './migrations/snapshot.ts'
 import {
@@ -81,7 +88,8 @@ export async function applyMigrations(options: MigrationOptions): Promise<Migrat
     const applied = await applyAll(run, pending, singleTransaction)
     for (const index of await findInvalidIndexes(session.query))
       report({ type: 'invalid-index-found', index })
-    return { applied, total: folder.journal.length, findings: others }
+    const lost = await findLost(session.query, folder, status, applied)
+    return { applied, total: folder.journal.length, findings: [...others, ...lost] }
   })
 }
 
@@ -107,6 +115,19 @@ export async function readMigrationStatus(source: MigrationSource): Promise<Migr
       total: folder.journal.length
     }
   })
+}
+
+/** After the run, since what was pending may have dropped a table. */
+async function findLost(
+  query: Query,
+  folder: FolderFiles,
+  { applied: before, isAhead }: MigrationStatus,
+  now: string[]
+): Promise<MigrationFinding[]> {
+  const isApplied = (name: string) => before.includes(name) || now.includes(name)
+  const applied = folder.journal.map(({ name }) => name).filter(isApplied)
+  const tables = await findMissingTables(folder, { applied, isAhead }, await readRelations(query))
+  return schemaMissing(`${applied.at(-1)}`, tables)
 }
 
 /** One that drizzle-kit pull has written is a comment, and makes nothing where its tables are not. */

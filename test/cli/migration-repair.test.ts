@@ -1077,6 +1077,25 @@ t.test('db:repair', async t => {
     t.strictSame(await ledgerOf(url), [])
   })
 
+  t.test(
+    'is what db:migrate names, with the code 22, when the tables of what is applied are gone',
+    async t => {
+      const { url, folder } = await history(t, [A, B])
+      await administer('drop schema public cascade; create schema public', url)
+      const migrated = (...args: string[]) =>
+        COMMANDS['db:migrate']({ DATABASE_URL: url }, '--folder', folder, ...args)
+
+      t.match(await migrated(), {
+        code: 22,
+        text: /^0 applied\nschema-missing 0001_b: .*\n.*npm run db:repair -- --start-over/
+      })
+      t.match(JSON.parse((await migrated('--json')).text), {
+        findings: [{ kind: 'schema-missing' }],
+        exitCode: 22
+      })
+    }
+  )
+
   t.test('does not start over where no snapshot tells of tables', async t => {
     const { url, folder } = await history(t, [{ name: A.name, sql: A.sql }])
     const before = await ledgerOf(url)
