@@ -66,7 +66,7 @@ export function createSupply(options: SupplyOptions): Supply {
   const stock = createStock({ ...limits, close: retire })
   const connector = createConnector({
     connect: signal => inEitherManner(() => login(signal)),
-    open: () => stock.size + ending - aside,
+    open,
     max: limits.max,
     budgetMs: limits.connectTimeoutMs,
     onConnected: takeIn,
@@ -81,12 +81,15 @@ export function createSupply(options: SupplyOptions): Supply {
 
   return {
     async take(signal) {
+      let hasDoubt = false
       while (!isClosed) {
         const client = stock.take()
         if (client === undefined) return next(signal)
-        if (client.silentMs >= trustMs && (await isSilent(client))) {
+        // After the first that is silent nobody waits for each in turn: all that are left are asked at once.
+        if (client.silentMs >= trustMs && (hasDoubt || (await isSilent(client)))) {
           doubt(client)
-          return next(signal)
+          hasDoubt = true
+          continue
         }
         if (signal?.aborted) {
           putBack(client)
@@ -118,6 +121,11 @@ export function createSupply(options: SupplyOptions): Supply {
     }
   }
 
+  /** Connections that count against `max`, without those under way. */
+  function open() {
+    return stock.size + ending - aside
+  }
+
   async function next(signal: AbortSignal | undefined): Promise<NeonClient> {
     try {
       return await connector.next(signal)
@@ -140,14 +148,13 @@ export function createSupply(options: SupplyOptions): Supply {
     else giveUp(client)
   }
 
-  /** A Sync waits for a server of the pooler, as a statement does. The caller takes what is there first: this one, or a new one. */
+  /** A Sync waits for a server of the pooler, as a statement does. Who waits takes what is there first: this one, or a new one. */
   async function setAside(client: NeonClient) {
     aside += 1
     const isAnswered = await client.answersSync(POOLER_PATIENCE * pingTimeoutMs)
     aside -= 1
-    if (!isAnswered) giveUp(client)
-    else if (stock.size > limits.max) discard(client)
-    else putBack(client)
+    if (isAnswered) putBack(client)
+    else giveUp(client)
   }
 
   /** It was asked, and said nothing. */
@@ -174,10 +181,15 @@ export function createSupply(options: SupplyOptions): Supply {
     options.onConnected(client)
   }
 
-  /** To who waits for a connection, or to the free ones; away with it when it has become too old meanwhile. */
+  /**
+   * To who waits for a connection, or to the free ones; away with it when it has become too old meanwhile, or was
+   * replaced: one that was set aside comes back, and so does what was made in its place.
+   */
   function putBack(client: NeonClient) {
     if (isClosed || stock.isStale(client)) discard(client)
-    else if (!connector.offer(client)) stock.put(client)
+    else if (connector.offer(client)) return
+    else if (open() > limits.max) discard(client)
+    else stock.put(client)
   }
 
   function discard(client: NeonClient) {

@@ -20,13 +20,18 @@ interface Peer {
   answerSyncs: () => void
   hold: () => void
   syncs: () => number
+  /** Logins that come later wait for `letIn`. */
+  holdLogins: () => void
+  letIn: () => void
 }
 
 /** Answers everything, and a Sync only while it is not held; pings at once, or with the next answer as Neon's proxy does. */
 async function peer(t: Test, { autoPong = true } = {}): Promise<Peer> {
   const sockets: WebSocket[] = []
   const held: WebSocket[] = []
+  const outside: WebSocket[] = []
   let isHeld = false
+  let isShut = false
   let pings = 0
   let syncs = 0
   const deferred = new Map<WebSocket, number>()
@@ -45,7 +50,9 @@ async function peer(t: Test, { autoPong = true } = {}): Promise<Peer> {
         syncs += 1
         if (isHeld) held.push(socket)
         else socket.send(Buffer.from(READY))
-      } else socket.send(count === 1 ? Buffer.from(AUTHENTICATED) : answerWithoutRows(frame))
+      } else if (count > 1) socket.send(answerWithoutRows(frame))
+      else if (isShut) outside.push(socket)
+      else socket.send(Buffer.from(AUTHENTICATED))
     },
     { autoPong }
   )
@@ -60,6 +67,13 @@ async function peer(t: Test, { autoPong = true } = {}): Promise<Peer> {
     answerSyncs() {
       isHeld = false
       for (const socket of held.splice(0)) socket.send(Buffer.from(READY))
+    },
+    holdLogins() {
+      isShut = true
+    },
+    letIn() {
+      isShut = false
+      for (const socket of outside.splice(0)) socket.send(Buffer.from(AUTHENTICATED))
     }
   }
 
@@ -253,6 +267,43 @@ t.test('behind a pooler', async t => {
 
     t.equal(count('idle-client-lost'), 0)
     t.match(pool.stats(), { total: 1, idle: 1 })
+  })
+
+  t.test('those that come back and those made in their place are no more than the pool may have', async t => {
+    const { pool, sockets, hold, answerSyncs, holdLogins, letIn } = await openSilenced(
+      t,
+      { trustMs: 0, pingTimeoutMs: 200, max: 2 },
+      POOLED
+    )
+    for (const client of await take(pool, 2)) client.release()
+    hold()
+    holdLogins()
+    const taken = take(pool, 2)
+    await until(() => sockets.length === 3)
+
+    answerSyncs()
+    const clients = await taken
+    letIn()
+    await until(() => pool.stats().connects === 3)
+
+    t.match(pool.stats(), { total: 2, idle: 0, held: 2 })
+    for (const client of clients) client.release()
+    t.match(pool.stats(), { total: 2, idle: 2 })
+  })
+
+  t.test('who meets a silent one gets another that is free, while there is no new one', async t => {
+    const { pool, sockets, holdLogins } = await openSilenced(
+      t,
+      { trustMs: 0, pingTimeoutMs: 100, max: 2 },
+      POOLED
+    )
+    for (const client of await take(pool, 2)) client.release()
+    holdLogins()
+    sockets[1]?.pause()
+
+    t.ok(await pool.query('select'))
+
+    t.match(pool.stats(), { connects: 2, clientsLost: 0 })
   })
 
   t.test('one that never answers is given up', async t => {
