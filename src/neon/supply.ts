@@ -74,10 +74,10 @@ export function createSupply(options: SupplyOptions): Supply {
     onSurplus: putBack
   })
   let isClosed = false
-  /** Given up, and their statement may still run on the server. */
+  /** Given up, and still open, since their statement may run on the server. */
   let ending = 0
-  /** Behind a pooler, of which they wait for a server. */
-  let aside = 0
+  /** Open, and their place is another's: those that wait for a server of a pooler, and those whose cancel is late. */
+  let displaced = 0
 
   return {
     async take(signal) {
@@ -123,7 +123,7 @@ export function createSupply(options: SupplyOptions): Supply {
 
   /** Connections that count against `max`, without those under way. */
   function open() {
-    return stock.size + ending - aside
+    return stock.size + ending - displaced
   }
 
   async function next(signal: AbortSignal | undefined): Promise<NeonClient> {
@@ -150,9 +150,9 @@ export function createSupply(options: SupplyOptions): Supply {
 
   /** A Sync waits for a server of the pooler, as a statement does. Who waits takes what is there first: this one, or a new one. */
   async function setAside(client: NeonClient) {
-    aside += 1
+    displaced += 1
     const isAnswered = await client.answersSync(POOLER_PATIENCE * pingTimeoutMs)
-    aside -= 1
+    displaced -= 1
     if (isAnswered) putBack(client)
     else giveUp(client)
   }
@@ -196,17 +196,21 @@ export function createSupply(options: SupplyOptions): Supply {
     if (!stock.remove(client)) return
     if (!client.isBusy) return retire(client)
     // A COMMIT that is cancelled while it is being replicated shows, and may yet be lost. PostgreSQL, syncrep.c.
-    if (client.lastCommand === 'COMMIT') giveUpCommit(client)
-    else holdPlace(cancel(client))
+    // It keeps its place all that time: what holds up one COMMIT holds up all, and each would get a second session.
+    if (client.lastCommand === 'COMMIT') holdPlace(giveUpCommit(client), COMMIT_PATIENCE_MS)
+    else holdPlace(cancel(client), ENDING_MS)
     onRemoved(client)
   }
 
-  /** So that `max` bounds the sessions on a server that answers. */
-  async function holdPlace(end: Promise<void>) {
+  /** So that `max` bounds the sessions on a server that answers; `total` shows those that are open for longer. */
+  async function holdPlace(end: Promise<void>, timeoutMs: number) {
     ending += 1
-    await within(ENDING_MS, end)
-    ending -= 1
+    await within(timeoutMs, end)
+    displaced += 1
     connector.noteRoom()
+    await end
+    displaced -= 1
+    ending -= 1
   }
 
   /** Neon's proxy cancels what runs when its client hangs up, so the link stays until the answer, or for a while. */

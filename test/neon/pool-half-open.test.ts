@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { RawData, WebSocket } from 'ws'
+import { type RawData, WebSocket } from 'ws'
 import type { NeonPoolOptions } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { createDatabase } from '../postgres.ts'
@@ -9,6 +9,12 @@ import { AUTHENTICATED, answerWithoutRows, message, scriptedServer } from './scr
 const READY = message('Z', [0x49])
 // PostgreSQL, "Message Formats", ErrorResponse: severity and SQLSTATE.
 const CANCELLED = message('E', [...Buffer.from('SERROR\0C57014\0'), 0])
+// PostgreSQL, "Message Formats", BackendKeyData: without it nothing can be cancelled.
+const CANCELLABLE = [
+  ...AUTHENTICATED.slice(0, -READY.length),
+  ...message('K', [0, 0, 0, 1, 0, 0, 0, 2]),
+  ...READY
+]
 const POOLED = '?options=endpoint%3Dx-pooler'
 
 interface Peer {
@@ -353,7 +359,7 @@ t.test('a connection whose statement is being cancelled counts until the cancel 
     if (isCancel(frame)) {
       statements[0]?.send(Buffer.from([...CANCELLED, ...READY]))
       socket.close()
-    } else if (count === 1) socket.send(Buffer.from(AUTHENTICATED))
+    } else if (count === 1) socket.send(Buffer.from(CANCELLABLE))
     else statements.push(socket)
   })
   const { pool } = await openPool(t, { max: 1, statementTimeoutMs: 50 }, server.url)
@@ -364,6 +370,52 @@ t.test('a connection whose statement is being cancelled counts until the cancel 
 
   t.equal(pool.totalCount, 1)
   await until(() => pool.totalCount === 0)
+})
+
+t.test('a connection that was given up', async t => {
+  /** Nothing that comes on the first connection is answered when `isMute` says so. */
+  async function openMute(t: Test, isMute: (frame: RawData) => boolean) {
+    const sockets: WebSocket[] = []
+    /** Of the first one when another came. */
+    const states: (number | undefined)[] = []
+    const server = await scriptedServer(t, (socket, count, frame) => {
+      if (isCancel(frame)) return
+      if (count === 1) {
+        states.push(sockets[0]?.readyState)
+        sockets.push(socket)
+        socket.send(Buffer.from(CANCELLABLE))
+      } else if (socket !== sockets[0] || !isMute(frame)) socket.send(answerWithoutRows(frame))
+    })
+    return { ...(await openPool(t, { max: 1, statementTimeoutMs: 50 }, server.url)), sockets, states }
+  }
+
+  t.test('in a COMMIT keeps its place until the COMMIT is answered or the link is lost', async t => {
+    const { pool, sockets, states } = await openMute(t, frame => String(frame).includes('COMMIT'))
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await t.rejects(client.query('COMMIT'), /timeout/)
+
+    client.release()
+    t.equal(pool.totalCount, 1)
+    const next = pool.query('select')
+    sockets[0]?.terminate()
+
+    t.ok(await next)
+    t.strictSame(states, [undefined, WebSocket.CLOSED])
+    t.equal(pool.totalCount, 1)
+  })
+
+  t.test('and whose cancel is late gives its place away, and counts until it is closed', async t => {
+    const { pool } = await openMute(t, () => true)
+    const client = await pool.connect()
+    await t.rejects(client.query('select'), /timeout/)
+
+    client.release()
+    t.ok(await pool.query('select'))
+
+    t.match(pool.stats(), { total: 2, idle: 1 })
+    await until(() => pool.totalCount === 1)
+  })
 })
 
 t.test('a loss that the kernel knows and this process has not heard of is no caller’s', async t => {
