@@ -54,7 +54,7 @@ const PING_TIMEOUT_MS = 2000
 // Behind a pooler: by default as long as a statement may wait for a server of it.
 const POOLER_PATIENCE = 5
 
-// A cancel is answered in a few round trips, and whoever waits for the place must not wait for a server that is silent.
+// Beside the way of the cancel: whoever waits for the place must not wait for a server that is silent.
 const ENDING_MS = 500
 
 // As long as a statement may take by default.
@@ -198,7 +198,7 @@ export function createSupply(options: SupplyOptions): Supply {
     // A COMMIT that is cancelled while it is being replicated shows, and may yet be lost. PostgreSQL, syncrep.c.
     // It keeps its place all that time: what holds up one COMMIT holds up all, and each would get a second session.
     if (client.lastCommand === 'COMMIT') holdPlace(giveUpCommit(client), COMMIT_PATIENCE_MS)
-    else holdPlace(cancel(client), ENDING_MS)
+    else holdPlace(cancel(client), ENDING_MS + client.cancelWayMs)
     onRemoved(client)
   }
 

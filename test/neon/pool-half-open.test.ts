@@ -405,6 +405,37 @@ t.test('a connection that was given up', async t => {
     t.equal(pool.totalCount, 1)
   })
 
+  t.test('on a long way keeps its place until the cancel has come there and was answered', async t => {
+    const order: string[] = []
+    let first: WebSocket | undefined
+    const server = await scriptedServer(
+      t,
+      (socket, count, frame) => {
+        if (isCancel(frame)) setTimeout(answerCancel, 600, socket)
+        else if (count === 1) {
+          order.push('login')
+          first ??= socket
+          socket.send(Buffer.from(CANCELLABLE))
+        } else if (socket !== first) socket.send(answerWithoutRows(frame))
+      },
+      { upgradeMs: 400 }
+    )
+    const { pool } = await openPool(t, { max: 1, statementTimeoutMs: 50 }, server.url)
+    const client = await pool.connect()
+    await t.rejects(client.query('select'), /timeout/)
+
+    client.release()
+    t.ok(await pool.query('select'))
+
+    t.strictSame(order, ['login', 'cancelled', 'login'])
+
+    function answerCancel(socket: WebSocket) {
+      order.push('cancelled')
+      first?.send(Buffer.from([...CANCELLED, ...READY]))
+      socket.close()
+    }
+  })
+
   t.test('and whose cancel is late gives its place away, and counts until it is closed', async t => {
     const { pool } = await openMute(t, () => true)
     const client = await pool.connect()
