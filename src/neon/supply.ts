@@ -3,7 +3,7 @@
  * are in doubt, too old, or as old as one that was lost and share its fate.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { failureOfAbort, onAbort } from './abort.ts'
+import { failureOfAbort, onAbort, unlessAborted } from './abort.ts'
 import type { NeonClient } from './client.ts'
 import { createConnector } from './connector.ts'
 import { within } from './deadline.ts'
@@ -86,7 +86,7 @@ export function createSupply(options: SupplyOptions): Supply {
         const client = stock.take()
         if (client === undefined) return next(signal)
         // After the first that is silent nobody waits for each in turn: all that are left are asked at once.
-        if (client.silentMs >= trustMs && (hasDoubt || (await isSilent(client)))) {
+        if (client.silentMs >= trustMs && (hasDoubt || (await isSilent(client, signal)))) {
           doubt(client)
           hasDoubt = true
           continue
@@ -96,7 +96,7 @@ export function createSupply(options: SupplyOptions): Supply {
           throw failureOfAbort(signal)
         }
         // It may have been evicted while it was asked.
-        if (client.isLinked && !stock.isStale(client)) return client
+        if (isUsable(client)) return client
         discard(client)
       }
       throw new DatabaseFailure('closed')
@@ -107,7 +107,7 @@ export function createSupply(options: SupplyOptions): Supply {
       if (sessionChange && client.isLinked) report({ type: 'session-changed', change: sessionChange })
       discard(client)
     },
-    isUsable: client => client.isLinked && !isClosed && !stock.isStale(client),
+    isUsable,
     close() {
       isClosed = true
       connector.close()
@@ -136,11 +136,33 @@ export function createSupply(options: SupplyOptions): Supply {
     }
   }
 
-  /** True for one that was asked in vain. One whose loss the kernel knows already is not asked: that is heard of first. */
-  async function isSilent(client: NeonClient): Promise<boolean> {
+  function isUsable(client: NeonClient): boolean {
+    return client.isLinked && !isClosed && !stock.isStale(client)
+  }
+
+  /** True for one that was asked in vain. Rejects when the signal is aborted before. */
+  async function isSilent(client: NeonClient, signal: AbortSignal | undefined): Promise<boolean> {
+    const asked = ask(client)
+    if (signal === undefined) return asked
+    try {
+      return await unlessAborted(signal, asked)
+    } catch (error) {
+      settle(client, asked)
+      throw error
+    }
+  }
+
+  /** One whose loss the kernel knows already is not asked: that is heard of first. */
+  async function ask(client: NeonClient): Promise<boolean> {
     await nextTurn()
     await nextTurn()
     return client.isLinked && !(await client.answersSync(pingTimeoutMs)) && client.isLinked
+  }
+
+  /** Who had it asked has gone, and nobody gets it before it has answered. */
+  async function settle(client: NeonClient, asked: Promise<boolean>) {
+    if (await asked) doubt(client)
+    else putBack(client)
   }
 
   function doubt(client: NeonClient) {
@@ -151,6 +173,7 @@ export function createSupply(options: SupplyOptions): Supply {
   /** A Sync waits for a server of the pooler, as a statement does. Who waits takes what is there first: this one, or a new one. */
   async function setAside(client: NeonClient) {
     displaced += 1
+    connector.noteRoom()
     const isAnswered = await client.answersSync(POOLER_PATIENCE * pingTimeoutMs)
     displaced -= 1
     if (isAnswered) putBack(client)
@@ -186,7 +209,7 @@ export function createSupply(options: SupplyOptions): Supply {
    * replaced: one that was set aside comes back, and so does what was made in its place.
    */
   function putBack(client: NeonClient) {
-    if (isClosed || stock.isStale(client)) discard(client)
+    if (!isUsable(client)) discard(client)
     else if (connector.offer(client)) return
     else if (open() > limits.max) discard(client)
     else stock.put(client)
@@ -232,6 +255,7 @@ export function createSupply(options: SupplyOptions): Supply {
   function retire(client: NeonClient) {
     client.end()
     onRemoved(client)
+    connector.noteRoom()
   }
 
   /**

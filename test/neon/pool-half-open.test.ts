@@ -227,11 +227,39 @@ t.test('a link that was silent for long', async t => {
     await until(() => syncs() === 1)
 
     controller.abort()
+    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    const next = pool.query('select')
     answerSyncs()
 
-    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
-    t.ok(await pool.query('select'))
+    t.ok(await next)
     t.equal(sockets.length, 1)
+  })
+
+  t.test('and breaks when its caller has given up leaves its place to the next one', async t => {
+    const { pool, sockets, hold, syncs } = await openSilenced(t, { trustMs: 0, max: 1 })
+    hold()
+    const controller = new AbortController()
+    const given = pool.checkout({ signal: controller.signal })
+    await until(() => syncs() === 1)
+
+    controller.abort()
+    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    const next = pool.query('select')
+    sockets[0]?.terminate()
+
+    t.ok(await next)
+    t.match(pool.stats(), { total: 1, idle: 1, clientsLost: 1 })
+  })
+
+  t.test('is free again when its caller has given up before it was asked', async t => {
+    const { pool } = await openSilenced(t, {})
+    const controller = new AbortController()
+    const given = pool.checkout({ signal: controller.signal })
+
+    controller.abort()
+
+    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    t.match(pool.stats(), { total: 1, idle: 1, held: 0 })
   })
 })
 
@@ -310,6 +338,24 @@ t.test('behind a pooler', async t => {
     t.ok(await pool.query('select'))
 
     t.match(pool.stats(), { connects: 2, clientsLost: 0 })
+  })
+
+  t.test('one whose caller has given up is set aside when it does not answer', async t => {
+    const { pool, sockets, hold, syncs } = await openSilenced(
+      t,
+      { trustMs: 0, pingTimeoutMs: 100, max: 1 },
+      POOLED
+    )
+    hold()
+    const controller = new AbortController()
+    const given = pool.checkout({ signal: controller.signal })
+    await until(() => syncs() === 1)
+
+    controller.abort()
+
+    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    t.ok(await pool.query('select'))
+    t.equal(sockets.length, 2)
   })
 
   t.test('one that never answers is given up', async t => {
