@@ -203,6 +203,15 @@ export class NeonClient extends PipeliningClient {
     return this.#socket?.upgradeMs ?? 0
   }
 
+  /** What a cancel takes on its way, beside what the server takes for it, in ms. */
+  get cancelWayMs(): number {
+    return CANCEL_ROUND_TRIPS * this.#roundTripMs
+  }
+
+  get #roundTripMs(): number {
+    return Math.min(this.upgradeMs, LONGEST_ROUND_TRIP_MS)
+  }
+
   /**
    * Whether the next user gets a connection with nothing left on it: no statement under way, no
    * transaction open, no prepared statement that cannot be executed, and no cancel that may come late and meet the
@@ -306,8 +315,7 @@ export class NeonClient extends PipeliningClient {
     const before = this.#statusCount
     const isAnswered = () => !this.isBusy || this.#statusCount > before
     if (processId === null || secret === null) return isAnswered()
-    const roundTripMs = Math.min(this.upgradeMs, LONGEST_ROUND_TRIP_MS)
-    const endsAt = performance.now() + CANCEL_TIMEOUT_MS + CANCEL_ROUND_TRIPS * roundTripMs
+    const endsAt = performance.now() + CANCEL_TIMEOUT_MS + this.cancelWayMs
     const leftMs = () => Math.max(0, endsAt - performance.now())
     while (this.isLinked && !isAnswered() && leftMs() > 0) {
       await cancelStatement({
@@ -318,7 +326,7 @@ export class NeonClient extends PipeliningClient {
         isWanted: () => !isAnswered()
       })
       // The other end may close before it has passed the request on.
-      if (!isAnswered()) await this.#nextStatus(Math.min(CANCEL_AGAIN_MS + roundTripMs, leftMs()))
+      if (!isAnswered()) await this.#nextStatus(Math.min(CANCEL_AGAIN_MS + this.#roundTripMs, leftMs()))
     }
     return isAnswered()
   }

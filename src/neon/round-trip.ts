@@ -27,7 +27,7 @@ export function createRoundTrip(clock: Clock): RoundTrip {
     note(tookMs) {
       const now = clock.now()
       if (now >= windowEndsAt) {
-        formerMs = shortestMs
+        formerMs = now - windowEndsAt < WINDOW_MS ? shortestMs : Number.POSITIVE_INFINITY
         shortestMs = tookMs
         windowEndsAt = now + WINDOW_MS
       } else shortestMs = Math.min(shortestMs, tookMs)

@@ -6,6 +6,12 @@
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import { createRoundTrip } from './round-trip.ts'
 
+/** What is known of a connection's way. */
+export interface OnTheWay {
+  /** How long the other end took to answer what was no work, in ms; 0 while nothing is known. */
+  readonly upgradeMs: number
+}
+
 export interface SharingOptions<Client> {
   /** Most flights on one connection at once. */
   depth: number
@@ -58,7 +64,7 @@ interface Entry<Client> {
   answeredAt: number
 }
 
-export function createSharing<Client>({
+export function createSharing<Client extends OnTheWay>({
   depth,
   isUsable,
   clock = SYSTEM_CLOCK
@@ -126,9 +132,11 @@ export function createSharing<Client>({
   }
 
   /** By the time that the server has been at it: since it had arrived there, and the one before was done. */
-  function isSlow({ sentAt }: Place<Client>, { answeredAt }: Entry<Client>): boolean {
-    const since = Math.max(sentAt + roundTrip.ms, answeredAt)
+  function isSlow({ sentAt }: Place<Client>, { answeredAt, client }: Entry<Client>): boolean {
+    // Where all statements are slow the shortest answer is one of theirs, and no way.
+    const wayMs = Math.min(roundTrip.ms, client.upgradeMs || Number.POSITIVE_INFINITY)
+    const since = Math.max(sentAt + wayMs, answeredAt)
     // Another round trip for what the link lost and had to send again.
-    return clock.now() - since >= SLOW_MS + roundTrip.ms
+    return clock.now() - since >= SLOW_MS + wayMs
   }
 }

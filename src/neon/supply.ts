@@ -3,7 +3,7 @@
  * are in doubt, too old, or as old as one that was lost and share its fate.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { failureOfAbort, onAbort } from './abort.ts'
+import { failureOfAbort, onAbort, unlessAborted } from './abort.ts'
 import type { NeonClient } from './client.ts'
 import { createConnector } from './connector.ts'
 import { within } from './deadline.ts'
@@ -54,7 +54,7 @@ const PING_TIMEOUT_MS = 2000
 // Behind a pooler: by default as long as a statement may wait for a server of it.
 const POOLER_PATIENCE = 5
 
-// A cancel is answered in a few round trips, and whoever waits for the place must not wait for a server that is silent.
+// Beside the way of the cancel: whoever waits for the place must not wait for a server that is silent.
 const ENDING_MS = 500
 
 // As long as a statement may take by default.
@@ -66,7 +66,7 @@ export function createSupply(options: SupplyOptions): Supply {
   const stock = createStock({ ...limits, close: retire })
   const connector = createConnector({
     connect: signal => inEitherManner(() => login(signal)),
-    open: () => stock.size + ending - aside,
+    open,
     max: limits.max,
     budgetMs: limits.connectTimeoutMs,
     onConnected: takeIn,
@@ -74,26 +74,29 @@ export function createSupply(options: SupplyOptions): Supply {
     onSurplus: putBack
   })
   let isClosed = false
-  /** Given up, and their statement may still run on the server. */
+  /** Given up, and still open, since their statement may run on the server. */
   let ending = 0
-  /** Behind a pooler, of which they wait for a server. */
-  let aside = 0
+  /** Open, and their place is another's: those that wait for a server of a pooler, and those whose cancel is late. */
+  let displaced = 0
 
   return {
     async take(signal) {
+      let hasDoubt = false
       while (!isClosed) {
         const client = stock.take()
         if (client === undefined) return next(signal)
-        if (client.silentMs >= trustMs && (await isSilent(client))) {
+        // After the first that is silent nobody waits for each in turn: all that are left are asked at once.
+        if (client.silentMs >= trustMs && (hasDoubt || (await isSilent(client, signal)))) {
           doubt(client)
-          return next(signal)
+          hasDoubt = true
+          continue
         }
         if (signal?.aborted) {
           putBack(client)
           throw failureOfAbort(signal)
         }
         // It may have been evicted while it was asked.
-        if (client.isLinked && !stock.isStale(client)) return client
+        if (isUsable(client)) return client
         discard(client)
       }
       throw new DatabaseFailure('closed')
@@ -104,7 +107,7 @@ export function createSupply(options: SupplyOptions): Supply {
       if (sessionChange && client.isLinked) report({ type: 'session-changed', change: sessionChange })
       discard(client)
     },
-    isUsable: client => client.isLinked && !isClosed && !stock.isStale(client),
+    isUsable,
     close() {
       isClosed = true
       connector.close()
@@ -118,6 +121,11 @@ export function createSupply(options: SupplyOptions): Supply {
     }
   }
 
+  /** Connections that count against `max`, without those under way. */
+  function open() {
+    return stock.size + ending - displaced
+  }
+
   async function next(signal: AbortSignal | undefined): Promise<NeonClient> {
     try {
       return await connector.next(signal)
@@ -128,11 +136,33 @@ export function createSupply(options: SupplyOptions): Supply {
     }
   }
 
-  /** True for one that was asked in vain. One whose loss the kernel knows already is not asked: that is heard of first. */
-  async function isSilent(client: NeonClient): Promise<boolean> {
+  function isUsable(client: NeonClient): boolean {
+    return client.isLinked && !isClosed && !stock.isStale(client)
+  }
+
+  /** True for one that was asked in vain. Rejects when the signal is aborted before. */
+  async function isSilent(client: NeonClient, signal: AbortSignal | undefined): Promise<boolean> {
+    const asked = ask(client)
+    if (signal === undefined) return asked
+    try {
+      return await unlessAborted(signal, asked)
+    } catch (error) {
+      settle(client, asked)
+      throw error
+    }
+  }
+
+  /** One whose loss the kernel knows already is not asked: that is heard of first. */
+  async function ask(client: NeonClient): Promise<boolean> {
     await nextTurn()
     await nextTurn()
     return client.isLinked && !(await client.answersSync(pingTimeoutMs)) && client.isLinked
+  }
+
+  /** Who had it asked has gone, and nobody gets it before it has answered. */
+  async function settle(client: NeonClient, asked: Promise<boolean>) {
+    if (await asked) doubt(client)
+    else putBack(client)
   }
 
   function doubt(client: NeonClient) {
@@ -140,14 +170,14 @@ export function createSupply(options: SupplyOptions): Supply {
     else giveUp(client)
   }
 
-  /** A Sync waits for a server of the pooler, as a statement does. The caller takes what is there first: this one, or a new one. */
+  /** A Sync waits for a server of the pooler, as a statement does. Who waits takes what is there first: this one, or a new one. */
   async function setAside(client: NeonClient) {
-    aside += 1
+    displaced += 1
+    connector.noteRoom()
     const isAnswered = await client.answersSync(POOLER_PATIENCE * pingTimeoutMs)
-    aside -= 1
-    if (!isAnswered) giveUp(client)
-    else if (stock.size > limits.max) discard(client)
-    else putBack(client)
+    displaced -= 1
+    if (isAnswered) putBack(client)
+    else giveUp(client)
   }
 
   /** It was asked, and said nothing. */
@@ -174,27 +204,36 @@ export function createSupply(options: SupplyOptions): Supply {
     options.onConnected(client)
   }
 
-  /** To who waits for a connection, or to the free ones; away with it when it has become too old meanwhile. */
+  /**
+   * To who waits for a connection, or to the free ones; away with it when it has become too old meanwhile, or was
+   * replaced: one that was set aside comes back, and so does what was made in its place.
+   */
   function putBack(client: NeonClient) {
-    if (isClosed || stock.isStale(client)) discard(client)
-    else if (!connector.offer(client)) stock.put(client)
+    if (!isUsable(client)) discard(client)
+    else if (connector.offer(client)) return
+    else if (open() > limits.max) discard(client)
+    else stock.put(client)
   }
 
   function discard(client: NeonClient) {
     if (!stock.remove(client)) return
     if (!client.isBusy) return retire(client)
     // A COMMIT that is cancelled while it is being replicated shows, and may yet be lost. PostgreSQL, syncrep.c.
-    if (client.lastCommand === 'COMMIT') giveUpCommit(client)
-    else holdPlace(cancel(client))
+    // It keeps its place all that time: what holds up one COMMIT holds up all, and each would get a second session.
+    if (client.lastCommand === 'COMMIT') holdPlace(giveUpCommit(client), COMMIT_PATIENCE_MS)
+    else holdPlace(cancel(client), ENDING_MS + client.cancelWayMs)
     onRemoved(client)
   }
 
-  /** So that `max` bounds the sessions on a server that answers. */
-  async function holdPlace(end: Promise<void>) {
+  /** So that `max` bounds the sessions on a server that answers; `total` shows those that are open for longer. */
+  async function holdPlace(end: Promise<void>, timeoutMs: number) {
     ending += 1
-    await within(ENDING_MS, end)
-    ending -= 1
+    await within(timeoutMs, end)
+    displaced += 1
     connector.noteRoom()
+    await end
+    displaced -= 1
+    ending -= 1
   }
 
   /** Neon's proxy cancels what runs when its client hangs up, so the link stays until the answer, or for a while. */
@@ -216,6 +255,7 @@ export function createSupply(options: SupplyOptions): Supply {
   function retire(client: NeonClient) {
     client.end()
     onRemoved(client)
+    connector.noteRoom()
   }
 
   /**

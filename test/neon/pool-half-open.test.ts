@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { RawData, WebSocket } from 'ws'
+import { type RawData, WebSocket } from 'ws'
 import type { NeonPoolOptions } from '../../src/neon/pool.ts'
 import { until } from '../helper.ts'
 import { createDatabase } from '../postgres.ts'
@@ -9,6 +9,12 @@ import { AUTHENTICATED, answerWithoutRows, message, scriptedServer } from './scr
 const READY = message('Z', [0x49])
 // PostgreSQL, "Message Formats", ErrorResponse: severity and SQLSTATE.
 const CANCELLED = message('E', [...Buffer.from('SERROR\0C57014\0'), 0])
+// PostgreSQL, "Message Formats", BackendKeyData: without it nothing can be cancelled.
+const CANCELLABLE = [
+  ...AUTHENTICATED.slice(0, -READY.length),
+  ...message('K', [0, 0, 0, 1, 0, 0, 0, 2]),
+  ...READY
+]
 const POOLED = '?options=endpoint%3Dx-pooler'
 
 interface Peer {
@@ -20,13 +26,18 @@ interface Peer {
   answerSyncs: () => void
   hold: () => void
   syncs: () => number
+  /** Logins that come later wait for `letIn`. */
+  holdLogins: () => void
+  letIn: () => void
 }
 
 /** Answers everything, and a Sync only while it is not held; pings at once, or with the next answer as Neon's proxy does. */
 async function peer(t: Test, { autoPong = true } = {}): Promise<Peer> {
   const sockets: WebSocket[] = []
   const held: WebSocket[] = []
+  const outside: WebSocket[] = []
   let isHeld = false
+  let isShut = false
   let pings = 0
   let syncs = 0
   const deferred = new Map<WebSocket, number>()
@@ -45,7 +56,9 @@ async function peer(t: Test, { autoPong = true } = {}): Promise<Peer> {
         syncs += 1
         if (isHeld) held.push(socket)
         else socket.send(Buffer.from(READY))
-      } else socket.send(count === 1 ? Buffer.from(AUTHENTICATED) : answerWithoutRows(frame))
+      } else if (count > 1) socket.send(answerWithoutRows(frame))
+      else if (isShut) outside.push(socket)
+      else socket.send(Buffer.from(AUTHENTICATED))
     },
     { autoPong }
   )
@@ -60,6 +73,13 @@ async function peer(t: Test, { autoPong = true } = {}): Promise<Peer> {
     answerSyncs() {
       isHeld = false
       for (const socket of held.splice(0)) socket.send(Buffer.from(READY))
+    },
+    holdLogins() {
+      isShut = true
+    },
+    letIn() {
+      isShut = false
+      for (const socket of outside.splice(0)) socket.send(Buffer.from(AUTHENTICATED))
     }
   }
 
@@ -207,11 +227,39 @@ t.test('a link that was silent for long', async t => {
     await until(() => syncs() === 1)
 
     controller.abort()
+    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    const next = pool.query('select')
     answerSyncs()
 
-    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
-    t.ok(await pool.query('select'))
+    t.ok(await next)
     t.equal(sockets.length, 1)
+  })
+
+  t.test('and breaks when its caller has given up leaves its place to the next one', async t => {
+    const { pool, sockets, hold, syncs } = await openSilenced(t, { trustMs: 0, max: 1 })
+    hold()
+    const controller = new AbortController()
+    const given = pool.checkout({ signal: controller.signal })
+    await until(() => syncs() === 1)
+
+    controller.abort()
+    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    const next = pool.query('select')
+    sockets[0]?.terminate()
+
+    t.ok(await next)
+    t.match(pool.stats(), { total: 1, idle: 1, clientsLost: 1 })
+  })
+
+  t.test('is free again when its caller has given up before it was asked', async t => {
+    const { pool } = await openSilenced(t, {})
+    const controller = new AbortController()
+    const given = pool.checkout({ signal: controller.signal })
+
+    controller.abort()
+
+    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    t.match(pool.stats(), { total: 1, idle: 1, held: 0 })
   })
 })
 
@@ -253,6 +301,61 @@ t.test('behind a pooler', async t => {
 
     t.equal(count('idle-client-lost'), 0)
     t.match(pool.stats(), { total: 1, idle: 1 })
+  })
+
+  t.test('those that come back and those made in their place are no more than the pool may have', async t => {
+    const { pool, sockets, hold, answerSyncs, holdLogins, letIn } = await openSilenced(
+      t,
+      { trustMs: 0, pingTimeoutMs: 200, max: 2 },
+      POOLED
+    )
+    for (const client of await take(pool, 2)) client.release()
+    hold()
+    holdLogins()
+    const taken = take(pool, 2)
+    await until(() => sockets.length === 3)
+
+    answerSyncs()
+    const clients = await taken
+    letIn()
+    await until(() => pool.stats().connects === 3)
+
+    t.match(pool.stats(), { total: 2, idle: 0, held: 2 })
+    for (const client of clients) client.release()
+    t.match(pool.stats(), { total: 2, idle: 2 })
+  })
+
+  t.test('who meets a silent one gets another that is free, while there is no new one', async t => {
+    const { pool, sockets, holdLogins } = await openSilenced(
+      t,
+      { trustMs: 0, pingTimeoutMs: 100, max: 2 },
+      POOLED
+    )
+    for (const client of await take(pool, 2)) client.release()
+    holdLogins()
+    sockets[1]?.pause()
+
+    t.ok(await pool.query('select'))
+
+    t.match(pool.stats(), { connects: 2, clientsLost: 0 })
+  })
+
+  t.test('one whose caller has given up is set aside when it does not answer', async t => {
+    const { pool, sockets, hold, syncs } = await openSilenced(
+      t,
+      { trustMs: 0, pingTimeoutMs: 100, max: 1 },
+      POOLED
+    )
+    hold()
+    const controller = new AbortController()
+    const given = pool.checkout({ signal: controller.signal })
+    await until(() => syncs() === 1)
+
+    controller.abort()
+
+    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    t.ok(await pool.query('select'))
+    t.equal(sockets.length, 2)
   })
 
   t.test('one that never answers is given up', async t => {
@@ -302,7 +405,7 @@ t.test('a connection whose statement is being cancelled counts until the cancel 
     if (isCancel(frame)) {
       statements[0]?.send(Buffer.from([...CANCELLED, ...READY]))
       socket.close()
-    } else if (count === 1) socket.send(Buffer.from(AUTHENTICATED))
+    } else if (count === 1) socket.send(Buffer.from(CANCELLABLE))
     else statements.push(socket)
   })
   const { pool } = await openPool(t, { max: 1, statementTimeoutMs: 50 }, server.url)
@@ -313,6 +416,83 @@ t.test('a connection whose statement is being cancelled counts until the cancel 
 
   t.equal(pool.totalCount, 1)
   await until(() => pool.totalCount === 0)
+})
+
+t.test('a connection that was given up', async t => {
+  /** Nothing that comes on the first connection is answered when `isMute` says so. */
+  async function openMute(t: Test, isMute: (frame: RawData) => boolean) {
+    const sockets: WebSocket[] = []
+    /** Of the first one when another came. */
+    const states: (number | undefined)[] = []
+    const server = await scriptedServer(t, (socket, count, frame) => {
+      if (isCancel(frame)) return
+      if (count === 1) {
+        states.push(sockets[0]?.readyState)
+        sockets.push(socket)
+        socket.send(Buffer.from(CANCELLABLE))
+      } else if (socket !== sockets[0] || !isMute(frame)) socket.send(answerWithoutRows(frame))
+    })
+    return { ...(await openPool(t, { max: 1, statementTimeoutMs: 50 }, server.url)), sockets, states }
+  }
+
+  t.test('in a COMMIT keeps its place until the COMMIT is answered or the link is lost', async t => {
+    const { pool, sockets, states } = await openMute(t, frame => String(frame).includes('COMMIT'))
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await t.rejects(client.query('COMMIT'), /timeout/)
+
+    client.release()
+    t.equal(pool.totalCount, 1)
+    const next = pool.query('select')
+    sockets[0]?.terminate()
+
+    t.ok(await next)
+    t.strictSame(states, [undefined, WebSocket.CLOSED])
+    t.equal(pool.totalCount, 1)
+  })
+
+  t.test('on a long way keeps its place until the cancel has come there and was answered', async t => {
+    const order: string[] = []
+    let first: WebSocket | undefined
+    const server = await scriptedServer(
+      t,
+      (socket, count, frame) => {
+        if (isCancel(frame)) setTimeout(answerCancel, 600, socket)
+        else if (count === 1) {
+          order.push('login')
+          first ??= socket
+          socket.send(Buffer.from(CANCELLABLE))
+        } else if (socket !== first) socket.send(answerWithoutRows(frame))
+      },
+      { upgradeMs: 400 }
+    )
+    const { pool } = await openPool(t, { max: 1, statementTimeoutMs: 50 }, server.url)
+    const client = await pool.connect()
+    await t.rejects(client.query('select'), /timeout/)
+
+    client.release()
+    t.ok(await pool.query('select'))
+
+    t.strictSame(order, ['login', 'cancelled', 'login'])
+
+    function answerCancel(socket: WebSocket) {
+      order.push('cancelled')
+      first?.send(Buffer.from([...CANCELLED, ...READY]))
+      socket.close()
+    }
+  })
+
+  t.test('and whose cancel is late gives its place away, and counts until it is closed', async t => {
+    const { pool } = await openMute(t, () => true)
+    const client = await pool.connect()
+    await t.rejects(client.query('select'), /timeout/)
+
+    client.release()
+    t.ok(await pool.query('select'))
+
+    t.match(pool.stats(), { total: 2, idle: 1 })
+    await until(() => pool.totalCount === 1)
+  })
 })
 
 t.test('a loss that the kernel knows and this process has not heard of is no caller’s', async t => {

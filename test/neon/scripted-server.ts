@@ -9,9 +9,16 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 export async function scriptedServer(
   t: Test,
   answer: (socket: WebSocket, count: number, frame: RawData) => void,
-  { autoPong = true } = {}
+  { autoPong = true, upgradeMs = 0 } = {}
 ) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', autoPong })
+  const verifyClient = (_: object, accept: (isAccepted: boolean) => void) =>
+    setTimeout(accept, upgradeMs, true)
+  const server = new WebSocketServer({
+    port: 0,
+    host: '127.0.0.1',
+    autoPong,
+    ...(upgradeMs > 0 && { verifyClient })
+  })
   server.on('connection', socket => {
     let count = 0
     socket.on('message', frame => answer(socket, ++count, frame))

@@ -4,13 +4,14 @@ import { createManualClock } from './manual-clock.ts'
 
 interface Client {
   isLinked: boolean
+  upgradeMs: number
 }
 
-function open({ depth = 3, roundTripMs = 0 } = {}) {
+function open({ depth = 3, roundTripMs = 0, upgradeMs = 0 } = {}) {
   const clock = createManualClock()
   const sharing = createSharing<Client>({ depth, isUsable: ({ isLinked }) => isLinked, clock })
   if (roundTripMs > 0) sharing.noteRoundTrip(roundTripMs)
-  const share = () => sharing.open({ isLinked: true })
+  const share = () => sharing.open({ isLinked: true, upgradeMs })
   const joined = () => {
     const place = sharing.join()
     if (place === undefined) throw new Error('no place')
@@ -177,6 +178,23 @@ t.test('the round trip', async t => {
     t.match(await fly(200), { wasSlow: false })
   })
 
+  t.test('is no longer than what its connection took for no work, where every statement is slow', async t => {
+    const { clock, sharing, share, fly } = open({ roundTripMs: 2, upgradeMs: 2 })
+
+    for (let ms = 0; ms < 30_000; ms += 802) t.match(await fly(802), { wasSlow: true })
+
+    share()
+    await clock.pass(54)
+    t.equal(sharing.join(), undefined)
+  })
+
+  t.test('of before a pause is forgotten', async t => {
+    const { clock, fly } = open({ roundTripMs: 2 })
+    await clock.pass(20_000)
+
+    for (let times = 0; times < 10; times += 1) t.match(await fly(203), { wasSlow: false })
+  })
+
   t.test('is never so long that every statement would be fast', async t => {
     const { fly } = open()
     for (let times = 0; times < 10; times += 1) await fly(5000)
@@ -220,7 +238,7 @@ t.test('a shared connection', async t => {
 
   t.test('goes by the clock of the system', async t => {
     const sharing = createSharing<Client>({ depth: 2, isUsable: () => true })
-    const place = sharing.open({ isLinked: true })
+    const place = sharing.open({ isLinked: true, upgradeMs: 0 })
 
     t.ok(isOn(sharing.join(), place))
   })
