@@ -7,8 +7,8 @@ import { createWakes } from './wakes.ts'
 export type TransactionOutcome = 'committed' | 'rolled-back' | 'unknown'
 
 export type PoolEvent =
-  /** A new connection: the time of the try that made it. */
-  | { type: 'connected'; durationMs: number }
+  /** A new connection: the time of the try that made it; `isOnly` when the pool had no other. */
+  | { type: 'connected'; durationMs: number; isOnly: boolean }
   /** A try failed, and another one follows. */
   | { type: 'connect-retried'; failure: DatabaseFailure; delayMs: number }
   /** Somebody who needed a connection got none. */

@@ -1,6 +1,6 @@
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
-import dbPlugin from '../../src/plugins/db.ts'
+import dbPlugin, { type DbOptions } from '../../src/plugins/db.ts'
 import healthPlugin from '../../src/plugins/health.ts'
 import { createLook } from '../../src/plugins/health-migrations.ts'
 import { until } from '../helper.ts'
@@ -14,11 +14,15 @@ const A = { name: '0000_a', sql: 'create table a ()', when: timeOf(0) }
 const B = { name: '0001_b', sql: 'create table b ()', when: timeOf(1) }
 
 /** A backend that expects `expected` of a database in which `applied` was applied. */
-async function expecting(t: Test, { applied = [], expected }: { applied?: Written[]; expected: Written[] }) {
+async function expecting(
+  t: Test,
+  { applied = [], expected }: { applied?: Written[]; expected: Written[] },
+  db: Partial<DbOptions> = {}
+) {
   const connectionString = await createDatabase(t, { migrated: false })
   if (applied.length > 0) await apply(connectionString, makeFolder(t, applied))
   const folder = makeFolder(t, expected)
-  const built = await backend(t, { token: TOKEN, migrations: { folder } }, { connectionString })
+  const built = await backend(t, { token: TOKEN, migrations: { folder } }, { ...db, connectionString })
   const { app } = built
   await app.ready()
   const statusOf = async (path: string) => (await app.inject(path)).statusCode
@@ -134,6 +138,28 @@ t.test('health with migrations', async t => {
       await untilReady()
       t.equal((await app.inject('/anything')).statusCode, 404)
     })
+
+  t.test('notices a branch that was restored while the pool had no connection', async t => {
+    const { app, databaseUrl, said, statusOf, untilReady } = await expecting(
+      t,
+      { applied: [A, B], expected: [A, B] },
+      { idleTimeoutMs: 1 }
+    )
+    await untilReady()
+    const { $client: pool } = app.db
+    await until(() => pool.stats().total === 0)
+
+    await administer(
+      'delete from drizzle.__drizzle_migrations where created_at > (select min(created_at) from drizzle.__drizzle_migrations)',
+      databaseUrl
+    )
+    t.equal(await statusOf('/readyz'), 200, 'nobody has asked yet')
+    await app.db.execute('select 1')
+    await until(() => said('migrations are behind').length > 0)
+
+    t.equal(await statusOf('/readyz'), 503)
+    t.equal(pool.stats().clientsLost, 0)
+  })
 
   t.test('is ready when the database is ahead, as while a release is taken back', async t => {
     const { untilReady } = await expecting(t, { applied: [A, B], expected: [A] })
