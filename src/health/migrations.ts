@@ -6,7 +6,8 @@ import type { HealthClock } from './clock.ts'
 
 /**
  * `unknown`: not looked at yet, or the database did not answer. `pending`: some are not applied.
- * `unreadable`: the ledger cannot be read, as without the right to. `complete`: all are applied.
+ * `unreadable`: the ledger cannot be read, as without the right to; after it has been read once, only while the role has
+ * no right to any of the tables either. `complete`: all are applied.
  * `schema-missing`: the ledger has all, and tables of theirs are not there. `behind`: all were applied, and some are
  * not any more, as after the branch was reset or restored.
  */
@@ -128,8 +129,8 @@ export function createMigrationGate({ look, onChange, clock }: MigrationGateOpti
 
   function take(next: MigrationReading) {
     const { state: from } = reading
-    // No answer says nothing against the last one, and neither does a ledger that may not be read any more.
-    if (isClosed || next.state === 'unknown' || (wasComplete && next.state === 'unreadable')) return
+    // No answer says nothing against the last one.
+    if (isClosed || next.state === 'unknown') return
     wasComplete ||= next.state === 'complete'
     const state = wasComplete && next.state === 'pending' ? 'behind' : next.state
     reading = { ...next, state }

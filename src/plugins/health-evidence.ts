@@ -42,7 +42,7 @@ export function createSchemaDoubts(): (event: PoolEvent) => SchemaDoubt | undefi
         wasLost = false
         return cause
       }
-      case 'object-unknown':
+      case 'object-unusable':
         return 'changed'
       case 'checked-out':
         return 'in-use'

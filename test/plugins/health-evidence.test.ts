@@ -67,7 +67,7 @@ t.test('a doubt of the schema', async t => {
   })
 
   t.test('is cast by what a statement names and cannot use', async t => {
-    t.strictSame(doubtsOf({ type: 'object-unknown', sqlState: '42P01' }), ['changed'])
+    t.strictSame(doubtsOf({ type: 'object-unusable', sqlState: '42P01' }), ['changed'])
   })
 
   t.test('is taken up by whoever uses the database', async t => {

@@ -199,6 +199,93 @@ t.test('health with migrations', async t => {
     await untilReady()
   })
 
+  t.test('goes on with a ledger that becomes unreadable, while its tables are usable', async t => {
+    const a = { ...A, tables: { a: [] } }
+    const { app, databaseUrl, said, statusOf, untilReady } = await expecting(t, {
+      applied: [a],
+      expected: [a]
+    })
+    await untilReady()
+    const unreadable = 'the ledger of migrations cannot be read'
+    const meetNothing = () => app.db.execute('select * from nothing').catch(() => {})
+
+    await administer('alter table drizzle.__drizzle_migrations rename column hash to h', databaseUrl)
+    await until(async () => {
+      await meetNothing()
+      // The first of two looks is over.
+      return said(unreadable).length > 1
+    })
+    t.equal(await statusOf('/readyz'), 200)
+    t.equal(said('migrations are unreadable').length, 0)
+
+    await administer('alter table a rename to b', databaseUrl)
+    await until(async () => {
+      await meetNothing()
+      return said('migrations are schema-missing').length > 0
+    })
+    t.equal(await statusOf('/readyz'), 503)
+
+    await administer('alter table b rename to a', databaseUrl)
+    await untilReady()
+  })
+
+  t.test(
+    'is not ready when its role has lost every right, until it has one, or may take a role that has',
+    async t => {
+      const a = { ...A, tables: { a: [] } }
+      const connectionString = await createDatabase(t, { migrated: false })
+      const folder = makeFolder(t, [a])
+      await apply(connectionString, folder)
+      const role = `service_${process.pid}`
+      const group = `${role}_group`
+      await administer(
+        `create role ${role} login noinherit password 'p'; create role ${group}; grant ${group} to ${role};
+       grant usage on schema drizzle to ${role}; grant select on a, drizzle.__drizzle_migrations to ${role}`,
+        connectionString
+      )
+      t.teardown(() =>
+        administer(
+          `revoke all on a, drizzle.__drizzle_migrations from ${role}, ${group}; revoke all on schema drizzle from ${role};
+         drop role ${role}, ${group}`,
+          connectionString
+        )
+      )
+      const login = new URL(connectionString)
+      login.username = role
+      login.password = 'p'
+      const { app, said } = await backend(t, { migrations: { folder } }, { connectionString: login.href })
+      const isReady = async () => (await app.inject('/readyz')).statusCode === 200
+      await until(isReady)
+      const ask = () => app.db.execute('select * from a').catch(() => {})
+
+      await administer(`revoke all on a, drizzle.__drizzle_migrations from ${role}`, connectionString)
+      t.ok(await isReady(), 'nobody has asked yet')
+      await until(async () => {
+        await ask()
+        return !(await isReady())
+      })
+      t.match(said('migrations are unreadable'), [{ level: 40, from: 'complete' }])
+      t.match((await app.inject('/anything')).json(), { code: 'FST_NEON_MIGRATIONS_BEHIND' })
+
+      await administer(`grant select on a to ${group}`, connectionString)
+      await until(isReady)
+    }
+  )
+
+  t.test('looks when a role that statements name does not exist', async t => {
+    const { app, said, untilReady } = await expecting(t, {
+      applied: [A],
+      expected: [{ ...A, sql: 'select 1' }]
+    })
+    await untilReady()
+    const before = app.db.$client.stats().checkouts
+
+    await t.rejects(app.db.execute('set local role nobody_of_this_name'))
+    await until(() => app.db.$client.stats().checkouts > before + 1)
+
+    t.equal(said('migrations were changed after they were applied').length, 1, 'told once')
+  })
+
   t.test('knows no more than before when the database does not answer', async t => {
     const { pool } = await openPool(t)
     await pool.end()
