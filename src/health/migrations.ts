@@ -6,7 +6,8 @@ import type { HealthClock } from './clock.ts'
 
 /**
  * `unknown`: not looked at yet, or the database did not answer. `pending`: some are not applied.
- * `unreadable`: the ledger cannot be read, as without the right to. `complete`: all are applied.
+ * `unreadable`: the ledger cannot be read, as without the right to; after it has been read once, only while the role has
+ * no right to any of the tables either. `complete`: all are applied.
  * `schema-missing`: the ledger has all, and tables of theirs are not there. `behind`: all were applied, and some are
  * not any more, as after the branch was reset or restored.
  */
@@ -30,6 +31,13 @@ export interface MigrationChange extends MigrationReading {
   from: MigrationState
 }
 
+/**
+ * `changed`: what a statement names cannot be used, or connections were ended and another one was made. `unwatched`: the
+ * first connection of a pool that had none, which nothing would have told of a restart. `in-use`: somebody has a
+ * connection; a doubt only when the last look had no answer.
+ */
+export type SchemaDoubt = 'changed' | 'unwatched' | 'in-use'
+
 export interface MigrationGateOptions {
   /** Asks the database; settles in bounded time. Never rejects. */
   look: () => Promise<MigrationReading>
@@ -40,13 +48,15 @@ export interface MigrationGateOptions {
 export interface MigrationGate {
   /** The database is there: looks, unless it has been done before. */
   open(): void
-  /** Something that was there is not, or connections were ended: looks again, once a second at most. */
-  doubt(): void
+  /** Looks again, once a second at most. */
+  doubt(cause: SchemaDoubt): void
   readonly reading: MigrationReading
   /** Looks no more. */
   close(): void
 }
 
+// A request that has just connected, or failed, has given its connection back by then: the look takes it.
+const GIVE_BACK_MS = 100
 // Every request of a service without its tables has a doubt.
 const LEAST_BETWEEN_MS = 1000
 // So that a process is ready within a second of the end of the migration.
@@ -61,6 +71,8 @@ export function createMigrationGate({ look, onChange, clock }: MigrationGateOpti
   let isClosed = false
   let isLooking = false
   let isInDoubt = false
+  /** The last look had no answer. The next waits for somebody who uses the database: a timer would wake it. */
+  let isOwed = false
   let wasComplete = false
   let lookedAtMs = Number.NEGATIVE_INFINITY
   let nextAtMs = Number.POSITIVE_INFINITY
@@ -73,9 +85,10 @@ export function createMigrationGate({ look, onChange, clock }: MigrationGateOpti
       // When whoever made the first connection has given it back, so that it is not a second one.
       plan(0, clock.now())
     },
-    doubt() {
-      if (isLooking) isInDoubt = true
-      else if (isOpen) plan(Math.max(0, lookedAtMs + LEAST_BETWEEN_MS - clock.now()), clock.now())
+    doubt(cause) {
+      // A connection that a look makes and uses says nothing that the look does not find.
+      if (isLooking) isInDoubt ||= cause === 'changed'
+      else if (cause !== 'in-use' || isOwed) planDoubt()
     },
     get reading() {
       return reading
@@ -84,6 +97,11 @@ export function createMigrationGate({ look, onChange, clock }: MigrationGateOpti
       isClosed = true
       stopTimer()
     }
+  }
+
+  function planDoubt() {
+    const atMs = clock.now()
+    if (isOpen) plan(Math.max(GIVE_BACK_MS, lookedAtMs + LEAST_BETWEEN_MS - atMs), atMs)
   }
 
   /** Unless something is planned that comes before. */
@@ -99,8 +117,10 @@ export function createMigrationGate({ look, onChange, clock }: MigrationGateOpti
     nextAtMs = Number.POSITIVE_INFINITY
     isLooking = true
     isInDoubt = false
-    take(await look())
+    const next = await look()
     isLooking = false
+    isOwed = next.state === 'unknown'
+    take(next)
     lookedAtMs = clock.now()
     const isEager = clock.now() - sinceMs < EAGER_MS
     if (reading.state !== 'complete') plan(isEager ? PAUSE_MS : QUIET_PAUSE_MS, sinceMs)
@@ -109,8 +129,8 @@ export function createMigrationGate({ look, onChange, clock }: MigrationGateOpti
 
   function take(next: MigrationReading) {
     const { state: from } = reading
-    // No answer says nothing against the last one, and neither does a ledger that may not be read any more.
-    if (isClosed || next.state === 'unknown' || (wasComplete && next.state === 'unreadable')) return
+    // No answer says nothing against the last one.
+    if (isClosed || next.state === 'unknown') return
     wasComplete ||= next.state === 'complete'
     const state = wasComplete && next.state === 'pending' ? 'behind' : next.state
     reading = { ...next, state }

@@ -18,7 +18,8 @@ import {
   type MigrationChange,
   type MigrationReading,
   type MigrationState,
-  NO_MIGRATIONS
+  NO_MIGRATIONS,
+  type SchemaDoubt
 } from './migrations.ts'
 import { INITIAL_FACTS, nextFacts, type ProcessEvent, type ProcessState, processOf } from './process.ts'
 import { createQuestions, type QuestionCounts } from './questions.ts'
@@ -75,8 +76,8 @@ export interface Monitor {
   maintain(isOn: boolean, reason?: string): void
   drain(): void
   readonly isDraining: boolean
-  /** What a statement names is not there, or connections were ended: whether the schema is still the one that is expected is looked at. */
-  doubtSchema(): void
+  /** Whether the schema is still the one that is expected is looked at. */
+  doubtSchema(cause: SchemaDoubt): void
   /** True when the database has lost what the code expects of it, until it is there again. */
   readonly isBehind: boolean
   addCheck(check: Required<HealthCheck>): void

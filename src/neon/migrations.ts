@@ -126,7 +126,11 @@ async function findLost(
 ): Promise<MigrationFinding[]> {
   const isApplied = (name: string) => before.includes(name) || now.includes(name)
   const applied = folder.journal.map(({ name }) => name).filter(isApplied)
-  const tables = await findMissingTables(folder, { applied, isAhead }, await readRelations(query))
+  const tables = await findMissingTables(
+    folder,
+    { applied, pending: [], isAhead },
+    await readRelations(query)
+  )
   return schemaMissing(`${applied.at(-1)}`, tables)
 }
 

@@ -7,8 +7,8 @@ import { createWakes } from './wakes.ts'
 export type TransactionOutcome = 'committed' | 'rolled-back' | 'unknown'
 
 export type PoolEvent =
-  /** A new connection: the time of the try that made it. */
-  | { type: 'connected'; durationMs: number }
+  /** A new connection: the time of the try that made it; `isOnly` when the pool had no other. */
+  | { type: 'connected'; durationMs: number; isOnly: boolean }
   /** A try failed, and another one follows. */
   | { type: 'connect-retried'; failure: DatabaseFailure; delayMs: number }
   /** Somebody who needed a connection got none. */
@@ -27,8 +27,8 @@ export type PoolEvent =
   | { type: 'statement-cancelled' }
   /** Neither a statement at its deadline nor its end was answered: the server, or the way to it, is silent. */
   | { type: 'statement-unanswered' }
-  /** The server does not know a table, column, function, type or schema that a statement names. */
-  | { type: 'object-unknown'; sqlState: string }
+  /** The server does not know a table, column, function, type, schema or role that a statement names, or refuses its use. */
+  | { type: 'object-unusable'; sqlState: string }
   /** A client has not come back for long; `place` is where it was taken. */
   | { type: 'client-held'; heldMs: number; place: string }
   /** Said once: names of prepared statements do not survive here, so that from now on none has one. */

@@ -85,8 +85,9 @@ const SOCKET_CLOSE_GRACE_MS = 500
 // The upgrade does not wait for the compute, so a lost packet must not cost the whole budget.
 const HANDSHAKE_PART = 3
 
-// PostgreSQL, Appendix A: undefined table, column, function, object and schema.
-const UNKNOWN_OBJECT = ['42P01', '42703', '42883', '42704', '3F000']
+// PostgreSQL, Appendix A: undefined table, column, function, object and schema; no right to one; and an invalid value,
+// which is how it tells of a role that does not exist.
+const UNUSABLE_OBJECT = ['42P01', '42703', '42883', '42704', '3F000', '42501', '22023']
 
 // A flight gives its client back by itself, so nobody looks for the place.
 const IN_FLIGHT = new Error('a flight')
@@ -131,7 +132,7 @@ export class NeonPool extends Pool {
     // The option of this name is ignored: a class field of the driver overwrites it.
     const onAnswer = this.answers.note
     const onError = (sqlState: string) => {
-      if (UNKNOWN_OBJECT.includes(sqlState)) this.report({ type: 'object-unknown', sqlState })
+      if (UNUSABLE_OBJECT.includes(sqlState)) this.report({ type: 'object-unusable', sqlState })
     }
     this.Client = class extends NeonClient {
       constructor(config: ConstructorParameters<typeof NeonClient>[0]) {

@@ -200,7 +200,7 @@ export function createSupply(options: SupplyOptions): Supply {
   function takeIn(client: NeonClient, durationMs: number) {
     stock.add(client)
     client.on('error', (error: unknown) => lose(client, error))
-    report({ type: 'connected', durationMs })
+    report({ type: 'connected', durationMs, isOnly: stock.size === 1 })
     options.onConnected(client)
   }
 

@@ -3,6 +3,7 @@
  */
 import type { FailureKind } from '../errors.ts'
 import type { FailureReason } from '../health/database.ts'
+import type { SchemaDoubt } from '../health/migrations.ts'
 import type { PoolEvidence } from '../health/monitor.ts'
 import type { PoolEvent } from '../neon/pool.ts'
 
@@ -27,17 +28,27 @@ export function evidenceOf(event: PoolEvent): PoolEvidence | undefined {
   }
 }
 
-/**
- * Whether an event makes it doubtful that the schema is still the one that was looked at: what a statement names is not
- * there; or a connection was made after others were ended, as when a branch is reset or restored.
- */
-export function createSchemaDoubt(): (event: PoolEvent) => boolean {
+/** Why an event makes it doubtful that the schema is still the one that was looked at; undefined when it does not. */
+export function createSchemaDoubts(): (event: PoolEvent) => SchemaDoubt | undefined {
   let wasLost = false
-  return ({ type }) => {
-    if (type === 'idle-client-lost' || type === 'held-client-lost') wasLost = true
-    const isNew = type === 'connected' && wasLost
-    if (isNew) wasLost = false
-    return isNew || type === 'object-unknown'
+  return event => {
+    switch (event.type) {
+      case 'idle-client-lost':
+      case 'held-client-lost':
+        wasLost = true
+        return undefined
+      case 'connected': {
+        const cause = wasLost ? 'changed' : event.isOnly ? 'unwatched' : undefined
+        wasLost = false
+        return cause
+      }
+      case 'object-unusable':
+        return 'changed'
+      case 'checked-out':
+        return 'in-use'
+      default:
+        return undefined
+    }
   }
 }
 

@@ -8,7 +8,8 @@ import { readJournal, readMigrationFiles } from '../neon/migrations/folder.ts'
 import { DRIZZLE_LEDGER, type LedgerName, readLedger } from '../neon/migrations/ledger.ts'
 import { findMissingTables, readRelations } from '../neon/migrations/schema.ts'
 import type { Query } from '../neon/migrations/session.ts'
-import { compareMigrations } from '../neon/migrations/status.ts'
+import type { ObjectName } from '../neon/migrations/snapshot.ts'
+import { compareMigrations, type MigrationStatus } from '../neon/migrations/status.ts'
 import type { NeonPool } from '../neon/pool.ts'
 
 export interface ExpectedMigrations {
@@ -18,6 +19,16 @@ export interface ExpectedMigrations {
   ledger?: LedgerName
 }
 
+const UNREADABLE: MigrationReading = { state: 'unreadable', pending: [] }
+
+const USABLE = `SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace, pg_roles
+  WHERE ARRAY['table ' || relname, 'table ' || nspname || '.' || relname] && $1::text[]
+    AND relkind IN ('r', 'p', 'f', 'v', 'm')
+    AND pg_has_role(pg_roles.oid, 'MEMBER')
+    AND has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'USAGE')
+    AND has_any_column_privilege(pg_roles.oid, pg_class.oid, 'SELECT, INSERT, UPDATE')
+  LIMIT 1`
+
 /** Reads the folder once. Throws FST_NEON_MIGRATIONS_INVALID. */
 export async function createLook(
   { folder, ledger = DRIZZLE_LEDGER }: ExpectedMigrations,
@@ -26,32 +37,52 @@ export async function createLook(
 ): Promise<() => Promise<MigrationReading>> {
   const journal = await readJournal(folder)
   const files = await readMigrationFiles(folder, journal)
+  /** By the ledger, as it was when it could last be read. */
+  let status: MigrationStatus | undefined
   let isMissing = false
-  return () => look().catch(judge)
+  let isChanged = false
+  return () => look().catch(() => ({ state: 'unknown', pending: [] }))
 
   async function look(): Promise<MigrationReading> {
     const query: Query = async (text, values) => (await pool.query(text, values)).rows
-    const rows = await readLedger(query, ledger)
-    const status = compareMigrations({ journal, files, rows, progress: [] })
+    const isReadable = await readStatus(query)
+    if (status === undefined || (!isReadable && status.pending.length > 0)) return UNREADABLE
     const { pending, findings } = status
     if (pending.length > 0) return { state: 'pending', pending }
-    const { missing } = await findMissingTables({ path: folder, journal }, status, await readRelations(query))
+    const { all, missing } = await findMissingTables(
+      { path: folder, journal },
+      status,
+      await readRelations(query)
+    )
     const isNews = missing.length > 0 && !isMissing
     isMissing = missing.length > 0
     if (isNews)
       log.warn({ missing }, 'the ledger has all migrations, and tables of theirs are not in the database')
     if (isMissing) return { state: 'schema-missing', pending }
+    if (!isReadable && all.length > 0 && !(await isAnyUsable(query, all))) return UNREADABLE
     const changed = findings.map(({ migration }) => migration)
-    if (changed.length > 0)
+    if (changed.length > 0 && !isChanged)
       log.warn({ migrations: changed }, 'migrations were changed after they were applied')
+    isChanged = changed.length > 0
     return { state: 'complete', pending }
   }
 
-  /** What the server itself refuses is no matter of time. */
-  function judge(error: unknown): MigrationReading {
-    const failure = toFailure(error, 'statement')
-    if (failure.kind !== 'statement') return { state: 'unknown', pending: [] }
-    log.debug(describeFailure(failure), 'the ledger of migrations cannot be read')
-    return { state: 'unreadable', pending: [] }
+  /** False when the server refuses, which is no matter of time. */
+  async function readStatus(query: Query): Promise<boolean> {
+    try {
+      const rows = await readLedger(query, ledger)
+      status = compareMigrations({ journal, files, rows, progress: [] })
+      return true
+    } catch (error) {
+      const failure = toFailure(error, 'statement')
+      if (failure.kind !== 'statement') throw failure
+      log.debug(describeFailure(failure), 'the ledger of migrations cannot be read')
+      return false
+    }
   }
+}
+
+/** Whether the role of the connection, or one that it may switch to, may do anything with one of these tables. */
+async function isAnyUsable(query: Query, tables: readonly ObjectName[]): Promise<boolean> {
+  return (await query(USABLE, [tables])).length > 0
 }

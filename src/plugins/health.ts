@@ -14,7 +14,7 @@ import { isNeonHost } from '../neon/connection-host.ts'
 import { SUSPEND_AFTER_MS } from '../neon/wakes.ts'
 import { isHttp2 } from './early-route.ts'
 import { healthCheck } from './health-checks.ts'
-import { createSchemaDoubt, evidenceOf, reasonOf } from './health-evidence.ts'
+import { createSchemaDoubts, evidenceOf, reasonOf } from './health-evidence.ts'
 import { logTransition } from './health-log.ts'
 import { createLook } from './health-migrations.ts'
 import { type HealthOptions, healthOptions } from './health-options.ts'
@@ -70,9 +70,10 @@ async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
     clock: BACKGROUND_CLOCK,
     random: Math.random
   })
-  const castsDoubt = createSchemaDoubt()
+  const schemaDoubtOf = createSchemaDoubts()
   const stopObserving = pool.observe(event => {
-    if (castsDoubt(event)) monitor.doubtSchema()
+    const doubt = schemaDoubtOf(event)
+    if (doubt !== undefined) monitor.doubtSchema(doubt)
     const evidence = evidenceOf(event)
     if (evidence !== undefined) monitor.report(evidence)
   })
@@ -107,7 +108,7 @@ async function healthPlugin(fastify: FastifyInstance, given: HealthOptions) {
   // Behind every onRequest: routes that answer there, such as the probes, never come here.
   fastify.addHook('preHandler', async (_request, reply) => {
     if (!monitor.isBehind) return
-    monitor.doubtSchema()
+    monitor.doubtSchema('changed')
     reply.header('retry-after', RETRY_AFTER_SECONDS)
     throw new MigrationsBehindError()
   })

@@ -94,27 +94,29 @@ t.test('the gate of migrations', async t => {
 
   t.test('looks again at a doubt, once a second at most, and at none before it is opened', async t => {
     const { gate, looks, changes, clock } = openGate(COMPLETE, COMPLETE, PENDING, UNREADABLE, COMPLETE)
-    gate.doubt()
+    gate.doubt('changed')
     await clock.pass(HOUR_MS)
     t.equal(looks(), 0)
     gate.open()
-    gate.doubt()
+    gate.doubt('changed')
     await clock.pass(0)
-    gate.doubt()
-    gate.doubt()
+    gate.doubt('changed')
+    gate.doubt('changed')
     await clock.pass(999)
     t.equal(looks(), 1)
     await clock.pass(HOUR_MS)
     t.equal(looks(), 2)
     t.strictSame(changes, [{ ...COMPLETE, from: 'unknown' }])
 
-    gate.doubt()
-    await clock.pass(0)
+    gate.doubt('changed')
+    await clock.pass(99)
+    t.equal(looks(), 2, 'whoever has the doubt has not given its connection back yet')
+    await clock.pass(1)
     t.strictSame(gate.reading, { ...PENDING, state: 'behind' })
-    gate.doubt()
+    gate.doubt('changed')
     await clock.pass(500)
     t.equal(looks(), 4)
-    t.strictSame(gate.reading, { ...PENDING, state: 'behind' })
+    t.strictSame(gate.reading, UNREADABLE)
     await clock.pass(500)
 
     t.strictSame(
@@ -122,12 +124,75 @@ t.test('the gate of migrations', async t => {
       [
         ['unknown', 'complete'],
         ['complete', 'behind'],
-        ['behind', 'complete']
+        ['behind', 'unreadable'],
+        ['unreadable', 'complete']
       ]
     )
     gate.close()
-    gate.doubt()
+    gate.doubt('changed')
     await clock.pass(HOUR_MS)
+    t.equal(looks(), 5)
+  })
+
+  t.test('looks again at the first connection of a pool that had none, but not at its own', async t => {
+    const { gate, looks, clock } = openGate(COMPLETE)
+    gate.doubt('unwatched')
+    gate.open()
+    await clock.pass(HOUR_MS)
+    t.equal(looks(), 1)
+
+    gate.doubt('in-use')
+    await clock.pass(HOUR_MS)
+    t.equal(looks(), 1)
+    gate.doubt('unwatched')
+    gate.doubt('in-use')
+    await clock.pass(HOUR_MS)
+
+    t.equal(looks(), 2)
+  })
+
+  t.test('takes a connection that it makes itself for no doubt, answered or not', async t => {
+    const clock = createManualClock()
+    let looks = 0
+    const gate = createMigrationGate({
+      look: async () => {
+        looks += 1
+        gate.doubt('unwatched')
+        gate.doubt('in-use')
+        return looks === 2 ? UNKNOWN : COMPLETE
+      },
+      onChange: () => {},
+      clock
+    })
+    gate.open()
+    await clock.pass(HOUR_MS)
+    t.equal(looks, 1)
+    gate.doubt('changed')
+    await clock.pass(HOUR_MS)
+
+    t.equal(looks, 2)
+  })
+
+  t.test('keeps a doubt whose look had no answer until the database is used', async t => {
+    const { gate, looks, clock } = openGate(COMPLETE, UNKNOWN, UNKNOWN, { ...PENDING }, COMPLETE)
+    gate.open()
+    await clock.pass(0)
+    gate.doubt('changed')
+    await clock.pass(HOUR_MS)
+    t.equal(looks(), 2)
+    t.strictSame(gate.reading, COMPLETE)
+
+    gate.doubt('in-use')
+    await clock.pass(HOUR_MS)
+    t.equal(looks(), 3)
+    gate.doubt('in-use')
+    await clock.pass(100)
+    t.strictSame(gate.reading, { ...PENDING, state: 'behind' })
+    await clock.pass(500)
+    t.strictSame(gate.reading, COMPLETE)
+    gate.doubt('in-use')
+    await clock.pass(HOUR_MS)
+
     t.equal(looks(), 5)
   })
 
@@ -143,7 +208,7 @@ t.test('the gate of migrations', async t => {
     const gate = createMigrationGate({ look, onChange: () => {}, clock })
     gate.open()
     await clock.pass(0)
-    gate.doubt()
+    gate.doubt('changed')
     answer(COMPLETE)
     await clock.pass(999)
     t.equal(looks, 1)

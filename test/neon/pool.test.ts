@@ -16,6 +16,19 @@ t.test('the pool', async t => {
     t.match(events, [{ type: 'connected' }, { type: 'checked-out' }])
   })
 
+  t.test('tells which connection is its only one', async t => {
+    const { pool, events } = await openPool(t)
+    const [one, other] = await Promise.all([pool.connect(), pool.connect()])
+    one.release(true)
+    other.release(true)
+    await pool.query('select 1')
+
+    t.strictSame(
+      events.flatMap(event => (event.type === 'connected' ? [event.isOnly] : [])),
+      [true, false, true]
+    )
+  })
+
   t.test('never has more clients than its maximum, and serves all who come', async t => {
     const { pool } = await openPool(t, { max: 3 })
     let most = 0

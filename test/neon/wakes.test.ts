@@ -3,7 +3,7 @@ import { DatabaseFailure } from '../../src/neon/failure.ts'
 import type { PoolEvent } from '../../src/neon/pool-events.ts'
 import { createWakes } from '../../src/neon/wakes.ts'
 
-const connected: PoolEvent = { type: 'connected', durationMs: 1 }
+const connected: PoolEvent = { type: 'connected', durationMs: 1, isOnly: true }
 const lost = (sqlState?: string): PoolEvent => ({
   type: 'idle-client-lost',
   failure: new DatabaseFailure('lost', { sqlState })

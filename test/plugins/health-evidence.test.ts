@@ -3,13 +3,13 @@ import { DATABASE_FAILURES, type FailureKind } from '../../src/errors.ts'
 import type { PoolEvidence } from '../../src/health/monitor.ts'
 import { DatabaseFailure } from '../../src/neon/failure.ts'
 import type { PoolEvent } from '../../src/neon/pool.ts'
-import { evidenceOf, reasonOf } from '../../src/plugins/health-evidence.ts'
+import { createSchemaDoubts, evidenceOf, reasonOf } from '../../src/plugins/health-evidence.ts'
 
 const failure = (kind: FailureKind) => new DatabaseFailure(kind)
 const delayMs = 1
 
 const ROWS: { event: PoolEvent; evidence: PoolEvidence | undefined }[] = [
-  { event: { type: 'connected', durationMs: 1 }, evidence: { type: 'answered' } },
+  { event: { type: 'connected', durationMs: 1, isOnly: true }, evidence: { type: 'answered' } },
   { event: { type: 'checked-out', waitedMs: 1 }, evidence: { type: 'wanted' } },
   {
     event: { type: 'connect-failed', failure: failure('refused') },
@@ -46,5 +46,34 @@ t.test('evidence', async t => {
     const reasons = Object.keys(DATABASE_FAILURES).map(kind => reasonOf(kind as FailureKind))
 
     t.strictSame([...new Set(reasons)].sort(), ['crowded', 'refused', 'unreachable', 'waking'])
+  })
+})
+
+t.test('a doubt of the schema', async t => {
+  const connected = (isOnly: boolean): PoolEvent => ({ type: 'connected', durationMs: 1, isOnly })
+  const doubtsOf = (...events: PoolEvent[]) => events.map(createSchemaDoubts())
+
+  t.test('is cast by the connection behind one that was lost, and by it alone', async t => {
+    for (const type of ['idle-client-lost', 'held-client-lost'] as const)
+      t.strictSame(doubtsOf({ type, failure: failure('lost') }, connected(false), connected(false)), [
+        undefined,
+        'changed',
+        undefined
+      ])
+  })
+
+  t.test('is cast by the first connection of a pool that had none', async t => {
+    t.strictSame(doubtsOf(connected(true), connected(false)), ['unwatched', undefined])
+  })
+
+  t.test('is cast by what a statement names and cannot use', async t => {
+    t.strictSame(doubtsOf({ type: 'object-unusable', sqlState: '42P01' }), ['changed'])
+  })
+
+  t.test('is taken up by whoever uses the database', async t => {
+    t.strictSame(doubtsOf({ type: 'checked-out', waitedMs: 1 }, { type: 'clients-evicted', count: 1 }), [
+      'in-use',
+      undefined
+    ])
   })
 })

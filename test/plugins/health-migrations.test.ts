@@ -1,6 +1,6 @@
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
-import dbPlugin from '../../src/plugins/db.ts'
+import dbPlugin, { type DbOptions } from '../../src/plugins/db.ts'
 import healthPlugin from '../../src/plugins/health.ts'
 import { createLook } from '../../src/plugins/health-migrations.ts'
 import { until } from '../helper.ts'
@@ -14,11 +14,15 @@ const A = { name: '0000_a', sql: 'create table a ()', when: timeOf(0) }
 const B = { name: '0001_b', sql: 'create table b ()', when: timeOf(1) }
 
 /** A backend that expects `expected` of a database in which `applied` was applied. */
-async function expecting(t: Test, { applied = [], expected }: { applied?: Written[]; expected: Written[] }) {
+async function expecting(
+  t: Test,
+  { applied = [], expected }: { applied?: Written[]; expected: Written[] },
+  db: Partial<DbOptions> = {}
+) {
   const connectionString = await createDatabase(t, { migrated: false })
   if (applied.length > 0) await apply(connectionString, makeFolder(t, applied))
   const folder = makeFolder(t, expected)
-  const built = await backend(t, { token: TOKEN, migrations: { folder } }, { connectionString })
+  const built = await backend(t, { token: TOKEN, migrations: { folder } }, { ...db, connectionString })
   const { app } = built
   await app.ready()
   const statusOf = async (path: string) => (await app.inject(path)).statusCode
@@ -146,6 +150,28 @@ t.test('health with migrations', async t => {
       t.equal((await app.inject('/anything')).statusCode, 404)
     })
 
+  t.test('notices a branch that was restored while the pool had no connection', async t => {
+    const { app, databaseUrl, said, statusOf, untilReady } = await expecting(
+      t,
+      { applied: [A, B], expected: [A, B] },
+      { idleTimeoutMs: 1 }
+    )
+    await untilReady()
+    const { $client: pool } = app.db
+    await until(() => pool.stats().total === 0)
+
+    await administer(
+      'delete from drizzle.__drizzle_migrations where created_at > (select min(created_at) from drizzle.__drizzle_migrations)',
+      databaseUrl
+    )
+    t.equal(await statusOf('/readyz'), 200, 'nobody has asked yet')
+    await app.db.execute('select 1')
+    await until(() => said('migrations are behind').length > 0)
+
+    t.equal(await statusOf('/readyz'), 503)
+    t.equal(pool.stats().clientsLost, 0)
+  })
+
   t.test('is ready when the database is ahead, as while a release is taken back', async t => {
     const { untilReady } = await expecting(t, { applied: [A, B], expected: [A] })
 
@@ -182,6 +208,93 @@ t.test('health with migrations', async t => {
     await administer('drop table drizzle.__drizzle_migrations', databaseUrl)
     await apply(databaseUrl, makeFolder(t, [A]))
     await untilReady()
+  })
+
+  t.test('goes on with a ledger that becomes unreadable, while its tables are usable', async t => {
+    const a = { ...A, tables: { a: [] } }
+    const { app, databaseUrl, said, statusOf, untilReady } = await expecting(t, {
+      applied: [a],
+      expected: [a]
+    })
+    await untilReady()
+    const unreadable = 'the ledger of migrations cannot be read'
+    const meetNothing = () => app.db.execute('select * from nothing').catch(() => {})
+
+    await administer('alter table drizzle.__drizzle_migrations rename column hash to h', databaseUrl)
+    await until(async () => {
+      await meetNothing()
+      // The first of two looks is over.
+      return said(unreadable).length > 1
+    })
+    t.equal(await statusOf('/readyz'), 200)
+    t.equal(said('migrations are unreadable').length, 0)
+
+    await administer('alter table a rename to b', databaseUrl)
+    await until(async () => {
+      await meetNothing()
+      return said('migrations are schema-missing').length > 0
+    })
+    t.equal(await statusOf('/readyz'), 503)
+
+    await administer('alter table b rename to a', databaseUrl)
+    await untilReady()
+  })
+
+  t.test(
+    'is not ready when its role has lost every right, until it has one, or may take a role that has',
+    async t => {
+      const a = { ...A, tables: { a: [] } }
+      const connectionString = await createDatabase(t, { migrated: false })
+      const folder = makeFolder(t, [a])
+      await apply(connectionString, folder)
+      const role = `service_${process.pid}`
+      const group = `${role}_group`
+      await administer(
+        `create role ${role} login noinherit password 'p'; create role ${group}; grant ${group} to ${role};
+       grant usage on schema drizzle to ${role}; grant select on a, drizzle.__drizzle_migrations to ${role}`,
+        connectionString
+      )
+      t.teardown(() =>
+        administer(
+          `revoke all on a, drizzle.__drizzle_migrations from ${role}, ${group}; revoke all on schema drizzle from ${role};
+         drop role ${role}, ${group}`,
+          connectionString
+        )
+      )
+      const login = new URL(connectionString)
+      login.username = role
+      login.password = 'p'
+      const { app, said } = await backend(t, { migrations: { folder } }, { connectionString: login.href })
+      const isReady = async () => (await app.inject('/readyz')).statusCode === 200
+      await until(isReady)
+      const ask = () => app.db.execute('select * from a').catch(() => {})
+
+      await administer(`revoke all on a, drizzle.__drizzle_migrations from ${role}`, connectionString)
+      t.ok(await isReady(), 'nobody has asked yet')
+      await until(async () => {
+        await ask()
+        return !(await isReady())
+      })
+      t.match(said('migrations are unreadable'), [{ level: 40, from: 'complete' }])
+      t.match((await app.inject('/anything')).json(), { code: 'FST_NEON_MIGRATIONS_BEHIND' })
+
+      await administer(`grant select on a to ${group}`, connectionString)
+      await until(isReady)
+    }
+  )
+
+  t.test('looks when a role that statements name does not exist', async t => {
+    const { app, said, untilReady } = await expecting(t, {
+      applied: [A],
+      expected: [{ ...A, sql: 'select 1' }]
+    })
+    await untilReady()
+    const before = app.db.$client.stats().checkouts
+
+    await t.rejects(app.db.execute('set local role nobody_of_this_name'))
+    await until(() => app.db.$client.stats().checkouts > before + 1)
+
+    t.equal(said('migrations were changed after they were applied').length, 1, 'told once')
   })
 
   t.test('knows no more than before when the database does not answer', async t => {
