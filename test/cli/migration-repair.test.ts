@@ -177,9 +177,9 @@ const STARTS: Record<string, Make> = {
   'edited: what a run without a transaction has done already was changed': async t => {
     const start = await stopped(t)
     await administer('insert into a values (1)', start.url)
-    const edited = { ...B, sql: STOPS.replace('y int', 'y bigint') }
-    writeFolder(start.folder, [A, edited])
-    return { ...start, committed: [A, { ...B, sql: STOPS }] }
+    await commit(start.folder)
+    writeFolder(start.folder, [A, { ...B, sql: STOPS.replace('y int', 'y bigint') }])
+    return start
   },
   'edited: another folder writes to the same ledger, and has one of the same time': async t => {
     const start = await history(t, [{ name: '0000_other', sql: 'create table other ()', when: A.when }])
@@ -620,6 +620,26 @@ const NOT_COMPARED = [
 
 t.test('db:mark-applied', async t => {
   const run = COMMANDS['db:mark-applied']
+
+  t.test(
+    'marks what enables row-level security once it is enabled, which alone is no trace of it',
+    async t => {
+      const secured = {
+        ...B,
+        sql: 'alter table a enable row level security',
+        tables: { a: ['x'] },
+        isRLSEnabled: true
+      }
+      const { url, folder } = await history(t, [A], [A, secured])
+      const marked = () => run({ DATABASE_URL: url }, B.name, '--folder', folder)
+
+      t.match(await marked(), { code: 1, text: /missing {2}row-security a\n/ })
+      await administer('alter table a enable row level security', url)
+      t.match(await status({ DATABASE_URL: url }, '--folder', folder), { text: /^pending +0001_b/m })
+      t.match(await marked(), { code: 0 })
+      t.match(await status({ DATABASE_URL: url }, '--folder', folder), { code: 0 })
+    }
+  )
 
   for (const [title, [make, problem]] of Object.entries(NOT_MARKED))
     t.test(`does not mark a migration ${title}`, async t => {

@@ -22,6 +22,8 @@ export interface Written {
   tables?: Record<string, string[]>
   /** In the snapshot, where there is one. */
   enums?: string[]
+  /** Whether row-level security is enabled on all tables of the snapshot. @default false */
+  isRLSEnabled?: boolean
 }
 
 const START = Date.UTC(2026, 0, 1)
@@ -43,10 +45,10 @@ export function writeFolder(folder: string, migrations: Written[]): string {
     join(folder, 'meta', '_journal.json'),
     JSON.stringify({ version: '7', dialect: 'postgresql', entries })
   )
-  for (const { name, sql, tables, enums = [] } of migrations) {
+  for (const { name, sql, tables, enums = [], isRLSEnabled = false } of migrations) {
     if (sql !== undefined) writeFileSync(join(folder, `${name}.sql`), sql)
     if (tables !== undefined)
-      writeFileSync(snapshotPath(folder, name), JSON.stringify(snapshotOf(tables, enums)))
+      writeFileSync(snapshotPath(folder, name), JSON.stringify(snapshotOf(tables, { enums, isRLSEnabled })))
   }
   return folder
 }
@@ -55,10 +57,18 @@ const snapshotPath = (folder: string, name: string) =>
   join(folder, 'meta', `${name.split('_')[0]}_snapshot.json`)
 
 /** As much of one as is looked at. */
-function snapshotOf(tables: Record<string, string[]>, enums: string[]) {
+function snapshotOf(
+  tables: Record<string, string[]>,
+  { enums, isRLSEnabled }: Required<Pick<Written, 'enums' | 'isRLSEnabled'>>
+) {
   const described = Object.entries(tables).map(([name, columns]) => [
     `public.${name}`,
-    { name, schema: '', columns: Object.fromEntries(columns.map(column => [column, { name: column }])) }
+    {
+      name,
+      schema: '',
+      columns: Object.fromEntries(columns.map(column => [column, { name: column }])),
+      isRLSEnabled
+    }
   ])
   const types = enums.map(name => [`public.${name}`, { name, schema: 'public', values: [] }])
   return { tables: Object.fromEntries(described), enums: Object.fromEntries(types) }
