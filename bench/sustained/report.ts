@@ -63,8 +63,9 @@ export function summarize(rounds: readonly Round[]): Summary {
 
   function rowOf(contestant: Contestant, roundTripMs: number): Row {
     const own = rounds.filter(one => one.contestant === contestant && one.roundTripMs === roundTripMs)
-    const ideals = own.map(({ round }) => idealPerSecond(roundTripMs, limits.get(round) ?? Number.NaN))
-    const shares = own.map(({ perSecond }, index) => perSecond / (ideals[index] ?? Number.NaN))
+    const idealOf = (round: number) => idealPerSecond(roundTripMs, limits.get(round) ?? Number.NaN)
+    const ideals = own.map(({ round }) => idealOf(round))
+    const shares = own.map(({ round, perSecond }) => perSecond / idealOf(round))
     return {
       contestant,
       roundTripMs,

@@ -76,7 +76,7 @@ export function createSupply(options: SupplyOptions): Supply {
   let isClosed = false
   /** Given up, and still open, since their statement may run on the server. */
   let ending = 0
-  /** Open, and their place is another's: those that wait for a server of a pooler, and those whose cancel is late. */
+  /** Open, and their place is another's: those that wait for a server of a pooler. */
   let displaced = 0
 
   return {
@@ -225,15 +225,12 @@ export function createSupply(options: SupplyOptions): Supply {
     onRemoved(client)
   }
 
-  /** So that `max` bounds the sessions on a server that answers; `total` shows those that are open for longer. */
+  /** So that `max` bounds the sessions on a server that answers. */
   async function holdPlace(end: Promise<void>, timeoutMs: number) {
     ending += 1
     await within(timeoutMs, end)
-    displaced += 1
-    connector.noteRoom()
-    await end
-    displaced -= 1
     ending -= 1
+    connector.noteRoom()
   }
 
   /** Neon's proxy cancels what runs when its client hangs up, so the link stays until the answer, or for a while. */

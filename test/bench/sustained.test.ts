@@ -43,5 +43,9 @@ t.test('a summary', async t => {
     rows.some(({ share }) => share < 0.7),
     'whatever the other one reaches'
   )
+  t.notOk(
+    summarize(roundsOf(0.8).filter(({ roundTripMs }) => roundTripMs > 0)).ok,
+    'nor where nothing tells what the processors allow'
+  )
   t.match(tableOf(summarize(roundsOf(0.8))), /^ +fastify-neon +100 +800 +1000 +0\.80$/m)
 })

@@ -89,6 +89,15 @@ t.test('npm run db:local', async t => {
     t.equal(complaint(), 'Postgres has ended without being asked to (SIGKILL)\n')
   })
 
+  t.test('ends with 1 when Postgres is ended by somebody else', async t => {
+    const { child, served, complaint } = await serve(t)
+
+    process.kill(served.postgresPid, 'SIGINT')
+
+    t.strictSame(await once(child, 'close'), [1, null])
+    t.equal(complaint(), 'Postgres has ended without being asked to (exit code 0)\n')
+  })
+
   t.test('reads the .env beside it', async t => {
     const cwd = t.testdir({ '.env': 'LOCAL_NEON_PORT=many\n' })
 

@@ -482,7 +482,7 @@ t.test('a connection that was given up', async t => {
     }
   })
 
-  t.test('and whose cancel is late gives its place away, and counts until it is closed', async t => {
+  t.test('and whose cancel is late gives its place away', async t => {
     const { pool } = await openMute(t, () => true)
     const client = await pool.connect()
     await t.rejects(client.query('select'), /timeout/)
@@ -490,8 +490,7 @@ t.test('a connection that was given up', async t => {
     client.release()
     t.ok(await pool.query('select'))
 
-    t.match(pool.stats(), { total: 2, idle: 1 })
-    await until(() => pool.totalCount === 1)
+    t.match(pool.stats(), { total: 1, idle: 1 })
   })
 })
 

@@ -55,15 +55,6 @@ t.test('npm run db:local', async t => {
     await untilGone(served)
   })
 
-  t.test('ends with 1 when Postgres is ended by somebody else', async t => {
-    const { child, served, complaint } = await serve(t)
-
-    process.kill(served.postgresPid, 'SIGINT')
-
-    t.strictSame(await once(child, 'close'), [1, null])
-    t.equal(complaint(), 'Postgres has ended without being asked to (exit code 0)\n')
-  })
-
   t.test('refuses what is no port, in one line', async t => {
     for (const port of ['http', '65536', '-1', '1.5']) {
       const { child, complaint } = await run(t, { LOCAL_NEON_PORT: port, LOCAL_NEON_DIRECTORY: undefined })

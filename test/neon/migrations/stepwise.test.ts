@@ -62,6 +62,15 @@ t.test('a migration without a transaction', async t => {
     t.equal((await ledgerOf(url)).length, 1)
   })
 
+  t.test('goes on where an earlier version has stopped, which kept the hash of the file alone', async t => {
+    const url = await open(t)
+    const folder = await interrupt(t, url, { sql: BUILD, done: 1, isBegun: false })
+    await administer('alter table drizzle.__fastify_neon_progress drop column done_hash', url)
+
+    t.match(await apply(url, folder), { types: ['resumed', 'applied'] })
+    t.match(await statusOf(url, folder), { findings: [] })
+  })
+
   t.test('adds a value to an enum that the next statement uses', async t => {
     const url = await open(t)
     const sql = `-- fastify-neon:no-transaction
