@@ -71,7 +71,8 @@ t.test('supervised program', async t => {
     const log = await open('/dev/null', 'a')
     t.teardown(() => log.close())
     const command = ['/bin/sh', '-c', WAIT] as const
-    const program = supervise({ command, account: undefined, logFd: log.fd, stopDeadlineMs: 50 })
+    // So that it is told to quit before it can have ended: it has no pid then either.
+    const program = supervise({ command, account: undefined, logFd: log.fd, stopDeadlineMs: 0 })
 
     const stopped = program.stop()
 
