@@ -61,9 +61,8 @@ const SEMICOLON = 0x3b
 const ZERO = 0x30
 const STATEMENT = 0x53
 const AUTHENTICATED = 0
-// PostgreSQL, AuthenticationRequest: those that the driver can answer.
 const ROWS_OF_TAG = /^(?:SELECT|FETCH) /
-
+// PostgreSQL, AuthenticationRequest: those that the driver can answer.
 const LOGINS = new Set([AUTHENTICATED, 3, 5, 10, 11, 12])
 // Above it those that are answered are forgotten, while others are awaited behind them.
 const MOST_ANSWERED = 512
@@ -182,10 +181,10 @@ export function createAnswerOrder(): AnswerOrder {
   /** The number at the end of a tag, such as SELECT 2, is that of the rows, where the statement has some. */
   function countsRows(bytes: Buffer, body: number, end: number): boolean {
     if (columns < 0 || next() === EXECUTE_PART) return true
-    // Behind a rule of its table an INSERT of the simple protocol has the rows of a SELECT, and its own number.
-    if (isSimple(next()) && !ROWS_OF_TAG.test(bytes.toString('latin1', body, end))) return true
     const count = numberAtEnd(bytes, body, end - 1)
-    return count === undefined || count === rows
+    if (count === undefined || count === rows) return true
+    // Behind a rule of its table an INSERT of the simple protocol has the rows of a SELECT, and its own number.
+    return isSimple(next()) && !ROWS_OF_TAG.test(bytes.toString('latin1', body, end))
   }
 
   /** The end of one statement. */
