@@ -99,6 +99,18 @@ function isCancel(frame: RawData): boolean {
   return Buffer.isBuffer(frame) && frame.length === 16 && frame.readInt32BE(4) === 80_877_102
 }
 
+/** One whose only connection was being asked when its caller gave up. */
+async function openAbandoned(t: Test, limits: Partial<NeonPoolOptions> = {}, search = '') {
+  const opened = await openSilenced(t, { trustMs: 0, max: 1, ...limits }, search)
+  opened.hold()
+  const controller = new AbortController()
+  const given = opened.pool.checkout({ signal: controller.signal })
+  await until(() => opened.syncs() === 1)
+  controller.abort()
+  await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+  return opened
+}
+
 /** The connection is there, and says nothing any more. */
 async function openSilenced(t: Test, limits: Partial<NeonPoolOptions>, search = '') {
   const opened = await peer(t)
@@ -220,14 +232,7 @@ t.test('a link that was silent for long', async t => {
   })
 
   t.test('and whose caller gives up meanwhile is the next one’s', async t => {
-    const { pool, sockets, hold, answerSyncs, syncs } = await openSilenced(t, { trustMs: 0, max: 1 })
-    hold()
-    const controller = new AbortController()
-    const given = pool.checkout({ signal: controller.signal })
-    await until(() => syncs() === 1)
-
-    controller.abort()
-    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    const { pool, sockets, answerSyncs } = await openAbandoned(t)
     const next = pool.query('select')
     answerSyncs()
 
@@ -236,14 +241,7 @@ t.test('a link that was silent for long', async t => {
   })
 
   t.test('and breaks when its caller has given up leaves its place to the next one', async t => {
-    const { pool, sockets, hold, syncs } = await openSilenced(t, { trustMs: 0, max: 1 })
-    hold()
-    const controller = new AbortController()
-    const given = pool.checkout({ signal: controller.signal })
-    await until(() => syncs() === 1)
-
-    controller.abort()
-    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
+    const { pool, sockets } = await openAbandoned(t)
     const next = pool.query('select')
     sockets[0]?.terminate()
 
@@ -341,19 +339,8 @@ t.test('behind a pooler', async t => {
   })
 
   t.test('one whose caller has given up is set aside when it does not answer', async t => {
-    const { pool, sockets, hold, syncs } = await openSilenced(
-      t,
-      { trustMs: 0, pingTimeoutMs: 100, max: 1 },
-      POOLED
-    )
-    hold()
-    const controller = new AbortController()
-    const given = pool.checkout({ signal: controller.signal })
-    await until(() => syncs() === 1)
+    const { pool, sockets } = await openAbandoned(t, { pingTimeoutMs: 100 }, POOLED)
 
-    controller.abort()
-
-    await t.rejects(given, { code: 'FST_NEON_ABORTED' })
     t.ok(await pool.query('select'))
     t.equal(sockets.length, 2)
   })
