@@ -195,11 +195,15 @@ export function sqlFile({ path }: Pick<FolderFiles, 'path'>, name: string): stri
 
 /** HEAD does not have it any more once the deletion was committed. */
 export function restoreDeleted(file: string): string {
-  return `restore the file by git checkout HEAD -- ${file}; when its deletion was committed, git log --diff-filter=D -- ${file} names the COMMIT, and git checkout COMMIT^ -- ${file} brings it back`
+  return restore(file, 'its deletion', '--diff-filter=D ')
 }
 
 export function restoreChanged(file: string): string {
-  return `restore the file by git checkout HEAD -- ${file}; when the change was committed, git log -- ${file} names the COMMIT, and git checkout COMMIT^ -- ${file} brings it back`
+  return restore(file, 'the change', '')
+}
+
+function restore(file: string, what: string, filter: string): string {
+  return `restore the file by git checkout HEAD -- ${file}; when ${what} was committed, git log ${filter}-- ${file} names the COMMIT, and git checkout COMMIT^ -- ${file} brings it back`
 }
 
 /** What stands before the first _ of the name, as drizzle-kit numbers them. */

@@ -2,7 +2,6 @@
  * Makes journal and ledger agree again, where it is certain what is meant. It never says of a migration that it is
  * applied which has no row in the ledger, and runs none.
  */
-
 import {
   type Change,
   type Changes,

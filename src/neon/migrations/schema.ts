@@ -84,8 +84,10 @@ export async function findMissingTables(
   const newest = applied.at(-1)
   const objects = newest === undefined ? undefined : await readObjects(path, newest)
   // The newest snapshot may have what an older migration makes that was merged late, and is pending.
+  const place = journal.findIndex(({ name }) => name === newest)
+  const older = journal.slice(0, Math.max(0, place)).filter(({ name }) => pending.includes(name))
   const late = new Set<ObjectName>()
-  for (const name of pending) for (const object of await readMade(path, journal, name)) late.add(object)
+  for (const { name } of older) for (const object of await readMade(path, journal, name)) late.add(object)
   const all = [...(objects ?? [])].filter(object => isTable(object) && !late.has(object))
   const missing = all.filter(table => !catalog.has(table))
   return { all, missing: isAhead && missing.length < all.length ? [] : missing }
