@@ -91,9 +91,9 @@ export class Flight implements Submittable {
     }))
   }
 
-  /** That its statements were sent under. */
-  get names(): string[] {
-    return this.#steps.flatMap(({ name }) => name || [])
+  /** That its statements are prepared under, where they had not been before. */
+  get newNames(): string[] {
+    return this.#steps.flatMap(({ name, isReused }) => (isReused ? [] : name || []))
   }
 
   /** Of its last statement, as a query of the driver shows them. */

@@ -18,7 +18,8 @@ import {
   canBeName,
   createPreparedStatements,
   type NamedStatement,
-  type PreparedStatements
+  type PreparedStatements,
+  type Written
 } from './prepared-statements.ts'
 import type { StatementNames } from './statement-names.ts'
 import { mayPipeline } from './statement-text.ts'
@@ -27,6 +28,8 @@ interface Sent {
   query: Submittable
   /** What a query of the driver was prepared under. */
   name?: string
+  /** It had been prepared before. */
+  isReused?: boolean
   /** It went unnamed, and the server has not parsed it yet. */
   isNew?: boolean | undefined
   /** Nothing may be sent behind it before it is answered. */
@@ -43,7 +46,7 @@ const MARKS = 3
 // It is empty between two statements, so one is enough for all clients.
 const MESSAGES = createFrontendMessages()
 
-const UNNAMED: Pick<Sent, 'name' | 'isNew'> & { name: string } = { name: '' }
+const UNNAMED: Written = { name: '', isReused: false }
 
 export abstract class PipeliningClient extends DriverClient {
   /** False: one after another, as the driver does. */
@@ -179,7 +182,7 @@ export abstract class PipeliningClient extends DriverClient {
     } catch (error) {
       MESSAGES.take()
       const sent = { query, name: this.#prepared.nameOf(namedOf(query)), isAlone: false }
-      for (const name of namesOf(sent)) this.#prepared.settled(name)
+      for (const name of newNamesOf(sent)) this.#prepared.settled(name)
       return { ...sent, refusal: errorOf(error) }
     }
   }
@@ -217,20 +220,20 @@ export abstract class PipeliningClient extends DriverClient {
   }
 
   /** Answers what it is prepared under. */
-  #writePlain(query: DriverQuery, values: BoundValue[]): Pick<Sent, 'name' | 'isNew'> {
+  #writePlain(query: DriverQuery, values: BoundValue[]): Written {
     const statement = namedOf(query)
     if (!query.requiresPreparation()) {
       this.connection.query(statement.text)
-      return { name: '' }
+      return UNNAMED
     }
-    const { name, isNew } = statement.name === '' ? UNNAMED : this.#prepared.write(statement, MESSAGES)
+    const written = statement.name === '' ? UNNAMED : this.#prepared.write(statement, MESSAGES)
     if (statement.name === '') MESSAGES.parse('', statement.text)
-    MESSAGES.bind(name, values, query.binary)
+    MESSAGES.bind(written.name, values, query.binary)
     MESSAGES.describePortal()
     MESSAGES.execute()
     MESSAGES.sync()
     this.#flush()
-    return { name, isNew }
+    return written
   }
 
   #writeAlone(query: Submittable): Sent {
@@ -291,7 +294,7 @@ export abstract class PipeliningClient extends DriverClient {
   }
 
   #settleNames() {
-    for (const name of namesOf(this.#receiving)) this.#prepared.settled(name)
+    for (const name of newNamesOf(this.#receiving)) this.#prepared.settled(name)
     if (this.#receiving?.isNew === undefined) return
     const name = nameOf(this.#receiving.query)
     this.#newNames.delete(name)
@@ -337,8 +340,10 @@ function errorOf(error: unknown): Error {
 }
 
 /** What was prepared for it. */
-function namesOf(sent: Sent | undefined): string[] {
-  return sent?.query instanceof Flight ? sent.query.names : [sent?.name ?? '']
+/** Another one may have prepared what this one reuses again, and be awaited. */
+function newNamesOf(sent: Sent | undefined): string[] {
+  if (sent?.query instanceof Flight) return sent.query.newNames
+  return sent?.isReused ? [] : [sent?.name ?? '']
 }
 
 function namedOf(query: Answerable): NamedStatement {

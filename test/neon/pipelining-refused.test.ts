@@ -75,3 +75,15 @@ t.test('a statement that cannot be sent is refused in its turn', async t => {
     t.equal(await aside, 5)
   })
 })
+
+t.test('a name is taken by a text that was prepared for another name before', async t => {
+  const { client } = await openClient(t)
+  const text = 'select 1 as n'
+  const first = client.query({ name: 'first', text })
+  const reused = client.query({ name: 'first', text })
+  const second = client.query({ name: 'second', text })
+  const other = client.query({ name: 'second', text: 'select 2 as n' })
+
+  await t.rejects(other, /'second' was used for a different statement$/)
+  for (const sent of [first, reused, second]) t.match(await sent, { rows: [{ n: 1 }] })
+})
