@@ -92,7 +92,7 @@ export class Flight implements Submittable {
   }
 
   /** That its statements are prepared under, where they had not been before. */
-  get newNames(): string[] {
+  get names(): string[] {
     return this.#steps.flatMap(({ name, isReused }) => (isReused ? [] : name || []))
   }
 

@@ -342,7 +342,7 @@ function errorOf(error: unknown): Error {
 /** What was prepared for it. */
 /** Another one may have prepared what this one reuses again, and be awaited. */
 function newNamesOf(sent: Sent | undefined): string[] {
-  if (sent?.query instanceof Flight) return sent.query.newNames
+  if (sent?.query instanceof Flight) return sent.query.names
   return sent?.isReused ? [] : [sent?.name ?? '']
 }
 
