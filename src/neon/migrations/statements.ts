@@ -30,6 +30,7 @@ const COMMENTS_BEFORE = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*/
 // Of the same length, so that positions stay. It ends a comment of one line, as a split does.
 const SEPARATOR = `\n${';'.padStart(BREAKPOINT.length - 1)}`
 const SEMICOLON = 0x3b
+const LINE_END = 0x0a
 const BYTE_ORDER_MARK = '\uFEFF'
 
 /** As the parser gives it; its own types have each member optional. */
@@ -72,16 +73,16 @@ export async function parseStatements(text: string): Promise<Statement[]> {
  */
 function locate(content: Buffer, separated: Buffer, stmts: NonNullable<Parsed['stmts']>): Statement[] {
   let line = 1
-  let counted = 0
+  // Each is looked for once, also where all statements stand on one line.
+  let lineEnd = content.indexOf(LINE_END)
   return stmts.map(({ stmt: node, stmt_location: start = 0, stmt_len: length = content.length - start }) => {
     const end = start + length
     // The last byte of a separator ends the statement, and the rest of it is no part of it.
     const isSeparator = separated[end] === SEMICOLON && content[end] !== SEMICOLON
-    const raw = content.subarray(start, isSeparator ? end + 1 - BREAKPOINT.length : end).toString()
+    const raw = content.toString('utf8', start, isSeparator ? end + 1 - BREAKPOINT.length : end)
     const sql = raw.replace(COMMENTS_BEFORE, '')
-    const begin = start + Buffer.byteLength(raw) - Buffer.byteLength(sql)
-    line += linesIn(content.subarray(counted, begin).toString())
-    counted = begin
+    const begin = start + Buffer.byteLength(raw.slice(0, raw.length - sql.length))
+    for (; lineEnd >= 0 && lineEnd < begin; lineEnd = content.indexOf(LINE_END, lineEnd + 1)) line += 1
     return { sql: sql.trimEnd(), line, node }
   })
 }
