@@ -64,25 +64,33 @@ const ANSWERS: Record<string, { status: number; code: string; runs?: number; ret
   '57014': { status: 503, code: 'FST_NEON_STATEMENT_TIMEOUT' }
 }
 
-scenario(t, 'each error that a server answers a write with', { neon }, async (t, service) => {
-  await administer(RAISE, service.databaseUrl)
-  const { connects } = service.stats()
+// With one connection, since health looks at the schema when a right is missing, beside the requests.
+scenario(
+  t,
+  'each error that a server answers a write with',
+  { neon, limits: { max: 1 } },
+  async (t, service) => {
+    await administer(RAISE, service.databaseUrl)
+    const { connects } = service.stats()
 
-  for (const [sqlState, { status, code, runs = 1, retryAfter = null }] of Object.entries(ANSWERS)) {
-    await raise(service, sqlState, ALWAYS)
-    const { headers, body, ...write } = await service.write('alice')
-    const logs = service.logs.filter(({ msg }) => msg === 'request failed').map(line => JSON.stringify(line))
+    for (const [sqlState, { status, code, runs = 1, retryAfter = null }] of Object.entries(ANSWERS)) {
+      await raise(service, sqlState, ALWAYS)
+      const { headers, body, ...write } = await service.write('alice')
+      const logs = service.logs
+        .filter(({ msg }) => msg === 'request failed')
+        .map(line => JSON.stringify(line))
 
-    t.match(write, { status, code, outcome: 'failed' }, sqlState)
-    t.equal(headers?.get('retry-after'), retryAfter, `${sqlState}: whether to send it again`)
-    t.equal(await runsOf(service), runs, `${sqlState}: as often as it may help`)
-    t.notMatch(JSON.stringify(body), /a_constraint|tasks/, `${sqlState}: says nothing of the schema`)
-    if (status >= 500) t.ok(logs.at(-1)?.includes(sqlState), `${sqlState}: is in the log`)
-    t.equal((await service.read('alice')).status, 200)
+      t.match(write, { status, code, outcome: 'failed' }, sqlState)
+      t.equal(headers?.get('retry-after'), retryAfter, `${sqlState}: whether to send it again`)
+      t.equal(await runsOf(service), runs, `${sqlState}: as often as it may help`)
+      t.notMatch(JSON.stringify(body), /a_constraint|tasks/, `${sqlState}: says nothing of the schema`)
+      if (status >= 500) t.ok(logs.at(-1)?.includes(sqlState), `${sqlState}: is in the log`)
+      t.equal((await service.read('alice')).status, 200)
+    }
+    t.equal(service.stats().connects, connects, 'the connection stays, behind a rollback')
+    await raise(service, '00000', 0)
   }
-  t.equal(service.stats().connects, connects, 'the connection stays, behind a rollback')
-  await raise(service, '00000', 0)
-})
+)
 
 scenario(t, 'transactions that met others, twice', { neon }, async (t, service) => {
   await administer(RAISE, service.databaseUrl)
