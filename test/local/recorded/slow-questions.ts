@@ -33,8 +33,9 @@ export const SLOW_QUESTIONS: Readonly<Record<string, Question>> = {
   },
 
   async silence(t, target) {
-    const silent = await open(t, target)
+    // The other end counts from the upgrade, of which this one hears later.
     const begunMs = performance.now()
+    const silent = await open(t, target)
     const ended = silent.end(SILENCE_MS)
     const hesitant = await open(t, target)
     hesitant.send(startup({ user: target.user, database: target.database }))
