@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { defineConfig } from 'drizzle-kit'
-import { deriveDirectUrl } from './src/neon/connection-host.ts'
+import { deriveDirectUrl } from './packages/fastify-neon/src/connection-string/host.ts'
 
 /* c8 ignore next -- no .env is where the tests run */
 if (existsSync('.env')) process.loadEnvFile('.env')

@@ -1,7 +1,8 @@
 /**
- * Runs the TypeScript of this project: `node --import ./typescript-loader.mjs file.ts`.
+ * Runs the TypeScript of this project, its packages included: `node --import ./typescript-loader.mjs file.ts`.
+ * A package of packages/ is its sources, through a condition in its exports, and not what was built of it.
  * Types become spaces, so that lines and columns stay. What was blanked out once is kept,
- * since the compiler takes most of a second to load. Node.js 22.18 needs none of this.
+ * since the compiler takes most of a second to load. Node.js 22.18 needs only the condition.
  */
 /* c8 ignore start -- runs in a thread of its own, which coverage does not reach */
 import { createHash, randomUUID } from 'node:crypto'
@@ -12,10 +13,17 @@ import { isMainThread } from 'node:worker_threads'
 
 const CACHE = new URL('./node_modules/.cache/typescript-loader/', import.meta.url)
 
-if (isMainThread && !process.features.typescript) register(import.meta.url)
+const SOURCE = 'fastify-neon-source'
+
+if (isMainThread) register(import.meta.url)
+
+export function resolve(specifier, context, nextResolve) {
+  return nextResolve(specifier, { ...context, conditions: [...context.conditions, SOURCE] })
+}
 
 export async function load(url, context, nextLoad) {
-  if (!url.startsWith('file:') || !url.endsWith('.ts')) return nextLoad(url, context)
+  if (process.features.typescript || !url.startsWith('file:') || !url.endsWith('.ts'))
+    return nextLoad(url, context)
   const source = await readFile(fileURLToPath(url), 'utf8')
   return { format: 'module', shortCircuit: true, source: `${await blanked(source)}\n//# sourceURL=${url}` }
 }

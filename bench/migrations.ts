@@ -8,9 +8,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startLocalNeon } from '../src/local/neon.ts'
-import { parseStatements } from '../src/neon/migrations/statements.ts'
-import { applyMigrations } from '../src/neon/migrations.ts'
+import { parseStatements } from '../packages/fastify-neon/src/migrations/files/statements.ts'
+import { applyMigrations } from '../packages/fastify-neon/src/migrations/migrations.ts'
+import { startLocalNeon } from '../packages/local-neon/src/local-neon.ts'
 
 const COUNTS = [1000, 10_000, 50_000]
 const BREAKPOINT = '--> statement-breakpoint\n'
@@ -73,7 +73,14 @@ async function writeFolder(path: string) {
 /** The command as a process, as `npm run db:status` starts it. */
 async function timeStatus(path: string): Promise<number> {
   const root = fileURLToPath(new URL('..', import.meta.url))
-  const args = ['--import', './typescript-loader.mjs', 'src/cli/migration-status.ts', '--folder', path]
+  const args = [
+    '--import',
+    './typescript-loader.mjs',
+    'packages/fastify-neon/src/cli/main.ts',
+    'status',
+    '--folder',
+    path
+  ]
   const times: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
     const startedAt = performance.now()

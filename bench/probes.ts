@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { onStopSignal } from '../src/cli/stop-signals.ts'
+import { onStopSignal } from '../packages/local-neon/src/cli/stop-signals.ts'
 import { ArgumentsError, type ProbesOptions, readArguments, USAGE } from './probes/arguments.ts'
 import { type DayOptions, runDay } from './probes/day.ts'
 import { plotOf } from './probes/plot.ts'

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from '@neondatabase/serverless'
 import { WebSocket } from 'ws'
-import { startLocalNeon } from '../src/local/neon.ts'
-import { choosePlace, SYSTEM_DIRECTORY } from '../src/local/postgres/place.ts'
+import { startLocalNeon } from '../packages/local-neon/src/local-neon.ts'
+import { choosePlace, SYSTEM_DIRECTORY } from '../packages/local-neon/src/postgres/place.ts'
 import { median, round } from './endpoint/figures.ts'
 
 const STARTS = 10

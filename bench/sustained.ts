@@ -5,8 +5,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { neonConfig, Pool } from '@neondatabase/serverless'
 import { WebSocket } from 'ws'
-import { verifyConnectionUrl } from '../src/neon/connection-url.ts'
-import { NeonPool, POOL_DEFAULTS } from '../src/neon/pool.ts'
+import { verifyConnectionUrl } from '../packages/fastify-neon/src/connection-string/connection-url.ts'
+import { NeonPool, POOL_DEFAULTS } from '../packages/fastify-neon/src/pool/pool.ts'
 import type { RelayReady, RelaySettings } from './compare/relay.ts'
 import { rotated } from './compare/samples.ts'
 import type { LocalNeonReady } from './endpoint/local-neon.ts'
@@ -64,7 +64,7 @@ async function run({ start, signal }: Benchmark) {
 function openOwn(url: string, roundTripMs: number): Asked {
   const { connection } = verifyConnectionUrl(url)
   if (!connection) throw new Error('no valid URL')
-  const limits = { ...POOL_DEFAULTS, max: CONNECTIONS, sharing: DEPTH }
+  const limits = { ...POOL_DEFAULTS, max: CONNECTIONS, maxPipelined: DEPTH }
   const pool = new NeonPool({ ...limits, url: connection, applicationName: 'sustained' })
   return {
     contestant: 'fastify-neon',

@@ -1,12 +1,10 @@
 /**
  * Reads the settings from the environment: a frozen Config, or one error that
- * names every problem, the rule and the mend, and never the value of a secret.
+ * names every problem, the rule and the fix, and never the value of a secret.
  */
 import envSchema from 'env-schema'
+import { errorsOf, type Finding, isLoopbackHost, verifyConnectionUrl } from 'fastify-neon/connection-string'
 import { ConfigInvalidError } from './errors.ts'
-import { errorsOf, type Finding } from './neon/connection-findings.ts'
-import { isLoopbackHost } from './neon/connection-host.ts'
-import { verifyConnectionUrl } from './neon/connection-url.ts'
 import { KUBERNETES_DRAIN_DELAY_MS, NO_ROLE, Settings } from './settings.ts'
 
 export { DEFAULT_ROLE, NO_ROLE } from './settings.ts'
@@ -23,7 +21,7 @@ const KILL_MARGIN_MS = 2000
 /** What is wrong with one variable, which the message names; never its value. */
 interface Problem {
   message: string
-  mend: string
+  fix: string
 }
 
 export type Config = Readonly<ReturnType<typeof configOf>>
@@ -38,10 +36,12 @@ export function loadConfig(env: Environment): Config {
     ...unpooledProblems(given),
     ...keysProblems(given),
     ...originProblems(given),
+    ...redisProblems(given),
     ...tlsProblems(given)
   )
   if (settings) {
     problems.push(
+      ...portProblems(settings),
       ...shutdownProblems(settings, drainDelayMs(settings, given)),
       ...issuerProblems(settings, url.connection?.isLoopback ?? true)
     )
@@ -76,13 +76,16 @@ function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
       connectionString: settings.DATABASE_URL,
       role: roleOf(settings.DATABASE_ROLE),
       max: settings.DATABASE_POOL_MAX,
-      sharing: settings.DATABASE_SHARING,
+      maxPipelined: settings.DATABASE_MAX_PIPELINED,
       pipelining: settings.DATABASE_PIPELINING === 'on',
+      errorDetails: settings.DATABASE_ERROR_DETAILS === 'on',
       checkoutTimeoutMs: settings.DATABASE_CHECKOUT_TIMEOUT_MS,
       connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,
       statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS
     },
     health: {
+      listen:
+        settings.HEALTH_PORT === undefined ? undefined : { host: settings.HOST, port: settings.HEALTH_PORT },
       mode: settings.HEALTH_MODE,
       onDatabaseDown: settings.HEALTH_ON_DATABASE_DOWN,
       token: settings.OPERATOR_TOKEN
@@ -95,6 +98,7 @@ function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
     },
     api: {
       rateLimitPerMinute: settings.RATE_LIMIT_PER_MINUTE,
+      redisUrl: settings.REDIS_URL,
       corsOrigins: originsOf(settings.CORS_ORIGINS),
       hasDocs: settings.API_DOCS === 'on'
     },
@@ -145,7 +149,7 @@ function schemaProblem({ instancePath, message, params }: SchemaError): Problem 
       : message
   const setting = Object.entries(Settings.properties).find(([name]) => name === variable)?.[1]
   const unset = setting?.default === undefined ? '' : `; ${setting.default} when it is not set`
-  return { message: `${variable} ${rule}`, mend: `${setting?.description}${unset}` }
+  return { message: `${variable} ${rule}`, fix: `${setting?.description}${unset}` }
 }
 
 function unpooledProblems({ DATABASE_URL_UNPOOLED: url }: Environment): Problem[] {
@@ -156,22 +160,32 @@ function unpooledProblems({ DATABASE_URL_UNPOOLED: url }: Environment): Problem[
   return [
     {
       message: `${variable} is a pooled connection string`,
-      mend: 'take -pooler out of the host, or unset it'
+      fix: 'take -pooler out of the host, or unset it'
     }
   ]
 }
 
 function keysProblems({ AUTH_JWKS_URL: value }: Environment): Problem[] {
   if (value === undefined) return []
-  const mend = 'give the https: address of the JWKS of your issuer, or a file: URL for keys on this machine'
-  if (!URL.canParse(value)) return [{ message: 'AUTH_JWKS_URL is not a URL', mend }]
+  const fix = 'give the https: address of the JWKS of your issuer, or a file: URL for keys on this machine'
+  if (!URL.canParse(value)) return [{ message: 'AUTH_JWKS_URL is not a URL', fix }]
   const { protocol, hostname } = new URL(value)
   const isTrusted =
     ['https:', 'file:'].includes(protocol) || (protocol === 'http:' && isLoopbackHost(hostname))
   // Whoever can change the answer on its way can sign tokens for anybody.
   return isTrusted
     ? []
-    : [{ message: 'AUTH_JWKS_URL must be https: or file:, or http: on this machine', mend }]
+    : [{ message: 'AUTH_JWKS_URL must be https: or file:, or http: on this machine', fix }]
+}
+
+function redisProblems({ REDIS_URL: value }: Environment): Problem[] {
+  if (value === undefined || (URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol))) return []
+  return [
+    {
+      message: 'REDIS_URL is not a URL of a Redis',
+      fix: 'give it like redis://user:password@host:6379, with rediss: for TLS; or unset it'
+    }
+  ]
 }
 
 function originsOf(list = ''): string[] {
@@ -186,7 +200,7 @@ function originProblems({ CORS_ORIGINS: list }: Environment): Problem[] {
     .filter(origin => !isOrigin(origin))
     .map(origin => ({
       message: `CORS_ORIGINS has ${JSON.stringify(origin)}, which is not an origin that can be trusted`,
-      mend: 'give each as a browser sends it, like https://app.example: no path, no slash at the end, no *; http: only for this machine'
+      fix: 'give each as a browser sends it, like https://app.example: no path, no slash at the end, no *; http: only for this machine'
     }))
 }
 
@@ -206,9 +220,14 @@ function tlsProblems({ NODE_TLS_REJECT_UNAUTHORIZED: value }: Environment): Prob
   return [
     {
       message: 'NODE_TLS_REJECT_UNAUTHORIZED=0 switches the check of certificates off',
-      mend: 'unset it; for an own certificate authority set NODE_EXTRA_CA_CERTS'
+      fix: 'unset it; for an own certificate authority set NODE_EXTRA_CA_CERTS'
     }
   ]
+}
+
+function portProblems({ PORT: port, HEALTH_PORT: healthPort }: Settings): Problem[] {
+  if (port === 0 || port !== healthPort) return []
+  return [{ message: 'HEALTH_PORT is that of PORT', fix: 'take another one, or unset it' }]
 }
 
 function shutdownProblems(settings: Settings, delayMs: number): Problem[] {
@@ -217,13 +236,13 @@ function shutdownProblems(settings: Settings, delayMs: number): Problem[] {
   if (delayMs >= timeoutMs) {
     problems.push({
       message: 'DRAIN_DELAY_MS must be less than SHUTDOWN_TIMEOUT_MS',
-      mend: `the drain delay, here ${delayMs}, is part of the shutdown: lower the one or raise the other`
+      fix: `the drain delay, here ${delayMs}, is part of the shutdown: lower the one or raise the other`
     })
   }
   if (graceSeconds !== undefined && timeoutMs + KILL_MARGIN_MS > graceSeconds * SECOND_MS) {
     problems.push({
       message: `SHUTDOWN_TIMEOUT_MS must end ${KILL_MARGIN_MS} ms before TERMINATION_GRACE_PERIOD_SECONDS`,
-      mend: 'otherwise the kubelet kills requests that are under way: lower the one or raise the other, there and in the pod'
+      fix: 'otherwise the kubelet kills requests that are under way: lower the one or raise the other, there and in the pod'
     })
   }
   return problems
@@ -237,12 +256,12 @@ function issuerProblems(settings: Settings, isLocalDatabase: boolean): Problem[]
     {
       message:
         'AUTH_ISSUER is the development issuer, beside a database and a HOST that are not on this machine',
-      mend: 'set AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL to those of your issuer, or HOST to 127.0.0.1'
+      fix: 'set AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL to those of your issuer, or HOST to 127.0.0.1'
     }
   ]
 }
 
 function report(problems: Problem[]): string {
-  const lines = problems.map(({ message, mend }) => `  - ${message}\n    ${mend}`)
+  const lines = problems.map(({ message, fix }) => `  - ${message}\n    ${fix}`)
   return `the settings have ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${lines.join('\n')}`
 }

@@ -1,50 +1,7 @@
 /**
- * Every error code of the service and the package, with the status it has when it reaches HTTP.
- * docs/errors.md says for each what it means and what to do; a test compares the two.
+ * Every error code of the service, with its HTTP status. docs/errors.md says for each what it means and what to do.
  */
 import createError from '@fastify/error'
-
-export const AlreadyRegisteredError = createError(
-  'FST_NEON_ALREADY_REGISTERED',
-  'the db plugin is already registered on this Fastify instance',
-  500
-)
-export const UrlInvalidError = createError('FST_NEON_URL_INVALID', '%s', 500)
-export const OptionInvalidError = createError('FST_NEON_OPTION_INVALID', '%s', 500)
-export const MigrationsInvalidError = createError('FST_NEON_MIGRATIONS_INVALID', '%s', 500)
-export const MigrationsRefusedError = createError('FST_NEON_MIGRATIONS_REFUSED', '%s', 500)
-export const MigrationFailedError = createError('FST_NEON_MIGRATION_FAILED', '%s', 500)
-export const MigrationsLockedError = createError(
-  'FST_NEON_MIGRATIONS_LOCKED',
-  'another run of the migrations did not end within %s ms',
-  500
-)
-export const PooledHostError = createError(
-  'FST_NEON_POOLED_HOST',
-  'migrations need the direct host, because their lock does not hold behind the pooler: %s',
-  500
-)
-export const TransactionRolledBackError = createError(
-  'FST_NEON_ROLLED_BACK',
-  'the transaction was rolled back by the database, because a statement in it failed and its error was not passed on',
-  500
-)
-
-export const CheckExistsError = createError(
-  'FST_NEON_CHECK_EXISTS',
-  'a health check of this name is already registered: %s',
-  500
-)
-export const MigrationsBehindError = createError(
-  'FST_NEON_MIGRATIONS_BEHIND',
-  'the database lacks migrations that it had: it was reset, or restored to an earlier point',
-  503
-)
-export const NotIsolatedError = createError(
-  'FST_NEON_NOT_ISOLATED',
-  'the database does not keep the rows of users apart: %s',
-  500
-)
 
 export const ConfigInvalidError = createError('APP_CONFIG_INVALID', '%s', 500)
 export const UnauthenticatedError = createError(
@@ -62,11 +19,21 @@ export const RateLimitedError = createError(
   'too many requests: wait as long as Retry-After says',
   429
 )
-export const CursorInvalidError = createError('APP_CURSOR_INVALID', 'the cursor is not one of this list', 400)
+export const CursorInvalidError = createError('APP_CURSOR_INVALID', 'the cursor is not one of this list', 422)
+export const SearchTimeoutError = createError(
+  'APP_SEARCH_TIMEOUT',
+  'the search took too long: search for a longer text, or in a smaller list',
+  503
+)
+export const TooManySearchesError = createError(
+  'APP_TOO_MANY_SEARCHES',
+  'too many searches of this user are under way: wait for one of them',
+  429
+)
 export const TaskNotFoundError = createError('APP_TASK_NOT_FOUND', 'there is no such task', 404)
 export const TaskChangedError = createError(
   'APP_TASK_CHANGED',
-  'the task was changed since it was read: read it again, and decide anew',
+  'the task was changed since it was read: read it again, and decide again',
   412
 )
 export const EntityTagInvalidError = createError(
@@ -89,6 +56,16 @@ export const IdempotencyKeyReusedError = createError(
   'this Idempotency-Key was used for another request',
   422
 )
+export const HeaderRepeatedError = createError(
+  'APP_HEADER_REPEATED',
+  'Authorization and Host may come once',
+  400
+)
+export const MethodNotAllowedError = createError(
+  'APP_METHOD_NOT_ALLOWED',
+  'the path has no such method: Allow has those that it has',
+  405
+)
 export const RouteNotFoundError = createError('APP_ROUTE_NOT_FOUND', 'there is no such route', 404)
 export const MalformedRequestError = createError(
   'APP_MALFORMED_REQUEST',
@@ -107,158 +84,3 @@ export const HeadersTooLargeError = createError(
 )
 export const ClosingError = createError('APP_CLOSING', 'the server is closing', 503)
 export const InternalError = createError('APP_INTERNAL', 'the request could not be completed', 500)
-
-/**
- * What may be run again after a failure without the risk that it happens twice.
- * `anything`: it is certain that nothing was done. `transaction`: a transaction as a whole,
- * which was rolled back, and not a statement on its own. `nothing`: neither, or it would not help.
- */
-export type Repeatable = 'anything' | 'transaction' | 'nothing'
-
-export interface FailureDefinition {
-  code: `FST_NEON_${string}`
-  /** Fixed text: never a URL, a parameter, a row or the server's own words. */
-  message: string
-  statusCode: number
-  repeatable: Repeatable
-}
-
-/** What can go wrong between `fastify.db` and the database; `neon/failure.ts` sorts errors into these. */
-export const DATABASE_FAILURES = {
-  /** No connection could be made; a later try may succeed. */
-  unreachable: {
-    code: 'FST_NEON_UNREACHABLE',
-    message: 'the database cannot be reached',
-    statusCode: 503,
-    repeatable: 'anything'
-  },
-  /** The compute or the server is on its way up. */
-  waking: {
-    code: 'FST_NEON_WAKING',
-    message: 'the database is starting',
-    statusCode: 503,
-    repeatable: 'anything'
-  },
-  /** The server has as many sessions as it takes. */
-  crowded: {
-    code: 'FST_NEON_TOO_MANY_SESSIONS',
-    message: 'the database takes no more connections',
-    statusCode: 503,
-    repeatable: 'anything'
-  },
-  /** No client of the pool became free in time, or too many already wait for one. */
-  exhausted: {
-    code: 'FST_NEON_EXHAUSTED',
-    message: 'no database connection became free in time',
-    statusCode: 503,
-    repeatable: 'anything'
-  },
-  /** The login was refused for a reason that trying again does not change. */
-  refused: {
-    code: 'FST_NEON_REFUSED',
-    message: 'the database refuses the login',
-    statusCode: 503,
-    repeatable: 'nothing'
-  },
-  /** No connection could be made, for a reason that is not known, so that a retry may never help. */
-  connectFailed: {
-    code: 'FST_NEON_CONNECT_FAILED',
-    message: 'no connection to the database could be made',
-    statusCode: 503,
-    repeatable: 'nothing'
-  },
-  /** The caller's AbortSignal, before anything was committed. */
-  aborted: {
-    code: 'FST_NEON_ABORTED',
-    message: 'the work on the database was given up by its caller',
-    statusCode: 503,
-    repeatable: 'nothing'
-  },
-  /** The pool has ended. */
-  closed: {
-    code: 'FST_NEON_CLOSED',
-    message: 'the database pool has ended',
-    statusCode: 503,
-    repeatable: 'nothing'
-  },
-  /** The link broke while a statement ran; whether it took effect is not known, unless it was in a transaction. */
-  lost: {
-    code: 'FST_NEON_CONNECTION_LOST',
-    message: 'the connection to the database was lost during a statement',
-    statusCode: 503,
-    repeatable: 'transaction'
-  },
-  /** No answer within the statement deadline. */
-  timeout: {
-    code: 'FST_NEON_STATEMENT_TIMEOUT',
-    message: 'the database did not answer a statement in time',
-    statusCode: 503,
-    repeatable: 'nothing'
-  },
-  /** A transaction did not reach its COMMIT within its time, and was rolled back. */
-  transactionTimeout: {
-    code: 'FST_NEON_TRANSACTION_TIMEOUT',
-    message: 'the transaction did not come to its end in time, and was rolled back',
-    statusCode: 503,
-    repeatable: 'transaction'
-  },
-  /** Disk, memory or sessions of the server are used up; hammering makes it worse. */
-  outOfResources: {
-    code: 'FST_NEON_OUT_OF_RESOURCES',
-    message: 'the database is out of resources',
-    statusCode: 503,
-    repeatable: 'nothing'
-  },
-  /** A statement was sent on a transaction while another one, nested in it, was open. */
-  transactionCovered: {
-    code: 'FST_NEON_TRANSACTION_COVERED',
-    message: 'a statement came on a transaction while one nested in it was open',
-    statusCode: 500,
-    repeatable: 'nothing'
-  },
-  /** A statement was sent on a transaction that has ended: somebody did not wait for it. */
-  transactionOver: {
-    code: 'FST_NEON_TRANSACTION_OVER',
-    message: 'a statement came after the end of its transaction',
-    statusCode: 500,
-    repeatable: 'nothing'
-  },
-  /** The link broke after COMMIT was sent. */
-  commitOutcomeUnknown: {
-    code: 'FST_NEON_COMMIT_OUTCOME_UNKNOWN',
-    message:
-      'the connection to the database was lost during COMMIT, so it is not known whether it took effect',
-    statusCode: 503,
-    repeatable: 'nothing'
-  },
-  /** Serialization failure, deadlock or lock timeout: the transaction was rolled back. */
-  contention: {
-    code: 'FST_NEON_CONTENTION',
-    message: 'the transaction was rolled back because it met another one',
-    statusCode: 409,
-    repeatable: 'anything'
-  },
-  /** A unique, foreign-key or exclusion constraint. */
-  conflict: {
-    code: 'FST_NEON_CONFLICT',
-    message: 'the change conflicts with what is stored',
-    statusCode: 409,
-    repeatable: 'nothing'
-  },
-  /** A value the database does not take; a request schema should have caught it. */
-  invalid: {
-    code: 'FST_NEON_INVALID_VALUE',
-    message: 'a value is not one that the database accepts',
-    statusCode: 400,
-    repeatable: 'nothing'
-  },
-  /** Any other error that the server answered to a statement. */
-  statement: {
-    code: 'FST_NEON_STATEMENT_FAILED',
-    message: 'the database could not execute a statement',
-    statusCode: 500,
-    repeatable: 'nothing'
-  }
-} as const satisfies Record<string, FailureDefinition>
-
-export type FailureKind = keyof typeof DATABASE_FAILURES

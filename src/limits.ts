@@ -35,10 +35,36 @@ export const SERVER_LIMITS = {
   }
 }
 
-/** Limits that only the made server takes. */
+/** Of the searches of one user, in this process: they cost the database more than anything else. */
+export const SEARCH_LIMITS = {
+  // One that was typed, and the one that was typed on.
+  atOnce: 2,
+  // Some more windows.
+  waiting: 8,
+  // A search takes some ten milliseconds; the rest is a database that is busy or has to read from its disk.
+  timeoutMs: 2 * SECOND_MS
+}
+
+/** Of the Redis in which all replicas count. Nobody waits longer for it. */
+export const REDIS_LIMITS = {
+  // Many round trips within a region. A connection that is silent for so long is closed, and made again.
+  answerTimeoutMs: 500,
+  connectTimeoutMs: SECOND_MS,
+  /** Between tries to connect. */
+  maxPauseMs: 5 * SECOND_MS
+}
+
+/** How connections end when the server closes. */
+export const CLOSING_LIMITS = {
+  stallTimeoutMs: REQUEST_TIMEOUT_MS,
+  // From a client in the same region, or a proxy in the same cluster, a request arrives within some ten.
+  lingerMs: 200
+}
+
+/** Limits that only the made server takes. What is done with too many requests is in plugins/http/overload.ts. */
 export const SOCKET_LIMITS = {
-  // Room for the probes, a load balancer's pool and bursts; each idle socket costs some KiB.
-  maxConnections: 10_000,
+  // Each with a request that waits takes about 25 KiB: with all of them a process stays within the 384 MiB of a pod.
+  maxConnections: 6000,
   // A browser sends about 20; Node's default is 2000.
   maxHeadersCount: 100
 }

@@ -3,9 +3,9 @@
  * messages of Drizzle, Postgres and parsers carry statements, parameters and rows, and a
  * request carries tokens.
  */
-import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
-import { describeFailure, findFailure } from './neon/failure.ts'
-import { redact } from './neon/redact.ts'
+import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import { redact } from 'fastify-neon/connection-string'
+import { describeFailure, findFailure } from 'fastify-neon/errors'
 
 export interface LoggedError {
   type: string
@@ -97,4 +97,15 @@ function hasToJson(value: unknown): boolean {
 function errorIn(value: unknown): Error | undefined {
   if (typeof value !== 'object' || value === null || !('err' in value)) return undefined
   return value.err instanceof Error ? value.err : undefined
+}
+
+/** One line for each request, when it has ended; and none for a 503, since the error handler counts those. */
+export class AccessLog extends LogController {
+  override incomingRequest() {}
+
+  override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply) {
+    if (error) super.requestCompleted(error, request, reply)
+    else if (reply.statusCode !== 503)
+      reply.log.info({ req: request, res: reply, responseTime: reply.elapsedTime }, 'request completed')
+  }
 }

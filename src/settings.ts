@@ -3,9 +3,8 @@
  * docs/configuration.md and .env.example are compared with it by a test.
  */
 import { type Static, Type } from '@sinclair/typebox'
-import { MODES, type Mode } from './health/monitor.ts'
-import { DOWN_POLICIES, type DownPolicy } from './health/snapshot.ts'
-import { POOL_DEFAULTS } from './neon/pool.ts'
+import { POOL_DEFAULTS } from 'fastify-neon/db'
+import { DOWN_POLICIES, type DownPolicy, MODES, type Mode } from 'fastify-neon/health'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
@@ -60,8 +59,8 @@ export const Settings = Type.Object({
     maximum: 1000,
     description: 'Most connections of one process'
   }),
-  DATABASE_SHARING: Type.Integer({
-    default: POOL_DEFAULTS.sharing,
+  DATABASE_MAX_PIPELINED: Type.Integer({
+    default: POOL_DEFAULTS.maxPipelined,
     minimum: 1,
     maximum: 100,
     description: 'Most reads on one connection at once, when all are in use; 1 shares none'
@@ -71,6 +70,13 @@ export const Settings = Type.Object({
     enum: SWITCH,
     default: 'on',
     description: 'Statements are sent without waiting for the answer to the one before'
+  }),
+  DATABASE_ERROR_DETAILS: Type.Unsafe<(typeof SWITCH)[number]>({
+    type: 'string',
+    enum: SWITCH,
+    default: 'off',
+    description:
+      'For development: the log has what the database said of an error, which may quote a value; npm run dev sets it'
   }),
   DATABASE_CHECKOUT_TIMEOUT_MS: milliseconds(
     POOL_DEFAULTS.checkoutTimeoutMs,
@@ -96,6 +102,11 @@ export const Settings = Type.Object({
     maximum: 1_000_000,
     description: 'Most requests of one user in a minute, in each process; 0 is without a limit'
   }),
+  REDIS_URL: Type.Optional(
+    text(
+      'redis: or rediss: URL of the Redis in which all replicas count requests together; without it each counts in its memory'
+    )
+  ),
   CORS_ORIGINS: Type.Optional(
     text('Origins of frontends whose pages may call the API, with commas; without it none may')
   ),
@@ -105,6 +116,13 @@ export const Settings = Type.Object({
     default: 'on',
     description: 'The page /docs and the document /openapi.json'
   }),
+  HEALTH_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      description: 'Port of the probes and /metrics alone, which they have beside PORT; 0 takes a free one'
+    })
+  ),
   HEALTH_MODE: Type.Unsafe<Mode>({
     type: 'string',
     enum: MODES,

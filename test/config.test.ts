@@ -33,7 +33,7 @@ t.test('the settings', async t => {
       shutdownTimeoutMs: 20_000,
       database: {
         max: 10,
-        sharing: 10,
+        maxPipelined: 10,
         pipelining: true,
         checkoutTimeoutMs: 10_000,
         connectTimeoutMs: 15_000,
@@ -72,7 +72,7 @@ t.test('the settings', async t => {
     t.equal(roleOf({ DATABASE_ROLE: 'none' }), undefined)
   })
 
-  t.test('are told apart in what is wrong: all problems at once, each with the mend', async t => {
+  t.test('are told apart in what is wrong: all problems at once, each with the fix', async t => {
     const message = messageOf({
       PORT: '99999',
       LOG_LEVEL: 'loud',
@@ -181,6 +181,16 @@ t.test('the settings are checked against each other', async t => {
     ])
   })
 
+  t.test('a Redis that is none', async t => {
+    for (const url of ['127.0.0.1:6379', 'http://me:secret@redis.test', 'redis-of-mine']) {
+      const message = messageOf({ ...GOOD, REDIS_URL: url })
+      t.match(message, /- REDIS_URL is not a URL of a Redis/)
+      t.notMatch(message, url)
+    }
+    for (const url of ['redis://127.0.0.1:6379', 'rediss://me:secret@redis.test'])
+      t.equal(loadConfig({ ...GOOD, REDIS_URL: url }).api.redisUrl, url)
+  })
+
   t.test('certificates that nobody checks', async t => {
     t.match(messageOf({ ...GOOD, NODE_TLS_REJECT_UNAUTHORIZED: '0' }), /NODE_TLS_REJECT_UNAUTHORIZED=0/)
   })
@@ -204,6 +214,15 @@ t.test('the settings are checked against each other', async t => {
       messageOf({ ...pod, SHUTDOWN_TIMEOUT_MS: '5000' }),
       /DRAIN_DELAY_MS must be less than SHUTDOWN_TIMEOUT_MS/
     )
+  })
+
+  t.test('a port of the probes that the traffic has', async t => {
+    const ports = { ...GOOD, HOST: '0.0.0.0', PORT: '3000' }
+
+    t.match(messageOf({ ...ports, HEALTH_PORT: '3000' }), /HEALTH_PORT is that of PORT/)
+    t.strictSame(loadConfig({ ...ports, HEALTH_PORT: '3001' }).health.listen, { host: '0.0.0.0', port: 3001 })
+    t.ok(loadConfig({ ...GOOD, PORT: '0', HEALTH_PORT: '0' }))
+    t.equal(loadConfig(GOOD).health.listen, undefined)
   })
 
   t.test('a drain that outlasts the shutdown', async t => {

@@ -5,11 +5,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import * as errors from '../src/errors.ts'
-import { FaultSchema } from '../src/local/faults/fault.ts'
-import { REFUSALS } from '../src/local/proxy/refusals.ts'
-import { LOCAL_SETTINGS } from '../src/local/settings.ts'
-import { POOL_DEFAULTS } from '../src/neon/pool.ts'
+import * as errors from '../packages/fastify-neon/src/errors/errors.ts'
+import { POOL_DEFAULTS } from '../packages/fastify-neon/src/pool/pool.ts'
+import { LOCAL_SETTINGS } from '../packages/local-neon/src/cli/settings.ts'
+import { FaultSchema } from '../packages/local-neon/src/faults/fault.ts'
+import { REFUSALS } from '../packages/local-neon/src/proxy/refusals.ts'
+import * as serviceErrors from '../src/errors.ts'
 import { Settings } from '../src/settings.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -26,7 +27,7 @@ interface Setting {
 t.test('docs/errors.md', async t => {
   const { DATABASE_FAILURES, ...classes } = errors
   const inCode = [
-    ...Object.values(classes)
+    ...Object.values({ ...classes, ...serviceErrors })
       .map(ErrorClass => new ErrorClass(''))
       .map(({ code, statusCode }) => `${code} ${statusCode}`),
     ...Object.values(DATABASE_FAILURES).map(({ code, statusCode }) => `${code} ${statusCode}`)
@@ -86,7 +87,7 @@ t.test('.env.example', async t => {
 
 t.test('docs/local-neon.md', async t => {
   const text = read('docs/local-neon.md')
-  const common = ['type', 'links', 'where', 'after', 'times', 'forMs']
+  const common = ['type', 'connections', 'where', 'after', 'times', 'forMs']
 
   t.test('has every fault with what it takes, and no other', async t => {
     const inCode = FaultSchema.anyOf.map(({ properties }) => {
@@ -114,7 +115,7 @@ t.test('docs/local-neon.md', async t => {
   })
 
   t.test('names tests that are there', async t => {
-    const rows = [...text.matchAll(/^\|.*\| \[([\w.-]+)\]\((\.\.\/test\/[\w./-]+)\): (.*?) +\|$/gm)]
+    const rows = [...text.matchAll(/^\|.*\| \[([\w.-]+)\]\((\.\.\/packages\/[\w./-]+)\): (.*?) +\|$/gm)]
 
     t.ok(rows.length > 0)
     for (const [, , file = '', titles = ''] of rows) {
@@ -147,12 +148,21 @@ t.test('docs/configuration.md has every variable of the local Neon', async t => 
 })
 
 t.test('every link in the documentation leads to a file', async t => {
-  const documents = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs')]
+  const readmes = readdirSync(join(ROOT, 'packages')).map(name => `packages/${name}/README.md`)
+  const documents = ['README.md', 'CONTRIBUTING.md', ...readmes, ...markdownIn('docs')]
   for (const document of documents) {
     for (const [, target] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
       t.ok(existsSync(join(ROOT, dirname(document), target ?? '')), `${document}: ${target}`)
     }
   }
+})
+
+t.test('CONTRIBUTING.md says where at least twenty behaviours are, in files that are there', async t => {
+  const [table = ''] = /^## Where is[\s\S]*?\n## /m.exec(read('CONTRIBUTING.md')) ?? []
+  const files = [...table.matchAll(/^\|.*\| `([^`]+\.ts)` +\|$/gm)].map(([, file = '']) => file)
+
+  t.ok(files.length >= 20)
+  for (const file of files) t.ok(existsSync(join(ROOT, file)), file)
 })
 
 t.test('the README names no script that is not there', async t => {

@@ -4,7 +4,15 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { filesAlone, GROUPS, groupedFiles, groupsOf, membersOf } from './groups/members.ts'
+import {
+  entriesOf,
+  filesAlone,
+  GROUPS,
+  groupedFiles,
+  groupsOf,
+  included,
+  membersOf
+} from './groups/members.ts'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
@@ -27,9 +35,34 @@ t.test('each group has files, and an entry that runs them', async t => {
   for (const name of Object.keys(GROUPS)) t.ok(membersOf(name).length > 0, name)
 })
 
+t.test('no file runs beside its group as well', async t => {
+  t.strictSame(
+    included().filter(file => !filesAlone().includes(file)),
+    ['test/groups/*.group.ts']
+  )
+})
+
 t.test('each file that .taprc names is there', async t => {
   t.strictSame(
     filesAlone().filter(file => !existsSync(`${HERE}../${file}`)),
     []
   )
+})
+
+t.test('`npm test` in a package runs all of its tests, and no others', async t => {
+  const packages = readdirSync(`${HERE}../packages`)
+  const entries = packages.flatMap(entriesOf)
+
+  t.strictSame(new Set(entries).size, entries.length)
+  for (const name of packages) {
+    const files = entriesOf(name).flatMap(entry => {
+      const [, group] = /^test\/groups\/(.+)\.group\.ts$/.exec(entry) ?? []
+      return group === undefined ? entry : membersOf(group)
+    })
+    t.ok(files.length > 0, name)
+    t.ok(
+      files.every(file => file.startsWith(`packages/${name}/test/`)),
+      name
+    )
+  }
 })

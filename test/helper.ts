@@ -6,10 +6,11 @@ import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
+import { openIssuer } from '../dev/token-issuer.ts'
 import { buildApp } from '../src/app.ts'
 import { type Config, type Environment, loadConfig } from '../src/config.ts'
-import { openIssuer } from '../src/local/issuer.ts'
 import { createDatabase } from './postgres.ts'
+import './compiled-schemas.ts'
 
 /** In a title, so that a row which gets into a log or an error is seen. */
 export const CANARY = 'canary-title-5e1f0c'

@@ -1,8 +1,9 @@
 import { DatabaseError } from '@neondatabase/serverless'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import fc from 'fast-check'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
-import { LOG_SETTINGS, serializeError } from '../src/log.ts'
+import { AccessLog, LOG_SETTINGS, serializeError } from '../src/log.ts'
 import { build } from './helper.ts'
 
 const SECRET = 'row-content-4711'
@@ -79,6 +80,20 @@ t.test('an error in the log', async t => {
 })
 
 t.test('a log line', async t => {
+  t.test('is at the level of an error for a request whose answer broke off', async t => {
+    const lines: unknown[] = []
+    const log = { error: (_facts: unknown, message: string) => lines.push(message) }
+    const accessLog = new AccessLog()
+
+    accessLog.requestCompleted(
+      new Error('broke off'),
+      {} as FastifyRequest,
+      { log } as unknown as FastifyReply
+    )
+
+    t.strictSame(lines, ['request errored'])
+  })
+
   t.test('has no header and no query of a request', async t => {
     const { app, logs } = await build(t)
 
@@ -88,7 +103,7 @@ t.test('a log line', async t => {
     })
 
     t.match(
-      logs.filter(({ msg }) => msg === 'incoming request'),
+      logs.filter(({ msg }) => msg === 'request completed'),
       [{ req: { method: 'GET', url: '/tasks', host: 'localhost:80', remoteAddress: '127.0.0.1' } }]
     )
     t.notOk(JSON.stringify(logs).includes(SECRET))

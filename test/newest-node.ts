@@ -8,22 +8,22 @@ import { nodeVersions } from './workflows/workflows.ts'
 
 /** HTTP, sockets, TLS, streams, signals and processes. */
 const FILES = [
-  'http-attacks',
-  'local/parent',
-  'neon/foreign-query',
-  'neon/heartbeat',
-  'neon/pipelining-client',
-  'neon/pool',
-  'neon/pool-half-open',
-  'neon/socket',
-  'plugins/client-error',
-  'plugins/health',
-  'server'
+  'packages/fastify-neon/test/client/foreign-query',
+  'packages/fastify-neon/test/client/pipelining-client',
+  'packages/fastify-neon/test/plugins/health/health',
+  'packages/fastify-neon/test/pool/pool',
+  'packages/fastify-neon/test/pool/pool-half-open',
+  'packages/fastify-neon/test/socket/heartbeat',
+  'packages/fastify-neon/test/socket/socket',
+  'packages/local-neon/test/cli/parent-process',
+  'test/http-attacks',
+  'test/plugins/http/client-error',
+  'test/server'
 ]
 
 const newest = `node@${nodeVersions().at(-1)}`
 const tap = ['node', 'node_modules/.bin/tap', '--disable-coverage']
-const files = FILES.map(name => `test/${name}.test.ts`)
+const files = FILES.map(name => `${name}.test.ts`)
 const { status } = spawnSync('npx', ['--yes', `--package=${newest}`, '--', ...tap, ...files], {
   cwd: ROOT,
   stdio: 'inherit'

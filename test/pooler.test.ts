@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { verifyConnectionUrl } from '../src/neon/connection-url.ts'
-import { readIsolation } from '../src/neon/isolation.ts'
-import { applyMigrations } from '../src/neon/migrations.ts'
-import { openPool } from './neon/pools.ts'
+import { verifyConnectionUrl } from '../packages/fastify-neon/src/connection-string/connection-url.ts'
+import { applyMigrations } from '../packages/fastify-neon/src/migrations/migrations.ts'
+import { readIsolation } from '../packages/fastify-neon/src/rls-audit/audit.ts'
+import { openPool } from '../packages/fastify-neon/test/support/pools.ts'
 import { NO_POOLER, openPooler } from './pooler.ts'
 import { administer, createDatabase } from './postgres.ts'
 

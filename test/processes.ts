@@ -36,7 +36,7 @@ export interface ProgramOptions {
 
 /** Runs a TypeScript file of this project with nothing of the test's own settings in its environment. */
 export function runProgram(
-  t: Test,
+  t: Pick<Test, 'teardown'>,
   file: string,
   { env = {}, cwd = ROOT, args = [], channel = false }: ProgramOptions = {}
 ): Program {

@@ -3,9 +3,9 @@
  * answer.
  */
 import t, { type Test } from 'tap'
+import { DATABASE_FAILURES } from '../packages/fastify-neon/src/errors/errors.ts'
+import { CAUSE_BY_SQLSTATE, KIND_BY_CAUSE } from '../packages/fastify-neon/src/errors/failure-table.ts'
 import type { Environment } from '../src/config.ts'
-import { DATABASE_FAILURES } from '../src/errors.ts'
-import { CAUSE_BY_SQLSTATE, KIND_BY_CAUSE } from '../src/neon/failure-table.ts'
 import { build as buildApp, CANARY, until } from './helper.ts'
 import { administer, atCommit, createDatabase, DIE, holdTable } from './postgres.ts'
 
@@ -89,7 +89,7 @@ t.test('no secret is in a log line or an answer', async t => {
     await send('POST', '/tasks?', TASK, 'first')
     t.match(await send('POST', '/tasks?', TASK, 'second'), { status: 409, code: 'FST_NEON_CONFLICT' })
     t.match(await send('POST', '/tasks?', JSON.stringify({ title: ROW, notes: ROW })), { status: 400 })
-    t.match(await send('GET', '/fit'), { status: 400, code: 'FST_NEON_INVALID_VALUE' })
+    t.match(await send('GET', '/fit?'), { status: 400, code: 'FST_NEON_INVALID_VALUE' })
     await administer('alter table tasks rename to things', databaseUrl)
     t.match(await send('POST', '/tasks?', TASK), { status: 500, code: 'FST_NEON_STATEMENT_FAILED' })
     await refuseSecrets(t)

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { WebSocket as WebSocketWithBufferutil } from 'ws-with-bufferutil'
-import { onStopSignal } from '../../src/cli/stop-signals.ts'
+import { onStopSignal } from '../../packages/local-neon/src/cli/stop-signals.ts'
 import { median, round, spread } from '../endpoint/figures.ts'
 import type { LocalNeonReady } from '../endpoint/local-neon.ts'
 import {

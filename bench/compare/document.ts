@@ -126,6 +126,7 @@ const HOW = `## What was compared
 | \`stock driver with Drizzle\` | \`drizzle-orm/neon-serverless\` on the \`Pool\` of \`@neondatabase/serverless\`, as their documentation shows them; over a WebSocket |
 | \`stock driver alone\` | that \`Pool\` without Drizzle |
 | \`Drizzle on node-postgres\`, \`Drizzle on postgres.js\` | the same Drizzle over TCP |
+| \`fastify-neon on Drizzle 1.0\`, \`Drizzle 1.0 on node-postgres\` | as those without \`1.0\`, on drizzle-orm 1.0.0-rc.5 |
 | \`@fastify/postgres\` | \`fastify.pg\`, without Drizzle, over TCP |
 | \`pg\`, \`pg with its pipeline\` | node-postgres without Drizzle, over TCP |
 

@@ -4,10 +4,12 @@
 
 export const CONTESTANTS = {
   'fastify-neon': 'fastify-neon.ts',
+  'fastify-neon on Drizzle 1.0': 'fastify-neon-drizzle-1.ts',
   'fastify-neon, pool alone': 'fastify-neon-pool.ts',
   'stock driver with Drizzle': 'stock-drizzle.ts',
   'stock driver alone': 'stock-pool.ts',
   'Drizzle on node-postgres': 'drizzle-node-postgres.ts',
+  'Drizzle 1.0 on node-postgres': 'drizzle-1-node-postgres.ts',
   'Drizzle on postgres.js': 'drizzle-postgres-js.ts',
   '@fastify/postgres': 'fastify-postgres.ts',
   pg: 'pg.ts',

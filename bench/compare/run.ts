@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
-import { onStopSignal } from '../../src/cli/stop-signals.ts'
+import { onStopSignal } from '../../packages/local-neon/src/cli/stop-signals.ts'
 import { measureBurst } from './measures/burst.ts'
 import { measureConnection } from './measures/connection.ts'
 import { measureFloor } from './measures/floor.ts'
@@ -68,7 +68,7 @@ async function measureAll(stage: Stage, plan: Plan): Promise<Sample[]> {
   await add('requests', () => measureHttp(stage, plan.http))
   await add('promises', () => measurePromises(stage))
   await add('the floor', () => measureFloor(stage, floor))
-  // Last, since Postgres starts anew.
+  // Last, since Postgres starts again.
   await add('wakes', () => measureWake(stage, POOL_NAMES, wake))
   return samples
 

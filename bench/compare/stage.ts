@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Issuer, openIssuer } from '../../src/local/issuer.ts'
+import { type Issuer, openIssuer } from '../../dev/token-issuer.ts'
 import { type ContestantProcess, type ProcessOptions, startProcessWith } from '../process/process.ts'
 import type { ContestantOrder } from './contestant.ts'
 import type { HttpReady } from './http-contestant.ts'

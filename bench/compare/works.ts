@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { Executor } from '../../src/db/executor.ts'
 import { findTask, listTasks, type TaskKey, updateTask } from '../../src/db/tasks.ts'
 
-/** A select by key, a list of 50, and both a read and a write that the policies of the tables apply to. */
+/** A select by key, a list of 50 and one more that tells of the next page, and both a read and a write that the policies of the tables apply to. */
 export const WORKS = ['key', 'list', 'read', 'write'] as const
 export type Work = (typeof WORKS)[number]
 
@@ -55,7 +55,7 @@ export interface DrizzleClient {
 export function drizzleWorks({ db, read, write }: DrizzleClient): Works {
   return {
     key: async turn => one(await findTask(db, keyOf(turn))),
-    list: async turn => full(await listTasks(db, listOf(keyOf(turn)))),
+    list: async turn => full((await listTasks(db, listOf(keyOf(turn)))).items),
     read: async turn => one(await read(keyOf(turn).owner, tx => findTask(tx, keyOf(turn)))),
     write: async turn =>
       one(await write(keyOf(turn).owner, tx => updateTask(tx, keyOf(turn), { done: true })))
@@ -85,7 +85,8 @@ export const CLAIMS = `select set_config('role', '${ROLE}', true), set_config('$
 export function textWorks({ query, transaction }: TextClient): Works {
   return {
     key: async turn => one((await find(query, keyOf(turn))).rows[0]),
-    list: async turn => full((await query(LIST, [keyOf(turn).owner, LIST_LENGTH])).rows),
+    list: async turn =>
+      full((await query(LIST, [keyOf(turn).owner, LIST_LENGTH + 1])).rows.slice(0, LIST_LENGTH)),
     read: async turn => one((await asUser(keyOf(turn), find)).rows[0]),
     write: async turn => one((await asUser(keyOf(turn), update)).rows[0])
   }

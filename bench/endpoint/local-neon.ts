@@ -4,10 +4,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startLocalNeon } from '../../src/local/neon.ts'
-import { dataDirectoryOf } from '../../src/local/postgres/cluster.ts'
-import { choosePlace, SYSTEM_DIRECTORY } from '../../src/local/postgres/place.ts'
-import { socketPathOf } from '../../src/local/postgres/socket-directory.ts'
+import { startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
+import { dataDirectoryOf } from '../../packages/local-neon/src/postgres/cluster.ts'
+import { choosePlace, SYSTEM_DIRECTORY } from '../../packages/local-neon/src/postgres/place.ts'
+import { socketPathOf } from '../../packages/local-neon/src/postgres/socket-directory.ts'
 
 import { takeOrders } from '../process/orders.ts'
 

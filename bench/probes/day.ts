@@ -3,7 +3,7 @@
  * day at one rhythm.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { MeterReading } from '../../src/local/neon.ts'
+import type { MeterReading } from '../../packages/local-neon/src/local-neon.ts'
 import { type ContestantProcess, startProcess } from '../process/process.ts'
 import { isAnswered, probe } from './kubelet.ts'
 import type { NeonReady } from './neon.ts'

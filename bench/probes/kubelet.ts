@@ -44,7 +44,7 @@ export async function probe({ targets, periodMs, count, signal }: Probing): Prom
     for (let turn = 0; turn < count; turn += 1) {
       // From the start and not from the last one, so that what is late does not make all others late.
       const leftMs = startMs + offsetMs + turn * periodMs - performance.now()
-      if (leftMs > 0) await sleep(leftMs)
+      await sleep(Math.max(0, leftMs))
       signal.throwIfAborted()
       if (!(await isAnswered(target))) failures += 1
     }

@@ -1,7 +1,7 @@
 /**
  * A process with a local Neon whose time goes by faster, and which sleeps after Neon's five minutes.
  */
-import { scaledClock, startLocalNeon } from '../../src/local/neon.ts'
+import { scaledClock, startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
 import { takeOrders } from '../process/orders.ts'
 import { SUSPEND_SECONDS } from './report.ts'
 

@@ -6,9 +6,11 @@ declare module '@fastify/under-pressure' {
   import type { FastifyPluginAsync } from 'fastify'
 
   const underPressure: FastifyPluginAsync<{
-    healthCheck: () => Promise<boolean>
-    healthCheckInterval: number
-    exposeStatusRoute: string
+    healthCheck?: () => Promise<boolean>
+    healthCheckInterval?: number
+    exposeStatusRoute?: string
+    maxEventLoopDelay?: number
+    maxEventLoopUtilization?: number
   }>
   export default underPressure
 }

@@ -1,7 +1,7 @@
 /**
  * Owns the frame of a benchmark: its processes end with it, also when it fails or is told to stop.
  */
-import { onStopSignal } from '../../src/cli/stop-signals.ts'
+import { onStopSignal } from '../../packages/local-neon/src/cli/stop-signals.ts'
 import { type ContestantProcess, startProcess } from './process.ts'
 
 export interface Benchmark {

@@ -104,7 +104,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["Task"][];
-                        /** @description Passed as cursor for the next page; null on the last one */
+                        /** @description Passed as cursor for the next page; null on the last one. With q a page may have fewer tasks than limit, or none, and not be the last */
                         nextCursor: string | null;
                     };
                 };
@@ -113,8 +113,6 @@ export interface operations {
              * @description `FST_ERR_VALIDATION`: the request is not as described
              *
              *     `FST_NEON_INVALID_VALUE`: a value is not one that the database accepts
-             *
-             *     `APP_CURSOR_INVALID`: the cursor is not one of this list
              */
             400: {
                 headers: {
@@ -148,7 +146,20 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `APP_RATE_LIMITED`: too many requests: wait as long as Retry-After says */
+            /** @description `APP_CURSOR_INVALID`: the cursor is not one of this list */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `APP_RATE_LIMITED`: too many requests: wait as long as Retry-After says
+             *
+             *     `APP_TOO_MANY_SEARCHES`: too many searches of this user are under way: wait for one of them
+             */
             429: {
                 headers: {
                     /** @description Seconds; there when nothing was done, and only then */
@@ -162,9 +173,11 @@ export interface operations {
             /**
              * @description `APP_INTERNAL`: the request could not be completed
              *
-             *     `FST_NEON_TRANSACTION_COVERED`: a statement came on a transaction while one nested in it was open
+             *     `FST_NEON_NESTED_TRANSACTION_OPEN`: a statement came on a transaction while one nested in it was open
              *
              *     `FST_NEON_TRANSACTION_OVER`: a statement came after the end of its transaction
+             *
+             *     `FST_NEON_READ_ONLY`: a statement writes where only reads are allowed: on a read replica, by $replica, or in a READ ONLY transaction
              *
              *     `FST_NEON_STATEMENT_FAILED`: the database could not execute a statement
              */
@@ -187,7 +200,7 @@ export interface operations {
              *
              *     `FST_NEON_WAKING`: the database is starting
              *
-             *     `FST_NEON_TOO_MANY_SESSIONS`: the database takes no more connections
+             *     `FST_NEON_TOO_MANY_CONNECTIONS`: the database takes no more connections
              *
              *     `FST_NEON_EXHAUSTED`: no database connection became free in time
              *
@@ -208,6 +221,8 @@ export interface operations {
              *     `FST_NEON_OUT_OF_RESOURCES`: the database is out of resources
              *
              *     `FST_NEON_COMMIT_OUTCOME_UNKNOWN`: the connection to the database was lost during COMMIT, so it is not known whether it took effect
+             *
+             *     `APP_SEARCH_TIMEOUT`: the search took too long: search for a longer text, or in a smaller list
              */
             503: {
                 headers: {
@@ -337,9 +352,11 @@ export interface operations {
             /**
              * @description `APP_INTERNAL`: the request could not be completed
              *
-             *     `FST_NEON_TRANSACTION_COVERED`: a statement came on a transaction while one nested in it was open
+             *     `FST_NEON_NESTED_TRANSACTION_OPEN`: a statement came on a transaction while one nested in it was open
              *
              *     `FST_NEON_TRANSACTION_OVER`: a statement came after the end of its transaction
+             *
+             *     `FST_NEON_READ_ONLY`: a statement writes where only reads are allowed: on a read replica, by $replica, or in a READ ONLY transaction
              *
              *     `FST_NEON_STATEMENT_FAILED`: the database could not execute a statement
              */
@@ -362,7 +379,7 @@ export interface operations {
              *
              *     `FST_NEON_WAKING`: the database is starting
              *
-             *     `FST_NEON_TOO_MANY_SESSIONS`: the database takes no more connections
+             *     `FST_NEON_TOO_MANY_CONNECTIONS`: the database takes no more connections
              *
              *     `FST_NEON_EXHAUSTED`: no database connection became free in time
              *
@@ -490,9 +507,11 @@ export interface operations {
             /**
              * @description `APP_INTERNAL`: the request could not be completed
              *
-             *     `FST_NEON_TRANSACTION_COVERED`: a statement came on a transaction while one nested in it was open
+             *     `FST_NEON_NESTED_TRANSACTION_OPEN`: a statement came on a transaction while one nested in it was open
              *
              *     `FST_NEON_TRANSACTION_OVER`: a statement came after the end of its transaction
+             *
+             *     `FST_NEON_READ_ONLY`: a statement writes where only reads are allowed: on a read replica, by $replica, or in a READ ONLY transaction
              *
              *     `FST_NEON_STATEMENT_FAILED`: the database could not execute a statement
              */
@@ -515,7 +534,7 @@ export interface operations {
              *
              *     `FST_NEON_WAKING`: the database is starting
              *
-             *     `FST_NEON_TOO_MANY_SESSIONS`: the database takes no more connections
+             *     `FST_NEON_TOO_MANY_CONNECTIONS`: the database takes no more connections
              *
              *     `FST_NEON_EXHAUSTED`: no database connection became free in time
              *
@@ -624,7 +643,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `APP_TASK_CHANGED`: the task was changed since it was read: read it again, and decide anew */
+            /** @description `APP_TASK_CHANGED`: the task was changed since it was read: read it again, and decide again */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -656,9 +675,11 @@ export interface operations {
             /**
              * @description `APP_INTERNAL`: the request could not be completed
              *
-             *     `FST_NEON_TRANSACTION_COVERED`: a statement came on a transaction while one nested in it was open
+             *     `FST_NEON_NESTED_TRANSACTION_OPEN`: a statement came on a transaction while one nested in it was open
              *
              *     `FST_NEON_TRANSACTION_OVER`: a statement came after the end of its transaction
+             *
+             *     `FST_NEON_READ_ONLY`: a statement writes where only reads are allowed: on a read replica, by $replica, or in a READ ONLY transaction
              *
              *     `FST_NEON_STATEMENT_FAILED`: the database could not execute a statement
              */
@@ -681,7 +702,7 @@ export interface operations {
              *
              *     `FST_NEON_WAKING`: the database is starting
              *
-             *     `FST_NEON_TOO_MANY_SESSIONS`: the database takes no more connections
+             *     `FST_NEON_TOO_MANY_CONNECTIONS`: the database takes no more connections
              *
              *     `FST_NEON_EXHAUSTED`: no database connection became free in time
              *
@@ -804,7 +825,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `APP_TASK_CHANGED`: the task was changed since it was read: read it again, and decide anew */
+            /** @description `APP_TASK_CHANGED`: the task was changed since it was read: read it again, and decide again */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -854,9 +875,11 @@ export interface operations {
             /**
              * @description `APP_INTERNAL`: the request could not be completed
              *
-             *     `FST_NEON_TRANSACTION_COVERED`: a statement came on a transaction while one nested in it was open
+             *     `FST_NEON_NESTED_TRANSACTION_OPEN`: a statement came on a transaction while one nested in it was open
              *
              *     `FST_NEON_TRANSACTION_OVER`: a statement came after the end of its transaction
+             *
+             *     `FST_NEON_READ_ONLY`: a statement writes where only reads are allowed: on a read replica, by $replica, or in a READ ONLY transaction
              *
              *     `FST_NEON_STATEMENT_FAILED`: the database could not execute a statement
              */
@@ -879,7 +902,7 @@ export interface operations {
              *
              *     `FST_NEON_WAKING`: the database is starting
              *
-             *     `FST_NEON_TOO_MANY_SESSIONS`: the database takes no more connections
+             *     `FST_NEON_TOO_MANY_CONNECTIONS`: the database takes no more connections
              *
              *     `FST_NEON_EXHAUSTED`: no database connection became free in time
              *

@@ -2,7 +2,7 @@
  * Queries on tasks. Each takes the owner, and none can reach another user's row. Which statement is sent
  * depends on what is asked for and never on a value: all values are parameters.
  */
-import { and, asc, desc, eq, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import type { Executor } from './executor.ts'
 import { type Task, tasks } from './schema/tasks.ts'
 
@@ -30,9 +30,18 @@ export interface TaskList {
   limit: number
   order: TaskOrder
   done?: boolean | undefined
-  /** Plain text in title or notes, in upper or lower case. */
-  search?: string | undefined
   after?: TaskPosition | undefined
+}
+
+export interface TaskSearch extends TaskList {
+  /** Plain text in title or notes, in upper or lower case. */
+  search: string
+}
+
+export interface TaskPage {
+  items: Task[]
+  /** What the next page begins behind; undefined on the last page. */
+  last: Task | undefined
 }
 
 export type NewTask = Pick<Task, 'owner' | 'title'> & Partial<Pick<Task, 'notes'>>
@@ -42,24 +51,65 @@ export type TaskChanges = Partial<Pick<Task, 'title' | 'notes' | 'done'>>
 /** The versions that a change may meet; undefined for any. */
 export type Versions = number[] | undefined
 
-export function listTasks(
-  db: Executor,
-  { owner, limit, order, done, search, after }: TaskList
-): Promise<Task[]> {
-  const inOrder = order.isDescending ? desc : asc
-  return db
+/** A search reads so many rows at most: what it costs does not depend on how many tasks a user has. */
+export const ROWS_OF_A_SEARCH = 2000
+
+export async function listTasks(db: Executor, list: TaskList): Promise<TaskPage> {
+  const { limit } = list
+  // One row more than the page tells whether there is a next one.
+  const rows = await db
     .select()
     .from(tasks)
-    .where(
-      and(
-        eq(tasks.owner, owner),
-        done === undefined ? undefined : eq(tasks.done, done),
-        search === undefined ? undefined : contains(search),
-        after && isBehind(after, order)
-      )
-    )
-    .orderBy(inOrder(SORT_COLUMNS[order.by]), inOrder(tasks.id))
-    .limit(limit)
+    .where(and(isListed(list), isDone(list)))
+    .orderBy(...inOrder(tasks, list.order))
+    .limit(limit + 1)
+  return { items: rows.slice(0, limit), last: rows.length > limit ? rows[limit - 1] : undefined }
+}
+
+/** The matches among the next rows of the list and, where it stopped reading, the last of those rows. */
+export function searchTasks(db: Executor, list: TaskSearch) {
+  const order = inOrder(tasks, list.order)
+  const read = db
+    .select({
+      ...getTableColumns(tasks),
+      place: sql<number>`(row_number() over (order by ${sql.join(order, sql`, `)}))::integer`.as('place'),
+      isMatch: sql<boolean>`${and(isDone(list), contains(list.search))}`.as('is_match')
+    })
+    .from(tasks)
+    .where(isListed(list))
+    .orderBy(...order)
+    .limit(ROWS_OF_A_SEARCH)
+    .as('read')
+  return db
+    .select()
+    .from(read)
+    .where(or(read.isMatch, eq(read.place, ROWS_OF_A_SEARCH)))
+    .orderBy(...inOrder(read, list.order))
+    .limit(list.limit + 1)
+}
+
+/** Before the last page there may be fewer matches than the limit, and none. */
+export function pageOfSearch(rows: Awaited<ReturnType<typeof searchTasks>>, { limit }: TaskSearch): TaskPage {
+  const matches = rows.filter(({ isMatch }) => isMatch)
+  const items = matches.slice(0, limit)
+  const end = rows.at(-1)
+  const stoppedAt = end?.place === ROWS_OF_A_SEARCH ? end : undefined
+  return { items, last: matches.length > limit ? items.at(-1) : stoppedAt }
+}
+
+function isListed({ owner, order, after }: TaskList) {
+  return and(eq(tasks.owner, owner), after && isBehind(after, order))
+}
+
+function isDone({ done }: TaskList) {
+  return done === undefined ? undefined : eq(tasks.done, done)
+}
+
+/** The table, or a subquery with its columns. */
+type TaskColumns = Record<keyof typeof SORT_COLUMNS | 'id', SQLWrapper>
+
+function inOrder(columns: TaskColumns, { by, isDescending }: TaskOrder): SQL[] {
+  return [columns[by], columns.id].map(isDescending ? desc : asc)
 }
 
 /** Without LIKE, so that no character of the text is a wildcard. */

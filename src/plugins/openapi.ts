@@ -5,8 +5,10 @@
 import { readFileSync } from 'node:fs'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyError, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { RouteNotFoundError } from '../errors.ts'
+import { sendProblem } from './http/error-handler.ts'
 
 // The same place from src and from dist.
 const PACKAGE = new URL('../../package.json', import.meta.url)
@@ -55,8 +57,18 @@ async function openapiPlugin(fastify: FastifyInstance) {
     // Each has a name, which is that of its type in a client.
     refResolver: { buildLocalReference: ({ $id }) => String($id) }
   })
-  await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY })
+  await fastify.register(async pages => {
+    pages.setErrorHandler<FastifyError>((error, request, reply) =>
+      sendProblem(isOfFiles(error) ? new RouteNotFoundError() : error, request, reply)
+    )
+    await pages.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY })
+  })
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
+}
+
+/** What the server of files refuses has no code: a path that leads out of its folder, a range, a condition. */
+function isOfFiles({ code, statusCode = 500 }: FastifyError): boolean {
+  return code === undefined && statusCode < 500
 }
 
 export default fp(openapiPlugin, { name: 'openapi', fastify: '5.x' })

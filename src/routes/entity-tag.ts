@@ -4,8 +4,11 @@
  */
 import { EntityTagInvalidError } from '../errors.ts'
 
-/** RFC 9110, section 8.8.3. Sticky, so that a list is read from front to back. */
-const TAG = /[\t ]*(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[\t ]*(?:,|$)/y
+// RFC 9110, section 8.8.3.
+const TAG = '[\\t ]*(?:W/)?"[\\x21\\x23-\\x7e\\x80-\\xff]*"[\\t ]*'
+/** `*`, or a list of ETags; as a schema takes it. */
+export const ENTITY_TAGS = `^(?:\\*|${TAG}(?:,${TAG})*)$`
+const LIST = new RegExp(ENTITY_TAGS)
 // What entityTag writes, up to the largest integer of Postgres.
 const VERSION = /^[1-9]\d{0,9}$/
 const MAX_VERSION = 2_147_483_647
@@ -35,13 +38,9 @@ export function isNamed(header: string | undefined, task: { version: number }): 
 }
 
 function readTags(header: string): EntityTag[] {
-  const tags: EntityTag[] = []
-  TAG.lastIndex = 0
-  for (let end = 0; end < header.length; end = TAG.lastIndex) {
-    const [, weak, text] = TAG.exec(header) ?? []
-    if (text === undefined) throw new EntityTagInvalidError()
-    tags.push({ isWeak: weak !== undefined, text })
-  }
-  if (tags.length === 0 || header.trimEnd().endsWith(',')) throw new EntityTagInvalidError()
-  return tags
+  if (!LIST.test(header)) throw new EntityTagInvalidError()
+  return [...header.matchAll(/(W\/)?"([^"]*)"/g)].map(([, weak, text = '']) => ({
+    isWeak: weak !== undefined,
+    text
+  }))
 }

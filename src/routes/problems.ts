@@ -2,12 +2,14 @@
  * The problem answers of a route, as its schema has them: by status, with the codes that may be in them.
  */
 import { type Static, Type } from '@sinclair/typebox'
+import type { FastifySchemaValidationError } from 'fastify'
+import { DATABASE_FAILURES, MigrationsBehindError } from 'fastify-neon/errors'
 import {
   ClosingError,
-  DATABASE_FAILURES,
+  EntityTagInvalidError,
+  IdempotencyKeyInvalidError,
   InternalError,
   KeysUnavailableError,
-  MigrationsBehindError,
   RateLimitedError,
   UnauthenticatedError
 } from '../errors.ts'
@@ -30,7 +32,7 @@ interface Definition {
   message: string
 }
 
-type ErrorClass = new () => { code: string; message: string; statusCode?: number }
+type ErrorClass = new () => Error & { code: string; statusCode?: number }
 
 /** Fastify's own, for what its parser and its validator refuse. */
 export const INVALID = {
@@ -43,6 +45,21 @@ export const BODY_REFUSALS: Definition[] = [
   { code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413, message: 'the body is too large' },
   { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415, message: 'the body is not application/json' }
 ]
+
+/** Headers that have a code of their own for what their schema refuses. */
+const HEADER_ERRORS: Record<string, ErrorClass> = {
+  '/if-match': EntityTagInvalidError,
+  '/if-none-match': EntityTagInvalidError,
+  '/idempotency-key': IdempotencyKeyInvalidError
+}
+
+/** What a schema refuses, in Fastify's words. */
+export function schemaError(errors: FastifySchemaValidationError[], place: string): Error {
+  const [OwnError] = errors.flatMap(({ instancePath }) => HEADER_ERRORS[instancePath] ?? [])
+  return OwnError
+    ? new OwnError()
+    : new Error(errors.map(({ instancePath, message }) => `${place}${instancePath} ${message}`).join(', '))
+}
 
 /** What every route of a signed-in user may answer. */
 const COMMON: (Definition | ErrorClass)[] = [

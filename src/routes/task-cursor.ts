@@ -5,12 +5,12 @@
  */
 import { createHash } from 'node:crypto'
 import type { Task } from '../db/schema/tasks.ts'
-import type { TaskList, TaskPosition } from '../db/tasks.ts'
+import type { TaskList, TaskPosition, TaskSearch } from '../db/tasks.ts'
 import { CursorInvalidError } from '../errors.ts'
 import { STORABLE_TEXT } from './task-schemas.ts'
 
 /** What of a list a cursor belongs to. The size of the pages may change on the way. */
-export type CursorList = Pick<TaskList, 'owner' | 'order' | 'done' | 'search'>
+export type CursorList = Pick<TaskList, 'owner' | 'order' | 'done'> & Partial<Pick<TaskSearch, 'search'>>
 
 const DIGEST_BYTES = 16
 const POSITION = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})([\s\S]+)$/
@@ -27,7 +27,7 @@ export function encodeCursor(list: CursorList, task: Task): string {
 /** Throws APP_CURSOR_INVALID for what is not the cursor of a page of this list. */
 export function decodeCursor(list: CursorList, cursor: string): TaskPosition {
   const position = Buffer.from(cursor, 'base64url').subarray(DIGEST_BYTES).toString()
-  // Sealed anew, since decoding passes over characters, bits and bytes that mean nothing.
+  // Sealed again, since decoding passes over characters, bits and bytes that mean nothing.
   const [, id, text] = seal(list, position) === cursor ? (POSITION.exec(position) ?? []) : []
   if (id === undefined || text === undefined) throw new CursorInvalidError()
   return { id, value: lastValue(list, text) }

@@ -8,8 +8,10 @@ import {
   IdempotencyKeyInUseError,
   IdempotencyKeyInvalidError,
   IdempotencyKeyReusedError,
+  SearchTimeoutError,
   TaskChangedError,
-  TaskNotFoundError
+  TaskNotFoundError,
+  TooManySearchesError
 } from '../errors.ts'
 import { BODY_REFUSALS, problemResponses } from './problems.ts'
 import {
@@ -37,7 +39,10 @@ export const listAll = {
   operationId: 'listTasks',
   summary: 'The tasks of the user, a page at a time',
   querystring: ListQuery,
-  response: { 200: TaskPage, ...problemResponses(CursorInvalidError) }
+  response: {
+    200: TaskPage,
+    ...problemResponses(CursorInvalidError, SearchTimeoutError, TooManySearchesError)
+  }
 }
 
 export const createOne = {

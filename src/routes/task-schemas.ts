@@ -5,6 +5,8 @@ import { type Static, Type } from '@sinclair/typebox'
 import { createInsertSchema, createSelectSchema } from 'drizzle-typebox'
 import { tasks } from '../db/schema/tasks.ts'
 import type { TaskOrder } from '../db/tasks.ts'
+import { IDEMPOTENCY_KEY } from '../plugins/idempotency/key.ts'
+import { ENTITY_TAGS } from './entity-tag.ts'
 
 const closed = { additionalProperties: false }
 
@@ -14,7 +16,8 @@ export const STORABLE_TEXT = '^[^\\u0000\\ud800-\\udfff]*$'
 // The format of this name would also take `urn:uuid:…`, which Postgres does not.
 const UUID = '^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
 
-// Base64 of a digest, an id, and the longest title at four bytes a character.
+// Base64 of a digest, an id, and a value: one digit, or the longest title at four bytes a character.
+const MIN_CURSOR_LENGTH = Math.ceil(((16 + 36 + 1) * 4) / 3)
 export const MAX_CURSOR_LENGTH = Math.ceil(((16 + 36 + 4 * 200) * 4) / 3)
 
 const Title = Type.String({ minLength: 1, maxLength: 200, pattern: STORABLE_TEXT })
@@ -48,7 +51,8 @@ export const TaskPage = Type.Object(
   {
     items: Type.Array(taskRef),
     nextCursor: Type.Union([Type.String(), Type.Null()], {
-      description: 'Passed as cursor for the next page; null on the last one'
+      description:
+        'Passed as cursor for the next page; null on the last one. With q a page may have fewer tasks than limit, or none, and not be the last'
     })
   },
   { ...closed, description: 'A page of tasks' }
@@ -103,8 +107,7 @@ const Query = Type.Object(
     ),
     cursor: Type.Optional(
       Type.String({
-        maxLength: MAX_CURSOR_LENGTH,
-        pattern: '^[\\w-]+$',
+        pattern: `^[\\w-]{${MIN_CURSOR_LENGTH},${MAX_CURSOR_LENGTH}}$`,
         description: 'nextCursor of the page before, with the same done, q and sort'
       })
     )
@@ -116,19 +119,28 @@ const Query = Type.Object(
 export type ListQuery = Static<typeof Query> & { sort: keyof typeof ORDERS; limit: string }
 export const ListQuery = Type.Unsafe<ListQuery>(Query)
 
-/** Not closed: a request has many headers. The values are read by the route. */
+/** Not closed: a request has many headers. */
 export const IfNoneMatch = Type.Object({
   'if-none-match': Type.Optional(
-    Type.String({ description: 'ETags, or *. 304 when one of them is that of the task' })
+    Type.String({
+      pattern: ENTITY_TAGS,
+      description: 'ETags, or *. 304 when one of them is that of the task'
+    })
   )
 })
-const IDEMPOTENCY_KEY = Type.Optional(
-  Type.String({ description: 'Repeated under the same key, a request is carried out once. A UUID' })
+const Key = Type.Optional(
+  Type.String({
+    pattern: IDEMPOTENCY_KEY,
+    description: 'Repeated under the same key, a request is carried out once. A UUID'
+  })
 )
-export const IdempotencyKey = Type.Object({ 'idempotency-key': IDEMPOTENCY_KEY })
+export const IdempotencyKey = Type.Object({ 'idempotency-key': Key })
 export const WriteHeaders = Type.Object({
-  'idempotency-key': IDEMPOTENCY_KEY,
+  'idempotency-key': Key,
   'if-match': Type.Optional(
-    Type.String({ description: 'ETags, or *. 412 when none of them is that of the task' })
+    Type.String({
+      pattern: ENTITY_TAGS,
+      description: 'ETags, or *. 412 when none of them is that of the task'
+    })
   )
 })

@@ -10,7 +10,7 @@ import { ArgumentsError, readArguments, USAGE } from '../../bench/probes/argumen
 import { isAnswered, probe } from '../../bench/probes/kubelet.ts'
 import { plotOf } from '../../bench/probes/plot.ts'
 import { brokenPromises, CONTESTANTS, type Row, summarize, tableOf } from '../../bench/probes/report.ts'
-import { listen } from '../../src/local/listen.ts'
+import { listen } from '../../packages/local-neon/src/listen.ts'
 import { NODE_ARGS, ROOT } from '../processes.ts'
 
 t.test('the arguments', async t => {
@@ -87,7 +87,7 @@ t.test('a probe', async t => {
     }
   })
 
-  t.test('fails when it is answered 503, hung up on, refused or not answered in a second', async t => {
+  t.test('fails when it is answered 503, disconnected on, refused or not answered in a second', async t => {
     const unavailable = await serve(t, (_request, response) => response.writeHead(503).end())
     const rude = await serve(t, request => request.socket.destroy())
     const silent = await serve(t, () => {})

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
+import { verifyConnectionUrl } from '../../packages/fastify-neon/src/connection-string/connection-url.ts'
+import { createDatabase as createDrizzle } from '../../packages/fastify-neon/src/drizzle/database.ts'
+import { NeonPool, POOL_DEFAULTS } from '../../packages/fastify-neon/src/pool/pool.ts'
 import { claimKey, storeAnswer } from '../../src/db/idempotency-keys.ts'
 import * as schema from '../../src/db/schema.ts'
-import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
-import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
-import { NeonPool, POOL_DEFAULTS } from '../../src/neon/pool.ts'
 import { administer, createDatabase } from '../postgres.ts'
 
 const ANSWER = { fingerprint: 'f', status: 201, headers: { location: '/x' }, body: '{}' }
@@ -18,7 +18,7 @@ async function open(t: Test) {
   const expire = () => administer("update idempotency_keys set expires_at = now() - interval '1 second'", url)
   const count = async () => (await administer('select 1 from idempotency_keys', url)).length
   return {
-    db: createDrizzle(pool, { schema, role: 'app_user' }).$as({ 'app.user_id': NAME.owner }),
+    db: createDrizzle(pool, { schema, role: 'app_user' }).$withClaims({ 'app.user_id': NAME.owner }),
     url,
     expire,
     count

@@ -1,29 +1,48 @@
 /**
- * docs/kubernetes.md is compared with the manifests and the command that it speaks of.
+ * docs/kubernetes.md is compared with the manifests.
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Probe } from 'kubernetes-types/core/v1.js'
 import t from 'tap'
-import { budgetReport } from '../../src/cli/connection-budget-report.ts'
-import { fleetOf, parseManifests, settingsOf } from '../../src/cli/manifests.ts'
 import { loadConfig } from '../../src/config.ts'
 import { ROOT } from '../processes.ts'
-import { containerOf, FOLDER, manifests, podOf, the } from './manifests.ts'
+import {
+  containerOf,
+  FOLDER,
+  manifests,
+  parseManifests,
+  podOf,
+  sessionsOf,
+  settingsOf,
+  the
+} from './manifests.ts'
 
 const text = readFileSync(join(ROOT, 'docs/kubernetes.md'), 'utf8')
 const deployment = the('Deployment')
-const settings = settingsOf({ ...deployment }, manifests)
+const settings = settingsOf(manifests)
 
 t.test('docs/kubernetes.md', async t => {
-  t.test('prints what the budget command prints', async t => {
-    const blocks = [...text.matchAll(/^\$ npm run -s db:budget(?: -- (.*))?\n([\s\S]*?)```$/gm)]
+  t.test('counts the sessions of these manifests, which fit the smallest compute', async t => {
+    const { replicas, surge, terminating, poolMax, jobs, sessions } = sessionsOf(manifests)
+    const counted = [
+      ...text.matchAll(/^\| (?:replicas|surge|terminating|`DATABASE_POOL_MAX`|direct jobs|sessions) .*$/gm)
+    ]
+    const [smallest] = computes()
 
-    t.equal(blocks.length, 2)
-    for (const [, args = '', printed] of blocks) {
-      const report = budgetReport(args.split(' ').filter(Boolean), () => '')
-      t.equal(printed, `${report.text}\n`)
+    t.strictSame(
+      counted.map(([row]) => Number(row.split('|')[2])),
+      [replicas, surge, terminating, poolMax, jobs, sessions]
+    )
+    t.ok(sessions <= (smallest?.sessions ?? 0))
+  })
+
+  t.test('has the connections of each compute by its own formula', async t => {
+    t.strictSame(computes().length, 7)
+    for (const { units, maxConnections, sessions } of computes()) {
+      t.equal(maxConnections, Math.max(100, Math.min(4000, Math.floor(units * 419.66))), `${units} CU`)
+      t.equal(sessions, maxConnections - 7, `${units} CU`)
     }
   })
 
@@ -100,10 +119,19 @@ t.test('the overlay of docs/kubernetes.md', async t => {
     const { stdout, stderr } = spawnSync('kubectl', ['kustomize', directory], { encoding: 'utf8' })
 
     const built = parseManifests(stdout || `error: ${stderr}`)
-    const [server = {}] = built.filter(({ kind }) => kind === 'Deployment')
     const image = 'registry.example/fastify-neon:1'
     t.equal(stdout.split(`image: ${image}\n`).length - 1, 2, 'of the service and of the migration')
-    t.strictSame(fleetOf(built), fleetOf(manifests))
-    t.ok(loadConfig({ ...Object.fromEntries(settingsOf(server, built)), ...database }))
+    t.strictSame(sessionsOf(built), sessionsOf(manifests))
+    t.ok(loadConfig({ ...Object.fromEntries(settingsOf(built)), ...database }))
   })
 })
+
+function computes() {
+  return [...text.matchAll(/^\| ([\d.]+) CU .*\| (\d+) +\| (\d+) +\|$/gm)].map(
+    ([, units, maxConnections, sessions]) => ({
+      units: Number(units),
+      maxConnections: Number(maxConnections),
+      sessions: Number(sessions)
+    })
+  )
+}

@@ -1,17 +1,15 @@
 /**
- * The manifests fit each other, the settings of the service, and the connections of the smallest compute.
+ * The manifests fit each other and the settings of the service.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Probe } from 'kubernetes-types/core/v1.js'
 import t from 'tap'
-import { fleetOf, settingsOf } from '../../src/cli/manifests.ts'
+import { POOL_DEFAULTS } from '../../packages/fastify-neon/src/pool/options.ts'
 import { loadConfig } from '../../src/config.ts'
-import { connectionBudget } from '../../src/neon/connection-budget.ts'
-import { POOL_DEFAULTS } from '../../src/neon/pool-limits.ts'
 import { Settings } from '../../src/settings.ts'
-import { containerOf, FOLDER, manifests, podOf, the, typeErrorsIn } from './manifests.ts'
+import { containerOf, FOLDER, manifests, podOf, settingsOf, the, typeErrorsIn } from './manifests.ts'
 
 const SECOND_MS = 1000
 
@@ -23,12 +21,11 @@ const OF_THE_PLACE = {
   AUTH_AUDIENCE: 'tasks',
   AUTH_JWKS_URL: 'https://issuer.example/.well-known/jwks.json'
 }
-/** Settings that the service takes from the version on that checks them. */
 
 const deployment = the('Deployment')
 const job = the('Job')
 const server = containerOf(deployment)
-const settings = settingsOf({ ...deployment }, manifests)
+const settings = settingsOf(manifests)
 const config = loadConfig({ ...Object.fromEntries(settings), ...OF_THE_PLACE })
 const graceMs = (podOf(deployment).spec?.terminationGracePeriodSeconds ?? 0) * SECOND_MS
 
@@ -41,21 +38,26 @@ t.test('the manifests', async t => {
     t.strictSame(named, files.sort())
   })
 
-  t.test('are what Kubernetes takes, to the name of each field', async t => {
-    t.strictSame(await typeErrorsIn(t, manifests), [])
-  })
+  t.test(
+    'are what Kubernetes takes, where a field misspelt, of another type, or missing would not pass',
+    async t => {
+      const service = { ...the('Service') }
+      const wrong = [
+        { ...service, speck: {} },
+        { ...service, spec: { ports: [{ port: '80' }] } },
+        { ...service, spec: { ports: [{}] } }
+      ]
 
-  t.test('would not pass with a field misspelt, of another type, or missing', async t => {
-    const service = { ...the('Service') }
+      const errors = await typeErrorsIn(t, [...manifests, ...wrong])
 
-    t.match(await typeErrorsIn(t, [{ ...service, speck: {} }]), [
-      /'"speck"' does not exist in type 'Service'/
-    ])
-    t.match(await typeErrorsIn(t, [{ ...service, spec: { ports: [{ port: '80' }] } }]), [
-      /'string' is not assignable/
-    ])
-    t.match(await typeErrorsIn(t, [{ ...service, spec: { ports: [{}] } }]), [/'port' is missing/])
-  })
+      t.match(errors, [
+        /'"speck"' does not exist in type 'Service'/,
+        /'string' is not assignable/,
+        /'port' is missing/
+      ])
+      t.equal(errors.length, wrong.length)
+    }
+  )
 
   const kubectl = spawnSync('kubectl', ['kustomize', FOLDER], { encoding: 'utf8' })
   t.test(
@@ -140,10 +142,10 @@ t.test('the probes', async t => {
   const timeOf = ({ periodSeconds = 0, failureThreshold = 0 }: Probe) =>
     periodSeconds * failureThreshold * SECOND_MS
 
-  t.test('ask the routes of the service at its port', async t => {
-    t.strictSame(startupProbe.httpGet, { path: '/startupz', port: 'http' })
-    t.strictSame(readinessProbe.httpGet, { path: '/readyz', port: 'http' })
-    t.strictSame(livenessProbe.httpGet, { path: '/livez', port: 'http' })
+  t.test('ask the routes of the service at the port that is theirs', async t => {
+    t.strictSame(startupProbe.httpGet, { path: '/startupz', port: 'health' })
+    t.strictSame(readinessProbe.httpGet, { path: '/readyz', port: 'health' })
+    t.strictSame(livenessProbe.httpGet, { path: '/livez', port: 'health' })
   })
 
   t.test('wait at least two seconds for an answer, and no longer than to the next', async t => {
@@ -174,19 +176,6 @@ t.test('a rollout', async t => {
     t.equal(deployment.spec?.replicas, undefined)
     t.equal(the('HorizontalPodAutoscaler').spec?.minReplicas, 3)
   })
-
-  t.test(
-    'fits the connections of the smallest compute at its height, with a migration beside it',
-    async t => {
-      const fleet = fleetOf(manifests)
-
-      t.strictSame(fleet, { replicas: 7, surge: 1, terminating: 1, poolMax: config.database.max, jobs: 1 })
-      t.equal(
-        connectionBudget({ fleet, compute: { minUnits: 0.25, maxUnits: 0.25 }, isPooled: false }).fits,
-        true
-      )
-    }
-  )
 })
 
 t.test('what belongs together', async t => {
@@ -208,7 +197,7 @@ t.test('what belongs together', async t => {
   })
 
   t.test(
-    'lets both kinds of pods out to Neon and names alone, and in to the port of the service',
+    'lets both kinds of pods out to Neon and names alone, and in to the ports of the service',
     async t => {
       const { podSelector, policyTypes, ingress, egress } = the('NetworkPolicy').spec ?? {}
       const out = egress?.flatMap(({ ports = [] }) =>
@@ -218,7 +207,14 @@ t.test('what belongs together', async t => {
       t.match(labels, podSelector?.matchLabels)
       t.match(podOf(job).metadata?.labels, podSelector?.matchLabels)
       t.strictSame(policyTypes, ['Ingress', 'Egress'])
-      t.strictSame(ingress, [{ ports: [{ port: 'http', protocol: 'TCP' }] }])
+      t.strictSame(ingress, [
+        {
+          ports: [
+            { port: 'http', protocol: 'TCP' },
+            { port: 'health', protocol: 'TCP' }
+          ]
+        }
+      ])
       t.strictSame(out, ['53/UDP', '53/TCP', '443/TCP'])
     }
   )
@@ -240,14 +236,17 @@ t.test('what belongs together', async t => {
     t.ok(minReplicas - 1 >= 2, 'and two more serve')
   })
 
-  t.test('has one port, by number in the settings and by name elsewhere', async t => {
+  t.test('has two ports, by number in the settings and by name elsewhere', async t => {
     const annotations = podOf(deployment).metadata?.annotations ?? {}
 
-    t.strictSame(server.ports, [{ name: 'http', containerPort: config.port }])
+    t.strictSame(server.ports, [
+      { name: 'http', containerPort: config.port },
+      { name: 'health', containerPort: config.health.listen?.port }
+    ])
     t.match(the('Service').spec?.ports, [{ targetPort: 'http' }])
     t.strictSame(annotations, {
       'prometheus.io/scrape': 'true',
-      'prometheus.io/port': `${config.port}`,
+      'prometheus.io/port': `${config.health.listen?.port}`,
       'prometheus.io/path': '/metrics'
     })
   })
@@ -256,7 +255,7 @@ t.test('what belongs together', async t => {
     const migration = containerOf(job)
 
     t.equal(migration.image, server.image)
-    t.strictSame(migration.command, ['node', 'dist/cli/migrate.js'])
+    t.strictSame(migration.command, ['node', 'node_modules/fastify-neon/dist/cli/main.js', 'migrate'])
     t.strictSame(
       (migration.env ?? []).map(({ name }) => name),
       ['DATABASE_URL_UNPOOLED']

@@ -3,6 +3,7 @@
  * Kubernetes, and then as these types.
  */
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Deployment } from 'kubernetes-types/apps/v1.js'
@@ -12,12 +13,14 @@ import type { ConfigMap, PodTemplateSpec, Service, ServiceAccount } from 'kubern
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js'
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js'
 import type { Test } from 'tap'
-import { type Manifest, readManifests } from '../../src/cli/manifests.ts'
+import { parse, parseAllDocuments } from 'yaml'
 import { ROOT } from '../processes.ts'
 
 const execute = promisify(execFile)
 
 export const FOLDER = join(ROOT, 'deploy/kubernetes')
+
+type Manifest = Record<string, unknown>
 
 interface Kinds {
   ConfigMap: ConfigMap
@@ -42,14 +45,50 @@ const MODULES: Record<string, string> = {
 
 const OPTIONS = '--noEmit --strict --skipLibCheck --target es2023 --module nodenext --types node'.split(' ')
 
-export const manifests: Manifest[] = readManifests(FOLDER)
+export const manifests = readManifests()
+
+/** The files that the kustomization names, and the ConfigMap that it generates. */
+function readManifests(): Manifest[] {
+  const read = (file: string) => readFileSync(join(FOLDER, file), 'utf8')
+  const { resources, configMapGenerator } = parse(read('kustomization.yaml'))
+  return [
+    ...resources.flatMap((file: string) => parseManifests(read(file))),
+    ...configMapGenerator.map(({ name, literals }: { name: string; literals: string[] }) => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name },
+      data: Object.fromEntries(literals.map(literal => literal.split('=')))
+    }))
+  ]
+}
+
+export function parseManifests(text: string): Manifest[] {
+  return Array.from(parseAllDocuments(text), document => document.toJS())
+}
 
 /** The one of this kind. */
-export function the<Kind extends keyof Kinds>(kind: Kind): Kinds[Kind] {
-  const [found, ...others] = manifests.filter(manifest => manifest.kind === kind)
+export function the<Kind extends keyof Kinds>(kind: Kind, among = manifests): Kinds[Kind] {
+  const [found, ...others] = among.filter(manifest => manifest.kind === kind)
   if (found === undefined || others.length > 0) throw new Error(`there is not one ${kind}`)
   // The test of types has the compiler look at each.
   return found as unknown as Kinds[Kind]
+}
+
+/** What the pods of the Deployment get from the ConfigMap; the Secret has the rest. */
+export function settingsOf(among: Manifest[]): Map<string, string> {
+  return new Map(Object.entries(the('ConfigMap', among).data ?? {}))
+}
+
+/** What connects to the database at most, in the words of docs/kubernetes.md. */
+export function sessionsOf(among: Manifest[]) {
+  const replicas = the('HorizontalPodAutoscaler', among).spec?.maxReplicas ?? Number.NaN
+  const surge = Number(the('Deployment', among).spec?.strategy?.rollingUpdate?.maxSurge)
+  // As many as a step of the rollout replaces, since minReadySeconds is as long as a pod takes to end.
+  const terminating = surge
+  const poolMax = Number(settingsOf(among).get('DATABASE_POOL_MAX'))
+  const jobs = among.filter(({ kind }) => kind === 'Job').length
+  const sessions = (replicas + surge + terminating) * poolMax + jobs
+  return { replicas, surge, terminating, poolMax, jobs, sessions }
 }
 
 export function podOf(workload: Deployment | Job): PodTemplateSpec {

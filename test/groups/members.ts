@@ -3,51 +3,75 @@
  * the other; what needs a process of its own is named in .taprc, with the reason.
  */
 import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** By path, from `test/` on. Of about the same time each, so that none is alone at the end. */
+const DATABASE_LAYER = '^packages/fastify-neon/test/'
+
+/** By path. Of about the same time each, so that none is alone at the end. */
 export const GROUPS: Record<string, RegExp> = {
-  commands: /^cli\/[a-k]/,
-  'commands-more': /^cli\/[l-z]/,
-  gate: /^(?:gate|workflows)\//,
-  health: /^(?:health|plugins\/health)/,
-  isolation: /^isolation\//,
-  local: /^local\/[^/]*$/,
-  'local-parts': /^local\/(?!postgres\/).*\//,
-  'local-postgres': /^local\/postgres\//,
-  neon: /^neon\/[a-o][^/]*$/,
-  'neon-more': /^neon\/[p-z][^/]*$/,
-  'neon-parts': /^neon\/.*\//,
-  plugins: /^(?:plugins\/(?!health)|routes\/)/,
-  reliability: /^reliability\/[a-l]/,
-  'reliability-more': /^reliability\/[m-z]/,
-  service: /^(?:[^/]*$|(?:bench|db|deploy|docs)\/)/
+  app: /^test\/[^/]*$/,
+  cli: new RegExp(`${DATABASE_LAYER}cli/`),
+  client: new RegExp(`${DATABASE_LAYER}(?:client|socket)/`),
+  database: new RegExp(`${DATABASE_LAYER}(?:connection-string|drizzle|errors|rls-audit|runtime|tracing)/`),
+  isolation: /^test\/isolation\//,
+  'local-neon': /^packages\/local-neon\/test\/[^/]*$/,
+  'local-neon-parts': /^packages\/local-neon\/test\/(?!postgres\/).*\//,
+  'local-neon-postgres': /^packages\/local-neon\/test\/postgres\//,
+  'migration-lint': /^packages\/migration-lint\/test\//,
+  migrations: new RegExp(`${DATABASE_LAYER}migrations/`),
+  plugins: new RegExp(`${DATABASE_LAYER}(?:health|plugins)/`),
+  pool: new RegExp(`${DATABASE_LAYER}(?:pool|transaction)/`),
+  reliability: /^test\/reliability\/[a-l]/,
+  'reliability-more': /^test\/reliability\/[m-z]/,
+  routes: /^test\/(?:plugins|routes)\//,
+  tools: /^test\/(?:bench|db|deploy|dev|docs|workflows)\//
 }
 
 /** What has a process of its own. All paths are from the root of the project on. */
 export function filesAlone(): string[] {
+  return included().filter(file => file.endsWith('.test.ts'))
+}
+
+/** What .taprc names. */
+export function included(): string[] {
   const { include }: { include: string[] } = parse(readFileSync(`${ROOT}.taprc`, 'utf8'))
-  return include.filter(file => file.endsWith('.test.ts'))
+  return include
 }
 
 export function groupedFiles(): string[] {
   const alone = filesAlone()
-  return readdirSync(`${ROOT}test`, { recursive: true, encoding: 'utf8' })
+  return testFolders()
+    .flatMap(folder =>
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map(file => `${folder}/${file}`)
+    )
     .filter(file => file.endsWith('.test.ts'))
-    .map(file => `test/${file}`)
     .filter(file => !alone.includes(file))
     .sort()
 }
 
 export function groupsOf(file: string): string[] {
   return Object.entries(GROUPS)
-    .filter(([, pattern]) => pattern.test(file.replace('test/', '')))
+    .filter(([, pattern]) => pattern.test(file))
     .map(([name]) => name)
 }
 
 export function membersOf(group: string): string[] {
   return groupedFiles().filter(file => groupsOf(file).includes(group))
+}
+
+/** What runs all tests of a package: its groups, and its files that have a process of their own. */
+export function entriesOf(packageName: string): string[] {
+  const isOwn = (file: string) => file.startsWith(`packages/${packageName}/`)
+  const groups = Object.keys(GROUPS).filter(group => membersOf(group).some(isOwn))
+  return [...groups.map(group => `test/groups/${group}.group.ts`), ...filesAlone().filter(isOwn)]
+}
+
+/** That of the service, and that of each package. */
+function testFolders(): string[] {
+  const packages = readdirSync(join(ROOT, 'packages'))
+  return ['test', ...packages.map(name => `packages/${name}/test`)]
 }

@@ -19,8 +19,12 @@ export function rootOf(url: string): Test {
   return root
 }
 
-export async function runGroup(entry: string): Promise<void> {
-  for (const file of membersOf(basename(entry, '.group.ts'))) {
+export function runGroup(entry: string, isWanted: (file: string) => boolean = () => true): Promise<void> {
+  return runFiles(membersOf(basename(entry, '.group.ts')).filter(isWanted))
+}
+
+export async function runFiles(files: string[]): Promise<void> {
+  for (const file of files) {
     const { href } = new URL(file, ROOT)
     await t.test(file, { timeout: FILE_TIMEOUT_MS }, async t => {
       roots.set(href, t)

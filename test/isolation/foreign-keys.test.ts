@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { createDatabase } from '../../src/neon/database.ts'
-import { openPool } from '../neon/pools.ts'
+import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
+import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
 import { administer } from '../postgres.ts'
 
 const NOBODYS_ID = '11111111-2222-4333-8444-555555555555'
@@ -15,7 +15,7 @@ t.test('H6 a foreign key that carries the owner takes no row of another user', a
      insert into tasks (owner, title) values ('alice', 'a'), ('bob', 'b')`,
     databaseUrl
   )
-  const bob = createDatabase(pool, { role: 'app_user' }).$as({ 'app.user_id': 'bob' })
+  const bob = createDatabase(pool, { role: 'app_user' }).$withClaims({ 'app.user_id': 'bob' })
   const idOf = async (owner: string) =>
     (await administer(`select id from tasks where owner = '${owner}'`, databaseUrl))[0]?.id
   const attach = (task: unknown) => bob.execute(sql`insert into steps (owner, task) values ('bob', ${task})`)

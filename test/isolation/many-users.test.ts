@@ -2,8 +2,8 @@
  * Twenty users at once on a few connections: each is shown their own tasks, on sessions that others had.
  */
 import t from 'tap'
-import { start } from '../local/fixtures/sandbox.ts'
-import { afterSend, type Wire } from '../neon/wire.ts'
+import { afterSend, type Wire } from '../../packages/fastify-neon/test/support/wire.ts'
+import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { createServiceDatabase, openService } from '../reliability/service.ts'
 
 // More among the soak tests, and thirty with `npm run isolation`.
@@ -12,7 +12,7 @@ const REQUESTS_AT_ONCE = 200
 const USERS = 20
 const MAX = 4
 
-// Claim, role and the number of the flight are the last parameters of their statement.
+// Claim, role and the number of the pipeline are the last parameters of their statement.
 const IDENTITY = /set_config\('app\.user_id', \$/
 
 t.test(`H14 ${REQUESTS_AT_ONCE} requests at once of ${USERS} users for ${SECONDS} s`, async t => {

@@ -4,11 +4,15 @@
  */
 import { sql } from 'drizzle-orm'
 import t from 'tap'
+import {
+  type ClaimedDatabase,
+  createDatabase,
+  type Tables
+} from '../../packages/fastify-neon/src/drizzle/database.ts'
+import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
+import { breakLink, loseAt, type Wire } from '../../packages/fastify-neon/test/support/wire.ts'
+import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { tasks } from '../../src/db/schema/tasks.ts'
-import { type ClaimedDatabase, createDatabase, type Schema } from '../../src/neon/database.ts'
-import { start } from '../local/fixtures/sandbox.ts'
-import { openPool } from '../neon/pools.ts'
-import { breakLink, loseAt, type Wire } from '../neon/wire.ts'
 import { administer } from '../postgres.ts'
 import { randomnessOf } from '../reliability/randomness.ts'
 import { createServiceDatabase } from '../reliability/service.ts'
@@ -34,7 +38,7 @@ const HARMS = [
 ] as const
 type Harm = (typeof HARMS)[number]
 
-type User = ClaimedDatabase<Schema>
+type User = ClaimedDatabase<Tables>
 type Transaction = Parameters<Parameters<User['transaction']>[0]>[0]
 
 const SLEEP = sql`select pg_sleep(10)`
@@ -59,8 +63,8 @@ for (const max of POOL_SIZES) {
     const limits = { max, statementTimeoutMs: 5000, heartbeatIntervalMs: 60_000 }
     const { pool, databaseUrl } = await openPool(t, limits, await createServiceDatabase(neon))
     const db = createDatabase(pool, { role: 'app_user' })
-    const alice = db.$as({ 'app.user_id': 'alice' })
-    const bob = db.$as({ 'app.user_id': 'bob' })
+    const alice = db.$withClaims({ 'app.user_id': 'alice' })
+    const bob = db.$withClaims({ 'app.user_id': 'bob' })
     await bob.insert(tasks).values({ owner: 'bob', title: 'of bob' })
     const told: Record<string, number> = {}
     let followed = 0
@@ -89,7 +93,7 @@ for (const max of POOL_SIZES) {
     const { committed = 0, FST_NEON_COMMIT_OUTCOME_UNKNOWN: unknown = 0 } = told
     const kept = Number(row?.n) / STATEMENTS
     t.ok(kept >= committed && kept <= committed + unknown, `${kept} of her transactions were kept`)
-    t.equal(pool.stats().held, 0)
+    t.equal(pool.stats().checkedOut, 0)
 
     async function suffer(harm: Harm, at: number, pids: Set<number>): Promise<string> {
       const abort = new AbortController()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { openPool } from '../neon/pools.ts'
+import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
 import { administer } from '../postgres.ts'
 import { breachesOf, tablesOf } from './tables.ts'
 

@@ -3,8 +3,8 @@
  * table which is new is tried too, and one that nobody can fill is told.
  */
 import { sql } from 'drizzle-orm'
-import { createDatabase } from '../../src/neon/database.ts'
-import type { NeonPool } from '../../src/neon/pool.ts'
+import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
+import type { NeonPool } from '../../packages/fastify-neon/src/pool/pool.ts'
 import { administer } from '../postgres.ts'
 
 /** A row of a table, by the name of its owner. */
@@ -33,7 +33,7 @@ export async function breachesOf(table: string, databaseUrl: string, pool: NeonP
   const before = await contents()
 
   for (const [who, user] of [
-    ['bob', db.$as({ 'app.user_id': 'bob' })],
+    ['bob', db.$withClaims({ 'app.user_id': 'bob' })],
     ['nobody', db]
   ] as const) {
     const attempts = {

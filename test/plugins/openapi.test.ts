@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
+import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
 import openapiTypes, { astToString, COMMENT_HEADER } from 'openapi-typescript'
 import t, { type Test } from 'tap'
-import { openapiDocument } from '../../src/cli/openapi-document.ts'
-import * as errors from '../../src/errors.ts'
+import { openapiDocument } from '../../dev/openapi-document.ts'
+import * as packageErrors from '../../packages/fastify-neon/src/errors/errors.ts'
+import * as serviceErrors from '../../src/errors.ts'
 import { build } from '../helper.ts'
 import { ROOT } from '../processes.ts'
 import { withRouteTable } from '../route-table.ts'
+import { requestsOf, type Schema } from './openapi-requests.ts'
 
 // They are for the platform, and in docs/health-api.md and docs/metrics.md; and what shows the document is not in it.
 const LEFT_OUT = /^(?:HEAD,)?GET \/(?:livez|readyz|startupz|metrics|openapi\.json|docs(?:\/.*)?)$/
@@ -20,7 +23,8 @@ interface Operation {
   summary: string
   tags: string[]
   security: object[]
-  parameters?: { in: string; name: string }[]
+  parameters?: { in: string; name: string; required?: boolean; schema: Schema }[]
+  requestBody?: { content: Record<string, { schema: Schema }> }
   responses: Record<string, { description: string; content?: object }>
 }
 
@@ -75,7 +79,7 @@ t.test('the OpenAPI document', async t => {
   })
 
   t.test('names the errors of each route, each at its status', async t => {
-    const { DATABASE_FAILURES, ...classes } = errors
+    const { DATABASE_FAILURES, ...classes } = { ...packageErrors, ...serviceErrors }
     const statuses = new Map([
       ...Object.values(classes).map(
         ErrorClass => [new ErrorClass('').code, new ErrorClass('').statusCode] as const
@@ -94,6 +98,37 @@ t.test('the OpenAPI document', async t => {
       412: { description: /APP_TASK_CHANGED/ },
       429: { description: /APP_RATE_LIMITED/ }
     })
+  })
+
+  t.test('allows no request that is refused with 400', async t => {
+    const { app, token } = await build(t)
+    const headers = { authorization: `Bearer ${await token('alice')}` }
+    const statuses = new Map<string, Set<number>>()
+
+    for (const { method, path, operationId, ...operation } of operations) {
+      const seen = new Set<number>()
+      statuses.set(operationId, seen)
+      await fc.assert(
+        fc.asyncProperty(requestsOf(operation), async ({ at, query, header, body }) => {
+          const url = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(at[name])))
+          const { statusCode, body: text } = await app.inject({
+            method: method as 'GET',
+            url,
+            query,
+            headers: { ...headers, ...header },
+            ...(body !== undefined && { payload: body })
+          })
+          seen.add(statusCode)
+          if (statusCode === 400 || statusCode >= 500) throw new Error(text)
+        }),
+        { numRuns: 50 }
+      )
+    }
+
+    t.strictSame(
+      ['listTasks', 'createTask'].map(name => statuses.get(name)?.has(name === 'listTasks' ? 200 : 201)),
+      [true, true]
+    )
   })
 
   t.test('says nothing of who asks, and needs no token', async t => {
@@ -139,16 +174,26 @@ t.test('the page of the API', async t => {
   })
 
   t.test('gives no file but its own', async t => {
-    const { app } = await build(t)
+    const { app, logs } = await build(t)
+    const get = async (path: string, headers = {}) => app.inject({ url: `/docs/static/${path}`, headers })
 
     for (const path of [
       '../package.json',
+      '../../package.json',
       '..%2fpackage.json',
       '%2e%2e/package.json',
       '..%5cpackage.json',
+      '%00',
       '.env'
-    ])
-      t.ok((await app.inject(`/docs/static/${path}`)).statusCode >= 400, path)
+    ]) {
+      const { statusCode, body } = await get(path)
+      t.match([statusCode, JSON.parse(body)], [404, { code: 'APP_ROUTE_NOT_FOUND' }], path)
+    }
+    t.equal((await get('index.css', { range: 'bytes=99999999-' })).statusCode, 404)
+    t.strictSame(
+      logs.filter(({ level }) => Number(level) >= 50),
+      []
+    )
   })
 })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { until } from '../helper.ts'
-import { start } from '../local/fixtures/sandbox.ts'
 import { scenario } from './scenario.ts'
 import { COMMAND_COMPLETE, type Link, messageOf, openFront, READY_FOR_QUERY } from './tamper.ts'
 

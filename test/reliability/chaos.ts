@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startLocalNeon } from '../../src/local/neon.ts'
+import { startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
 import { until } from '../helper.ts'
 import { administer } from '../postgres.ts'
 import type { Verdict } from './history.ts'

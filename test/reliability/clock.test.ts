@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { until } from '../helper.ts'
-import { start } from '../local/fixtures/sandbox.ts'
 import { holdStatements } from './held.ts'
 import { scenario } from './scenario.ts'
 

@@ -3,8 +3,8 @@
  * whether anybody was told what is not theirs.
  */
 import { sql } from 'drizzle-orm'
-import { createDatabase } from '../../src/neon/database.ts'
-import type { NeonPool } from '../../src/neon/pool.ts'
+import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
+import type { NeonPool } from '../../packages/fastify-neon/src/pool/pool.ts'
 import type { Randomness } from './randomness.ts'
 import { type Front, messageOf, READY_FOR_QUERY } from './tamper.ts'
 
@@ -13,7 +13,7 @@ const FATAL = messageOf('E', 'SFATAL\0C57P01\0Mterminating connection\0', [0])
 const COLUMN = Array<number>(18).fill(0)
 
 /** One of each type that a server may send, and some that it may not. */
-export const STRAYS: readonly [name: string, message: Buffer][] = [
+const STRAYS: readonly [name: string, message: Buffer][] = [
   ['ReadyForQuery', messageOf('Z', 'I')],
   ['ReadyForQuery in a transaction', messageOf('Z', 'T')],
   ['ReadyForQuery of no status', messageOf('Z', '?')],
@@ -53,7 +53,7 @@ export const STRAYS: readonly [name: string, message: Buffer][] = [
 /** What becomes of a message; of a ReadyForQuery, with the answer that it ends. */
 export type Lie = (message: Buffer, answer: Buffer[]) => Buffer[]
 
-export const WRONGS: readonly [name: string, lie: Lie][] = [
+const WRONGS: readonly [name: string, lie: Lie][] = [
   ['a message twice', message => [message, message]],
   ['a message left out', () => []],
   ['a message cut short', message => [message.subarray(0, -1)]],
@@ -61,15 +61,27 @@ export const WRONGS: readonly [name: string, lie: Lie][] = [
   ['an answer twice, in another frame', (message, answer) => [message, Buffer.concat(answer)]]
 ]
 
-export const before = (stray: Buffer): Lie => {
+const before = (stray: Buffer): Lie => {
   return message => [stray, message]
 }
 
+/** Every message in front of another one, and every wrong. */
+export const LIES: readonly (readonly [name: string, lie: Lie])[] = [
+  ...STRAYS.map(([name, stray]) => [name, before(stray)] as const),
+  ...WRONGS
+]
+
+export interface Telling {
+  /** Whether there was a message at that place. */
+  readonly isTold: boolean
+  end: () => void
+}
+
 /** Tells this lie at the message of that place, counted from 0 over all links; and no other. */
-export function lieAt(front: Front, at: number, lie: Lie, { isOneFrame = false } = {}) {
+export function lieAt(front: Front, at: number, lie: Lie, { isOneFrame = false } = {}): Telling {
   const answers = new WeakMap<object, Buffer[]>()
   let count = 0
-  return front.tamper({
+  const end = front.tamper({
     toClient(message, link) {
       const answer = [...(answers.get(link) ?? []), message]
       answers.set(link, message[0] === READY_FOR_QUERY ? [] : answer)
@@ -82,6 +94,42 @@ export function lieAt(front: Front, at: number, lie: Lie, { isOneFrame = false }
       return undefined
     }
   })
+  return {
+    end,
+    get isTold() {
+      return count > at
+    }
+  }
+}
+
+export interface TellingEverywhere {
+  front: Front
+  lies: readonly (readonly [name: string, lie: Lie])[]
+  /** Whether the lie is in the frame of the message: true, false or both. @default both */
+  framings?: readonly boolean[]
+  /** Asks the same each time, and returns what was answered wrongly. */
+  ask(): Promise<string[]>
+}
+
+/**
+ * Tells each lie at each message of the answers, within its frame and in one of its own. Asks once more behind each
+ * lie, without one, since it may move the answers that come later. Returns what was answered wrongly.
+ */
+export async function lieEverywhere({ front, lies, framings = [true, false], ask }: TellingEverywhere) {
+  const wrong: string[] = []
+  let told = 0
+  for (const [name, lie] of lies)
+    for (const isOneFrame of framings)
+      for (let at = 0, isTold = true; isTold; at += 1) {
+        const telling = lieAt(front, at, lie, { isOneFrame })
+        const found = await ask()
+        telling.end()
+        found.push(...(await ask()))
+        isTold = telling.isTold
+        if (isTold) told += 1
+        wrong.push(...found.map(answer => `${name} at ${at}: ${answer}`))
+      }
+  return { wrong, told }
 }
 
 // Of the messages of a busy service, so that most requests come through.
@@ -90,7 +138,6 @@ const MOST_TRUE = 500
 /** From now on lies of all kinds, at random, at logins too. */
 export function beginLying(front: Front, random: Randomness) {
   const answers = new WeakMap<object, Buffer[]>()
-  const kinds = [...STRAYS.map(([, stray]) => before(stray)), ...WRONGS.map(([, lie]) => lie)]
   let told = 0
   let left = random.between(1, MOST_TRUE)
   const end = front.tamper({
@@ -101,7 +148,7 @@ export function beginLying(front: Front, random: Randomness) {
       if (left > 0) return message
       left = random.between(1, MOST_TRUE)
       told += 1
-      const parts = random.oneOf(kinds)(message, answer)
+      const parts = random.oneOf(LIES)[1](message, answer)
       if (random.isOneIn100(50)) return Buffer.concat(parts)
       for (const part of parts) link.send(part)
       return undefined
@@ -121,7 +168,7 @@ export async function askAll(pool: NeonPool, round: number): Promise<{ wrong: st
   const questions = [0, 1, 2].flatMap(index => {
     const n = 10 * round + index
     const user = `user-${n}`
-    const as = db.$as({ 'app.user_id': user }, { readOnly: true })
+    const as = db.$withClaims({ 'app.user_id': user }, { readOnly: true })
     const whose = sql`select ${n}::int as n, current_setting('app.user_id') as claim`
     const mine = [{ n, claim: user }]
     return [

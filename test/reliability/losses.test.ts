@@ -1,16 +1,16 @@
 /**
- * Thousands of requests of which one in a hundred loses its link, at any point: what nobody can mend is the
+ * Thousands of requests of which one in a hundred loses its link, at any point: what nobody can fix is the
  * loss of a COMMIT that was sent.
  */
 import t from 'tap'
+import { afterSend, breakLink, loseAt, type Wire } from '../../packages/fastify-neon/test/support/wire.ts'
+import { openSockets, start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { until } from '../helper.ts'
-import { openSockets, start } from '../local/fixtures/sandbox.ts'
-import { afterSend, breakLink, loseAt, type Wire } from '../neon/wire.ts'
 import { collectGarbage } from './garbage.ts'
 import { randomnessOf } from './randomness.ts'
 import { createServiceDatabase, openService } from './service.ts'
 
-// Ten thousand requests among the soak tests.
+// Four thousand requests among the soak tests, ten thousand weekly.
 const ROUNDS = Number(process.env.LOSS_ROUNDS ?? 1)
 const REQUESTS_PER_ROUND = 1000
 const AT_ONCE = 20

@@ -3,7 +3,7 @@
  * had again as far as its faults go. What a fault meets depends on the machine.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Fault, LocalNeon } from '../../src/local/neon.ts'
+import type { Fault, LocalNeon } from '../../packages/local-neon/src/local-neon.ts'
 import type { Randomness } from './randomness.ts'
 
 export interface Attack {
@@ -27,12 +27,12 @@ const FAULTS: readonly ((random: Randomness) => Fault)[] = [
   random => ({
     type: 'blackhole',
     direction: random.oneOf(['to-server', 'to-client', 'both'] as const),
-    links: random.oneOf(['existing', 'new', 'all'] as const)
+    connections: random.oneOf(['existing', 'new', 'all'] as const)
   }),
-  () => ({ type: 'reset', links: 'existing' }),
+  () => ({ type: 'reset', connections: 'existing' }),
   random => {
     const code = random.oneOf(CLOSE_CODES)
-    return { type: 'close', links: 'existing', ...(code !== undefined && { code }) }
+    return { type: 'close', connections: 'existing', ...(code !== undefined && { code }) }
   },
   random => ({ type: 'truncate', times: random.between(1, 3) }),
   random => ({ type: 'garble', times: random.between(1, 3) }),

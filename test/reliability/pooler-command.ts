@@ -2,7 +2,7 @@
  * `npm run pooler -- --seconds 30 --seed 1`: the last line is the report, as JSON. Exits with 1 when anybody was told
  * what is not true, or was told nothing.
  */
-import { startLocalNeon } from '../../src/local/neon.ts'
+import { startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
 import { log, secondsAndSeed } from './command-line.ts'
 import { runPooler } from './pooler-run.ts'
 import { createServiceDatabase } from './service.ts'
@@ -14,8 +14,9 @@ try {
   const url = await createServiceDatabase(neon)
   const report = await runPooler({ ...given, url, teardown: end => ends.unshift(end) })
   log(JSON.stringify(report))
-  const { wrong, foreign, lost, phantom, left, hung } = report
-  process.exitCode = [wrong, foreign, lost, phantom, left, hung].every(count => count === 0) ? 0 : 1
+  const { wrong, foreign, lost, phantom, left, hung, neverServed } = report
+  const counts = [wrong, foreign, lost, phantom, left, hung, neverServed.length]
+  process.exitCode = counts.every(count => count === 0) ? 0 : 1
 } finally {
   for (const end of ends) await end()
   await neon.close()

@@ -5,18 +5,19 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
+import { verifyConnectionUrl } from '../../packages/fastify-neon/src/connection-string/connection-url.ts'
+import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
+import { toFailure } from '../../packages/fastify-neon/src/errors/failure.ts'
+import { NeonPool, POOL_DEFAULTS } from '../../packages/fastify-neon/src/pool/pool.ts'
+import { leftoversOf } from '../../packages/fastify-neon/test/support/leftovers.ts'
 import { tasks } from '../../src/db/schema/tasks.ts'
-import { verifyConnectionUrl } from '../../src/neon/connection-url.ts'
-import { createDatabase } from '../../src/neon/database.ts'
-import { toFailure } from '../../src/neon/failure.ts'
-import { NeonPool, POOL_DEFAULTS } from '../../src/neon/pool.ts'
-import { leftoversOf } from '../neon/leftovers.ts'
-import { openPooler, type Pooler } from '../pooler.ts'
+import { openPooler, type Pooler, type PoolerOptions } from '../pooler.ts'
 import { administer } from '../postgres.ts'
 import { judge, type Outcome, type Row, type Sight, type Write } from './history.ts'
 import { type Randomness, randomnessOf } from './randomness.ts'
 
-export interface PoolerRunOptions {
+export interface PoolerRunOptions extends Pick<PoolerOptions, 'auth' | 'maxPreparedStatements'> {
+  /** It lasts longer where not every attack has happened, or not every kind of request was served, by then. */
   seconds: number
   seed: number
   /** Of an empty database with all tables, on the direct host. */
@@ -40,6 +41,8 @@ export interface PoolerReport {
   left: number
   /** Requests that got no answer in time. */
   hung: number
+  /** Kinds of request of which not one was served. */
+  neverServed: string[]
 }
 
 const USERS = Array.from({ length: 20 }, (_, index) => `user-${index}`)
@@ -47,15 +50,22 @@ const SESSIONS = 3
 const PODS = 2
 // Longer than any deadline of the pool.
 const HUNG_MS = 60_000
+const PATIENCE_MS = 20_000
+const COME_BACK_MS = 20
 
 const LIMITS = { ...POOL_DEFAULTS, max: 5, statementTimeoutMs: 2000, transactionTimeoutMs: 10_000 }
+// Of a pool whose statements take longer than they may.
+const HASTY_LIMITS = { ...LIMITS, max: 1, statementTimeoutMs: 150 }
 
-type Work = (users: Actor) => Promise<void>
+type Pod = ReturnType<typeof openPod>
+type Work = (actor: Actor) => Promise<void>
 
 /** What a request does as its user, and what it remembers. */
 interface Actor {
   user: string
-  db: ReturnType<typeof openPod>['db']
+  db: Pod['db']
+  /** The client of a pool whose statements have little time. */
+  hasty: Pod['db']
   pool: NeonPool
   random: Randomness
   /** Runs a write of one title, and remembers what its user was told of it. */
@@ -66,10 +76,28 @@ interface Actor {
   expect(isRight: boolean): void
 }
 
-export async function runPooler({ seconds, seed, url, teardown }: PoolerRunOptions): Promise<PoolerReport> {
-  const pooler = await openPooler({ teardown }, { poolSize: SESSIONS, server: url })
-  const pods = Array.from({ length: PODS }, () => openPod(pooler.through(url)))
-  for (const { pool } of pods) teardown(() => pool.end())
+// A session whose client is gone ends with its statement, and none is allowed as much.
+const ENDED_MS = 15_000
+
+/** What is there still when all had the time to end. */
+async function remaining<T>(read: () => Promise<T[]>): Promise<T[]> {
+  const end = performance.now() + ENDED_MS
+  for (;;) {
+    const found = await read()
+    if (found.length === 0 || performance.now() > end) return found
+    await sleep(COME_BACK_MS)
+  }
+}
+
+export async function runPooler(options: PoolerRunOptions): Promise<PoolerReport> {
+  const { seconds, seed, url, teardown, ...how } = options
+  const pooler = await openPooler({ teardown }, { poolSize: SESSIONS, server: url, ...how })
+  const open = (limits: typeof LIMITS) => openPod(pooler.through(url), limits)
+  const pods = Array.from({ length: PODS }, () => open(LIMITS))
+  const hasty = open(HASTY_LIMITS)
+  const all = [...pods, hasty]
+  for (const { pool } of all) teardown(() => pool.end())
+  const neverServed = new Set(Object.keys(REQUESTS))
   const count = { requests: 0, failed: 0, wrong: 0, hung: 0, foreign: 0 }
   const writes: Write[] = []
   const sights: Sight[] = []
@@ -77,43 +105,55 @@ export async function runPooler({ seconds, seed, url, teardown }: PoolerRunOptio
   await administer('create table changing (owner text, n int); grant all on changing to app_user', url)
 
   const workers = USERS.map((user, index) => worker(user, index, randomnessOf(seed + 1 + index)))
-  const attacking = attack({ pooler, url, random: randomnessOf(seed), signal: over.signal })
-  await sleep(seconds * 1000)
-  over.abort()
-  await Promise.all([attacking, ...workers])
-  for (const { pool } of pods) await pool.end()
+  const end = performance.now() + seconds * 1000
+  const isOver = () =>
+    performance.now() > end && (neverServed.size === 0 || performance.now() > end + PATIENCE_MS)
+  try {
+    await attack({ pooler, url, random: randomnessOf(seed), isOver })
+  } finally {
+    over.abort()
+    await Promise.all(workers)
+  }
+  for (const { pool } of all) await pool.end()
 
   const rows = await administer('select owner, title from tasks', url)
   const { lost, phantom, foreign } = judge(writes, rows.map(rowOf), sights)
-  const open = await administer(OPEN_TRANSACTIONS, url)
-  const left = (await leftoversOf(pooler.through(url), SESSIONS)).length + open.length + heldOf(pods)
-  return { ...count, lost, phantom, foreign: foreign + count.foreign, left }
+  const transactions = await remaining(() => administer(OPEN_TRANSACTIONS, url))
+  const left = (await leftoversOf(pooler.through(url), SESSIONS)).length + transactions.length + heldOf(all)
+  return { ...count, lost, phantom, foreign: foreign + count.foreign, left, neverServed: [...neverServed] }
 
   async function worker(user: string, index: number, random: Randomness) {
     while (!over.signal.aborted) {
       const pod = pods[index % pods.length] ?? pods[0]
       if (pod === undefined) return
       const actor = actorOf(user, random, pod)
+      const kinds = Object.entries(REQUESTS)
+      const missing = kinds.filter(([name]) => neverServed.has(name))
+      const [kind, work] = random.oneOf(missing.length > 0 && random.isOneIn100(20) ? missing : kinds)
       count.requests += 1
-      const done = random
-        .oneOf(REQUESTS)(actor)
-        .then(
-          () => 'done',
-          () => 'failed'
-        )
+      const done = work(actor).then(
+        () => 'done',
+        () => 'failed'
+      )
       const limit = new AbortController()
       const late = sleep(HUNG_MS, 'hung', { signal: limit.signal }).catch(() => 'done')
       const outcome = await Promise.race([done, late])
       limit.abort()
-      if (outcome === 'failed') count.failed += 1
+      if (outcome === 'done') neverServed.delete(kind)
+      if (outcome === 'failed') {
+        count.failed += 1
+        // A pool that refuses at once would leave no time for anything else.
+        await sleep(COME_BACK_MS)
+      }
       if (outcome === 'hung') count.hung += 1
     }
   }
 
-  function actorOf(user: string, random: Randomness, { db, pool }: ReturnType<typeof openPod>): Actor {
+  function actorOf(user: string, random: Randomness, { db, pool }: Pod): Actor {
     return {
       user,
       db,
+      hasty: hasty.db,
       pool,
       random,
       async write(title, work) {
@@ -140,47 +180,48 @@ export async function runPooler({ seconds, seed, url, teardown }: PoolerRunOptio
   }
 }
 
-function openPod(url: string) {
+function openPod(url: string, limits: typeof LIMITS) {
   const { connection } = verifyConnectionUrl(url)
   if (!connection) throw new Error('no valid URL')
-  const pool = new NeonPool({ ...LIMITS, applicationName: 'pooler-run', url: connection })
+  const pool = new NeonPool({ ...limits, applicationName: 'pooler-run', url: connection })
   return { pool, db: createDatabase(pool, { schema: { tasks }, role: 'app_user' }) }
 }
 
-const as = ({ db, user }: Actor, readOnly = false) => db.$as({ 'app.user_id': user }, { readOnly })
+const as = ({ db, user }: Actor, readOnly = false) => db.$withClaims({ 'app.user_id': user }, { readOnly })
 const COLUMNS = { owner: tasks.owner, title: tasks.title }
 const inserted = (actor: Actor, title: string) => ({ owner: actor.user, title })
 
 class Undo extends Error {}
 
 /** Each is a kind of request. */
-const REQUESTS: readonly Work[] = [
-  async actor => actor.see(await as(actor, true).select(COLUMNS).from(tasks).limit(20)),
-  async actor => actor.see(await as(actor).select(COLUMNS).from(tasks).limit(5)),
-  async actor => actor.see(await as(actor, true).query.tasks.findMany({ limit: 5 })),
-  async actor =>
+const REQUESTS: Record<string, Work> = {
+  'a list': async actor => actor.see(await as(actor, true).select(COLUMNS).from(tasks).limit(20)),
+  'a list of an owner who may write': async actor =>
+    actor.see(await as(actor).select(COLUMNS).from(tasks).limit(5)),
+  'a relational query': async actor => actor.see(await as(actor, true).query.tasks.findMany({ limit: 5 })),
+  'a statement with a name of the caller': async actor =>
     actor.see(await as(actor, true).select(COLUMNS).from(tasks).limit(1).prepare('first_task').execute()),
-  async actor => {
+  'the claim of a user': async actor => {
     const { rows } = await as(actor, true).execute(sql`select current_setting('app.user_id', true) as claim`)
     actor.expect(rows[0]?.claim === actor.user)
   },
-  async actor => {
+  'no claim where there is no user': async actor => {
     const { rows } = await actor.pool.query(
       `select nullif(current_setting('app.user_id', true), '') as claim`
     )
     actor.expect(rows[0]?.claim === null)
   },
-  async actor => {
+  'a value': async actor => {
     const n = actor.random.between(1, 1_000_000)
     const { rows } = await actor.pool.query('select $1::int as n', [n])
     actor.expect(rows[0]?.n === n)
   },
-  async actor => {
+  'a text of many': async actor => {
     const n = actor.random.between(1, 200)
     const { rows } = await actor.pool.query(`select ${n} as n, $1::text as who`, [actor.user])
     actor.expect(rows[0]?.n === n && rows[0]?.who === actor.user)
   },
-  async actor => {
+  'a query with a name of the caller': async actor => {
     const { rows } = await actor.pool.query({
       name: 'own',
       text: 'select $1::text as own',
@@ -188,17 +229,17 @@ const REQUESTS: readonly Work[] = [
     })
     actor.expect(rows[0]?.own === actor.user)
   },
-  async actor => {
+  'an insert': async actor => {
     const title = randomUUID()
     await actor.write(title, () => as(actor).insert(tasks).values(inserted(actor, title)))
   },
-  async actor => {
+  'an insert with its row': async actor => {
     const title = randomUUID()
     await actor.write(title, async () =>
       actor.see(await as(actor).insert(tasks).values(inserted(actor, title)).returning(COLUMNS))
     )
   },
-  async actor => {
+  'a transaction': async actor => {
     const title = randomUUID()
     await actor.write(title, () =>
       as(actor).transaction(async tx => {
@@ -207,7 +248,7 @@ const REQUESTS: readonly Work[] = [
       })
     )
   },
-  async actor => {
+  'a serializable transaction': async actor => {
     const title = randomUUID()
     await actor.write(title, () =>
       as(actor).transaction(tx => tx.insert(tasks).values(inserted(actor, title)), {
@@ -216,7 +257,7 @@ const REQUESTS: readonly Work[] = [
       })
     )
   },
-  async actor => {
+  'a nested transaction that is undone': async actor => {
     const title = randomUUID()
     await actor.write(title, () =>
       as(actor).transaction(async tx => {
@@ -230,7 +271,7 @@ const REQUESTS: readonly Work[] = [
       })
     )
   },
-  async actor => {
+  'a batch': async actor => {
     const title = randomUUID()
     await actor.write(title, () =>
       as(actor).$batch(db => [
@@ -239,15 +280,15 @@ const REQUESTS: readonly Work[] = [
       ])
     )
   },
-  async actor => {
+  'a batch that only reads': async actor => {
     const [rows] = await as(actor, true).$batch(db => [db.select(COLUMNS).from(tasks).limit(3)])
     actor.see(rows)
   },
-  async actor =>
+  'a transaction that only reads': async actor =>
     actor.see(
       await as(actor).transaction(tx => tx.select(COLUMNS).from(tasks).limit(3), { accessMode: 'read only' })
     ),
-  async actor => {
+  'a transaction that is undone': async actor => {
     await as(actor)
       .transaction(async tx => {
         await tx.insert(tasks).values(inserted(actor, `undone ${randomUUID()}`))
@@ -256,7 +297,7 @@ const REQUESTS: readonly Work[] = [
       .catch(ignoreUndo)
   },
   // What the policies refuse.
-  async actor => {
+  'an insert for another user': async actor => {
     const other = actor.random.oneOf(USERS.filter(user => user !== actor.user))
     const outcome = await as(actor)
       .insert(tasks)
@@ -267,7 +308,7 @@ const REQUESTS: readonly Work[] = [
       )
     actor.expect(outcome === 'refused')
   },
-  async actor => {
+  'a write that only reads': async actor => {
     const refused = await as(actor, true)
       .execute(sql`delete from tasks`)
       .then(
@@ -277,10 +318,10 @@ const REQUESTS: readonly Work[] = [
     actor.expect(refused)
   },
   // What is cancelled: by its signal, and by its deadline.
-  async actor => {
+  'a transaction that is cancelled': async actor => {
     const title = `cancelled ${randomUUID()}`
     const signal = AbortSignal.timeout(actor.random.between(1, 60))
-    await actor.write(title, () =>
+    const writing = actor.write(title, () =>
       as(actor).transaction(
         async tx => {
           await tx.insert(tasks).values(inserted(actor, title))
@@ -289,39 +330,67 @@ const REQUESTS: readonly Work[] = [
         { signal }
       )
     )
+    await writing.catch(() => {})
   },
-  async actor => {
+  'a statement that is cancelled': async actor => {
     const signal = AbortSignal.timeout(20)
-    await as(actor).transaction(tx => tx.execute(sql`select pg_sleep(1)`), { signal })
+    await refused(as(actor).transaction(tx => tx.execute(sql`select pg_sleep(1)`), { signal }))
   },
-  async actor => {
+  'a read that takes longer than it may': async ({ hasty, user }) => {
+    const reading = hasty.$withClaims({ 'app.user_id': user }, { readOnly: true })
+    await refused(reading.execute(sql`select pg_sleep(1)`))
+  },
+  'a batch that takes longer than it may': async actor => {
+    const title = `late ${randomUUID()}`
+    const writing = actor.hasty.$withClaims({ 'app.user_id': actor.user })
+    await refused(
+      actor.write(title, () =>
+        writing.$batch(db => [
+          db.insert(tasks).values(inserted(actor, title)),
+          db.execute(sql`select pg_sleep(1)`)
+        ])
+      )
+    )
+  },
+  'a write of a table that changes': async actor => {
     const n = actor.random.between(1, 1000)
     await as(actor).execute(sql`insert into changing (owner, n) values (${actor.user}, ${n})`)
   },
-  async actor => {
+  'a read of a table that changes': async actor => {
     const { rows } = await as(actor, true).execute(
       sql`select * from changing where owner = ${actor.user} order by n limit 3`
     )
     actor.expect(rows.every(({ owner }) => owner === actor.user))
   },
-  async actor => {
+  'what drops all names': async actor => {
     await actor.pool.query(actor.random.oneOf(['deallocate all', 'discard all']))
   }
-]
+}
+
+/** Resolves when the work fails, which it does unless it is quicker than the machine. */
+function refused(work: PromiseLike<unknown>): Promise<void> {
+  return Promise.resolve(work).then(
+    () => {
+      throw new Error('was not refused')
+    },
+    () => {}
+  )
+}
 
 interface Attacking {
   pooler: Pooler
   url: string
   random: Randomness
-  signal: AbortSignal
+  isOver: () => boolean
 }
 
 const KILL_ONE = `select pg_terminate_backend(pid) from pg_stat_activity
   where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
   order by random() limit 1`
 
-/** Nothing is wrong any more at the end. */
-async function attack({ pooler, url, random, signal }: Attacking) {
+/** Each attack once, in any order, and again until it is over. Nothing is wrong any more at the end. */
+async function attack({ pooler, url, random, isOver }: Attacking) {
+  const database = new URL(url).pathname.slice(1)
   const changes = [
     () => 'alter table tasks alter title type varchar(200)',
     () => 'alter table tasks alter title type text',
@@ -330,22 +399,37 @@ async function attack({ pooler, url, random, signal }: Attacking) {
     () => 'alter table changing alter n type bigint',
     () => 'alter table changing alter n type int'
   ]
-  const acts = [
+  const change = () => administer(`set lock_timeout = 1000; ${random.oneOf(changes)()}`, url).catch(() => {})
+  const attacks: (() => Promise<unknown>)[] = [
     () => administer(KILL_ONE, url),
     () => administer(KILL_ONE, url),
+    change,
+    change,
     () => pooler.command('RECONNECT'),
-    () => administer(`set lock_timeout = 1000; ${random.oneOf(changes)()}`, url).catch(() => {}),
-    () => administer(`set lock_timeout = 1000; ${random.oneOf(changes)()}`, url).catch(() => {}),
     async () => {
-      const database = new URL(url).pathname.slice(1)
       await pooler.command(`PAUSE ${database}`)
       await pooler.command(`RESUME ${database}`)
+    },
+    async () => {
+      await pooler.stop()
+      await pooler.start()
+    },
+    async () => {
+      await pooler.command(`KILL ${database}`)
+      // PgBouncer 1.24.1 may crash at any moment after KILL, so it is restarted behind it.
+      await pooler.command(`RESUME ${database}`).catch(() => {})
+      await sleep(random.between(50, 400))
+      await pooler.stop()
+      await pooler.start()
     }
   ]
-  while (!signal.aborted) {
-    await sleep(random.between(50, 400), undefined, { signal }).catch(() => {})
-    await random.oneOf(acts)()
-  }
+  do {
+    const left = [...attacks]
+    while (left.length > 0) {
+      await sleep(random.between(50, 400))
+      for (const act of left.splice(random.between(0, left.length - 1), 1)) await act()
+    }
+  } while (!isOver())
 }
 
 function outcomeOf(error: unknown): Outcome {
@@ -361,7 +445,7 @@ function rowOf({ owner, title }: Record<string, unknown>): Row {
 }
 
 function heldOf(pods: readonly { pool: NeonPool }[]): number {
-  return pods.reduce((sum, { pool }) => sum + pool.stats().held, 0)
+  return pods.reduce((sum, { pool }) => sum + pool.stats().checkedOut, 0)
 }
 
 const OPEN_TRANSACTIONS = `select 1 from pg_stat_activity where datname = current_database()

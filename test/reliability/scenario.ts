@@ -2,8 +2,8 @@
  * One thing that goes wrong: while it does and afterwards, what must hold whatever goes wrong is asserted.
  */
 import type { Test } from 'tap'
-import type { LocalNeon } from '../../src/local/neon.ts'
-import type { PoolLimits } from '../../src/neon/pool.ts'
+import type { PoolLimits } from '../../packages/fastify-neon/src/pool/pool.ts'
+import type { LocalNeon } from '../../packages/local-neon/src/local-neon.ts'
 import { until } from '../helper.ts'
 import { createServiceDatabase, openService, type Service } from './service.ts'
 

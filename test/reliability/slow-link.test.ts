@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { createDatabase } from '../../src/neon/database.ts'
-import { start } from '../local/fixtures/sandbox.ts'
+import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
+import type { NeonPool } from '../../packages/fastify-neon/src/pool/pool.ts'
+import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { administer } from '../postgres.ts'
 import { scenario } from './scenario.ts'
 import { openFront, READY_FOR_QUERY } from './tamper.ts'
@@ -56,14 +57,15 @@ scenario(
       longestQueue = Math.max(longestQueue, service.stats().waiting)
     })
 
-    const answers = await Promise.all(Array.from({ length: 30 }, () => service.read('alice')))
+    // Of a user each, since one alone does not get the whole queue.
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => service.read(`user-${n}`)))
 
     const [served, refused] = [200, 503].map(status => answers.filter(answer => answer.status === status))
     t.equal(Number(served?.length) + Number(refused?.length), answers.length)
     t.ok(Number(served?.length) >= 9, 'as many as there are clients and places in the queue')
     for (const { code, headers } of refused ?? []) {
       t.equal(code, 'FST_NEON_EXHAUSTED')
-      t.equal(headers.get('retry-after'), '1')
+      t.match(headers.get('retry-after'), /^[123]$/)
     }
     t.ok(longestQueue <= 6)
     t.equal(service.stats().clientsLost, 0, 'slow is not dead')
@@ -73,7 +75,7 @@ scenario(
 scenario(
   t,
   'a link with a long way, and reads that do not stop',
-  { neon, limits: { max: 2, sharing: 10, statementTimeoutMs: NEVER_MS, checkoutTimeoutMs: NEVER_MS } },
+  { neon, limits: { max: 2, maxPipelined: 10, statementTimeoutMs: NEVER_MS, checkoutTimeoutMs: NEVER_MS } },
   async (t, service) => {
     const { $client: pool } = service.app.db
     const lag = neon.inject({ type: 'latency', toServerMs: 100, toClientMs: 100 })
@@ -101,7 +103,7 @@ scenario(
   'a server that stops reading at an INSERT',
   {
     neon,
-    limits: { statementTimeoutMs: 1000, heartbeatIntervalMs: NEVER_MS },
+    limits: { statementTimeoutMs: 3000, heartbeatIntervalMs: NEVER_MS },
     databaseUrl: front.through
   },
   async (t, service) => {
@@ -129,7 +131,7 @@ scenario(
   'a statement that does not fit into the buffers of a server that stopped reading',
   {
     neon,
-    limits: { max: 1, statementTimeoutMs: 1000, heartbeatIntervalMs: NEVER_MS },
+    limits: { max: 1, statementTimeoutMs: 3000, heartbeatIntervalMs: NEVER_MS },
     databaseUrl: front.through
   },
   async (t, service) => {
@@ -142,7 +144,7 @@ scenario(
     t.equal((await service.read('alice')).status, 200, 'the last that is read')
 
     const megabytes = 'x'.repeat(16 * KIB * KIB)
-    const stuck = createDatabase(service.app.db.$client).execute(sql`select length(${megabytes})`)
+    const stuck = createDatabase(service.app.db.$client as NeonPool).execute(sql`select length(${megabytes})`)
     await t.rejects(stuck, { code: 'FST_NEON_STATEMENT_TIMEOUT' })
     undo()
 

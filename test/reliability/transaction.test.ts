@@ -4,10 +4,10 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
+import { breakBefore, type Wire } from '../../packages/fastify-neon/test/support/wire.ts'
+import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import * as schema from '../../src/db/schema.ts'
 import { until } from '../helper.ts'
-import { start } from '../local/fixtures/sandbox.ts'
-import { breakBefore, type Wire } from '../neon/wire.ts'
 import { administer, atCommit, holdTable, isWaiting } from '../postgres.ts'
 import { scenario } from './scenario.ts'
 
@@ -69,20 +69,20 @@ scenario(t, 'a link that is lost before COMMIT', { neon }, async (t, service) =>
   const write = service.write('alice', { key: randomUUID() })
   await until(() => isWaiting(service.databaseUrl))
 
-  neon.inject({ type: 'reset', links: 'existing', where: { transport: 'ws' } })
+  neon.inject({ type: 'reset', connections: 'existing', where: { transport: 'ws' } })
   await until(() => service.stats().clientsLost > 0)
   await release()
 
   t.match(await write, { status: 201, outcome: 'acknowledged' }, 'it was run again')
 })
 
-scenario(t, 'a client that hangs up before COMMIT', { neon }, async (t, service) => {
+scenario(t, 'a client that disconnects before COMMIT', { neon }, async (t, service) => {
   const release = await holdTable(t, service.databaseUrl)
-  const hangUp = new AbortController()
-  const write = service.write('alice', { signal: hangUp.signal })
+  const disconnect = new AbortController()
+  const write = service.write('alice', { signal: disconnect.signal })
   await until(() => isWaiting(service.databaseUrl))
 
-  hangUp.abort()
+  disconnect.abort()
 
   t.match(await write, { outcome: 'unknown' })
   await until(async () => !(await isWaiting(service.databaseUrl)))
@@ -90,13 +90,13 @@ scenario(t, 'a client that hangs up before COMMIT', { neon }, async (t, service)
   t.equal((await service.read('alice')).body.items.length, 0)
 })
 
-scenario(t, 'a client that hangs up when COMMIT was sent', { neon }, async (t, service) => {
+scenario(t, 'a client that disconnects when COMMIT was sent', { neon }, async (t, service) => {
   await atCommit(service.databaseUrl, 'tasks', 'perform pg_sleep(0.3)')
-  const hangUp = new AbortController()
-  const write = service.write('alice', { key: randomUUID(), signal: hangUp.signal })
+  const disconnect = new AbortController()
+  const write = service.write('alice', { key: randomUUID(), signal: disconnect.signal })
   await until(async () => (await activity(service.databaseUrl, '^COMMIT')) === 1)
 
-  hangUp.abort()
+  disconnect.abort()
 
   t.match(await write, { outcome: 'unknown' })
   await until(async () => (await service.read('alice')).body.items.length === 1)
@@ -105,7 +105,7 @@ scenario(t, 'a client that hangs up when COMMIT was sent', { neon }, async (t, s
 
 scenario(t, 'what one transaction sets, when it fails', { neon, limits: { max: 1 } }, async (t, service) => {
   const { db } = service.app
-  const alice = db.$as({ 'app.user_id': 'alice' })
+  const alice = db.$withClaims({ 'app.user_id': 'alice' })
   const failing = ['throw', 'error', 'timeout', 'loss'] as const
   for (const how of failing) {
     await t.rejects(
@@ -126,7 +126,7 @@ scenario(t, 'what one transaction sets, when it fails', { neon, limits: { max: 1
 })
 
 scenario(t, 'statements side by side in one transaction', { neon }, async (t, service) => {
-  const db = service.app.db.$as({ 'app.user_id': 'alice' })
+  const db = service.app.db.$withClaims({ 'app.user_id': 'alice' })
 
   await t.rejects(
     db.transaction(tx =>

@@ -159,9 +159,9 @@ t.test('a change with If-Match and an Idempotency-Key', async t => {
     const { alice, url } = await buildWithTask(t)
 
     const refused = await alice('PATCH', url, { done: true }, { ...KEY, ...ifMatch('"2"') })
-    const anew = await alice('PATCH', url, { done: true }, { ...KEY, ...ifMatch('"1"') })
+    const again = await alice('PATCH', url, { done: true }, { ...KEY, ...ifMatch('"1"') })
 
-    t.strictSame([refused.status, anew.status], [412, 200])
+    t.strictSame([refused.status, again.status], [412, 200])
   })
 
   t.test('is another request when If-Match is another', async t => {

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { type RawData, WebSocketServer } from 'ws'
-import { AUTHENTICATED, message } from '../neon/scripted-server.ts'
+import { AUTHENTICATED, message } from '../../packages/fastify-neon/test/support/scripted-server.ts'
 
 /** By the type of what is asked. A statement has no columns and no rows. */
 const ANSWERS: Record<string, readonly number[]> = {

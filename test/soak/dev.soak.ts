@@ -8,7 +8,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { dev, localSettings, preparedSettings, requestOf } from '../cli/dev-process.ts'
+import { dev, localSettings, preparedSettings, requestOf } from '../dev/dev-process.ts'
 import { until } from '../helper.ts'
 import { createDatabase, holdTable, isWaiting } from '../postgres.ts'
 import { isAlive, ROOT, runProgram } from '../processes.ts'
@@ -91,7 +91,7 @@ t.test('npm run dev', async t => {
   t.test('uses the database that .env names, migrates nothing and hides its password', async t => {
     const databaseUrl = await createDatabase(t)
     const cwd = t.testdir({ '.env': `DATABASE_URL=${databaseUrl}\n` })
-    const program = runProgram(t, 'src/cli/dev.ts', { env: localSettings(t), cwd })
+    const program = runProgram(t, 'dev/dev.ts', { env: localSettings(t), cwd })
     await program.said(/^stop/m)
 
     t.match(program.output(), /^database +postgresql:\/\/neondb_owner:\*\*\*@127/m)

@@ -2,6 +2,6 @@
  * Thousands of random sequences, through NeonClient and the own client of the driver.
  */
 process.env.DIFFERENTIAL_SEQUENCES ??= '2000'
-await import('../neon/differential.test.ts')
+await import('../../packages/fastify-neon/test/client/differential.test.ts')
 
 export {}

@@ -5,10 +5,18 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { type ConnectionUrl, verifiedUrl } from '../../src/neon/connection-url.ts'
-import { NeonPool, type NeonPoolOptions, POOL_DEFAULTS, type PoolEvent } from '../../src/neon/pool.ts'
+import {
+  type ConnectionUrl,
+  verifiedUrl
+} from '../../packages/fastify-neon/src/connection-string/connection-url.ts'
+import {
+  NeonPool,
+  type NeonPoolOptions,
+  POOL_DEFAULTS,
+  type PoolEvent
+} from '../../packages/fastify-neon/src/pool/pool.ts'
+import { endWith, firstLine, isRoot } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { until } from '../helper.ts'
-import { endWith, firstLine, isRoot } from '../local/fixtures/sandbox.ts'
 import { NODE_ARGS } from '../processes.ts'
 
 const PEER = new URL('answering-peer.ts', import.meta.url).pathname
@@ -56,7 +64,7 @@ t.test('a host that is gone without a word', { skip: reason }, async t => {
     t.comment(`ended after ${Math.round(afterMs)} ms`)
     t.ok(error instanceof Error)
     t.ok(afterMs < FOUND_WITHIN_MS)
-    t.equal(long.count('held-client-lost'), 1)
+    t.equal(long.count('checked-out-client-lost'), 1)
   })
 
   await t.test('and comes back serves everybody again, on new connections', async t => {

@@ -1,7 +1,7 @@
 /**
- * Fifty kills of the process that holds a local Neon.
+ * Twenty-four kills of the process that holds a local Neon.
  */
-process.env.KILLS = '50'
-await import('../local/kills.test.ts')
+process.env.KILLS = '24'
+await import('../../packages/local-neon/test/kills.test.ts')
 
 export {}

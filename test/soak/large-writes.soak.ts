@@ -3,8 +3,8 @@
  */
 import { sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
-import { createDatabase } from '../../src/neon/database.ts'
-import { openPool } from '../neon/pools.ts'
+import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
+import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
 import { administer } from '../postgres.ts'
 
 const MEGABYTE = 1024 * 1024

@@ -1,13 +1,28 @@
 /**
- * How `npm run db:local` ends, by signals, kills and by its Postgres.
+ * How `npx local-neon` ends, by signals, kills and by its Postgres.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
-import { COMMAND, environment, logIn, ready, run, serve } from '../cli/local-neon-process.ts'
-import { copyCluster, endWith, folder, until, untilGone } from '../local/fixtures/sandbox.ts'
+import {
+  COMMAND,
+  environment,
+  logIn,
+  ready,
+  run,
+  serve
+} from '../../packages/local-neon/test/cli/local-neon-process.ts'
+import {
+  copyCluster,
+  endWith,
+  folder,
+  until,
+  untilGone
+} from '../../packages/local-neon/test/fixtures/sandbox.ts'
 
-t.test('npm run db:local', async t => {
+t.test('npx local-neon', async t => {
   t.test('takes a port of its own when none is asked for', async t => {
     const { output, url } = await serve(t, { LOCAL_NEON_PORT: undefined })
 
@@ -55,13 +70,18 @@ t.test('npm run db:local', async t => {
     await untilGone(served)
   })
 
-  t.test('refuses what is no port, in one line', async t => {
-    for (const port of ['http', '65536', '-1', '1.5']) {
-      const { child, complaint } = await run(t, { LOCAL_NEON_PORT: port, LOCAL_NEON_DIRECTORY: undefined })
+  t.test('tells in one line why Postgres does not start', async t => {
+    const directory = await folder(t)
+    await copyCluster(directory)
+    await writeFile(join(directory, 'cluster/data/PG_VERSION'), '9.6\n')
 
-      t.strictSame(await once(child, 'close'), [1, null])
-      t.equal(complaint(), `LOCAL_NEON_PORT must be a whole number from 0 to 65535, not "${port}"\n`)
-    }
+    const { child, complaint } = await run(t, { LOCAL_NEON_DIRECTORY: directory })
+
+    t.strictSame(await once(child, 'close'), [1, null])
+    t.match(
+      complaint(),
+      /^Postgres did not start [^\n]*FATAL: {2}database files are incompatible with server[^\n]*\n$/
+    )
   })
 
   t.test('tells in one line that the folder is served already', async t => {

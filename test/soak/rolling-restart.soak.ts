@@ -6,7 +6,7 @@ import { Agent, createServer, type IncomingMessage, request, type ServerResponse
 import { setTimeout as sleep } from 'node:timers/promises'
 import autocannon from 'autocannon'
 import t, { type Test } from 'tap'
-import { openIssuer } from '../../src/local/issuer.ts'
+import { openIssuer } from '../../dev/token-issuer.ts'
 import { NO_LIMIT, until } from '../helper.ts'
 import { createDatabase } from '../postgres.ts'
 import { runProgram } from '../processes.ts'

@@ -6,8 +6,8 @@ import { chown, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { canReach } from '../../src/local/postgres/account.ts'
-import { connectPg } from '../local/fixtures/drivers.ts'
+import { canReach } from '../../packages/local-neon/src/postgres/account.ts'
+import { connectPg } from '../../packages/local-neon/test/fixtures/drivers.ts'
 import {
   copyCluster,
   folder,
@@ -18,9 +18,9 @@ import {
   start,
   until,
   untilGone
-} from '../local/fixtures/sandbox.ts'
+} from '../../packages/local-neon/test/fixtures/sandbox.ts'
 
-const SOURCE = fileURLToPath(new URL('../../src', import.meta.url))
+const SOURCE = fileURLToPath(new URL('../../packages/local-neon/src', import.meta.url))
 const ORDINARY = { uid: 65_534, gid: 65_534 }
 const OTHER_UID = 12_345
 

@@ -1,7 +1,7 @@
 /**
- * A hundred suspends and wakes of local Neon under load.
+ * Forty suspends and wakes of local Neon under load.
  */
-process.env.SUSPENSIONS = '100'
-await import('../local/endurance.test.ts')
+process.env.SUSPENSIONS = '40'
+await import('../../packages/local-neon/test/endurance.test.ts')
 
 export {}

@@ -144,7 +144,7 @@ t.test('tests', async t => {
     const run = stepsOf(theWorkflow('test.yml')).flatMap(step => step.run ?? [])
 
     t.strictSame(run, [
-      'sudo apt-get update -qq && sudo apt-get install -y --no-install-recommends pgbouncer',
+      'sudo apt-get update -qq && sudo apt-get install -y --no-install-recommends pgbouncer redis-server prometheus',
       'npm ci',
       'npm test',
       'npm run test:soak',

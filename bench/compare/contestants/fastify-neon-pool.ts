@@ -1,8 +1,8 @@
 /**
  * This project's pool without Drizzle: `fastify.db.$client`.
  */
-import { verifiedUrl } from '../../../src/neon/connection-url.ts'
-import { NeonPool, poolLimits } from '../../../src/neon/pool.ts'
+import { verifiedUrl } from '../../../packages/fastify-neon/src/connection-string/connection-url.ts'
+import { NeonPool, poolLimits } from '../../../packages/fastify-neon/src/pool/pool.ts'
 import { textWorks } from '../works.ts'
 import type { Contestant, ContestantOptions } from './contestant.ts'
 import { transactionOn } from './text-transaction.ts'

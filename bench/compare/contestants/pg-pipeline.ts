@@ -1,6 +1,6 @@
 /**
- * `pg` with its pipeline, over TCP: its pool lends a client to one query at a time, so the statements take
- * turns on clients that nobody is lent. A transaction has a client of the pool, as with `pg` itself.
+ * `pg` with its pipeline, over TCP: its pool checks out a client to one query at a time, so the statements take
+ * turns on clients that nobody has checked out. A transaction has a client of the pool, as with `pg` itself.
  */
 import pg from 'pg'
 import { textWorks } from '../works.ts'

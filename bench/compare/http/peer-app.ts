@@ -5,14 +5,14 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance } from 'fastify'
 import { listTasks } from '../../../src/db/tasks.ts'
-import { SERVER_LIMITS, SOCKET_LIMITS } from '../../../src/limits.ts'
+import { CLOSING_LIMITS, SERVER_LIMITS, SOCKET_LIMITS } from '../../../src/limits.ts'
 import { LOG_SETTINGS } from '../../../src/log.ts'
-import answerHeadersPlugin from '../../../src/plugins/answer-headers.ts'
-import authPlugin from '../../../src/plugins/auth.ts'
-import { answerClientError } from '../../../src/plugins/client-error.ts'
-import connectionsPlugin from '../../../src/plugins/connections.ts'
-import errorHandlerPlugin, { sendProblem } from '../../../src/plugins/error-handler.ts'
-import rateLimitPlugin from '../../../src/plugins/rate-limit.ts'
+import authPlugin from '../../../src/plugins/auth/auth.ts'
+import { respondToClientError } from '../../../src/plugins/http/client-error.ts'
+import connectionsPlugin from '../../../src/plugins/http/connections.ts'
+import errorHandlerPlugin, { sendProblem } from '../../../src/plugins/http/error-handler.ts'
+import rateLimitPlugin from '../../../src/plugins/http/rate-limit.ts'
+import answerHeadersPlugin from '../../../src/plugins/http/response-headers.ts'
 import { Problem } from '../../../src/routes/problems.ts'
 import { encodeCursor } from '../../../src/routes/task-cursor.ts'
 import { listAll } from '../../../src/routes/task-operations.ts'
@@ -35,12 +35,12 @@ export async function buildPeerApp(
     logger: { level: config.logLevel, ...LOG_SETTINGS },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     frameworkErrors: sendProblem,
-    clientErrorHandler: answerClientError
+    clientErrorHandler: respondToClientError
   }).withTypeProvider<TypeBoxTypeProvider>()
   Object.assign(app.server, SOCKET_LIMITS)
   await app.register(errorHandlerPlugin)
   await app.register(answerHeadersPlugin)
-  await app.register(connectionsPlugin, { stallTimeoutMs: SERVER_LIMITS.requestTimeout })
+  await app.register(connectionsPlugin, CLOSING_LIMITS)
   await app.register(authPlugin, config.auth)
   await app.register(rateLimitPlugin, { perMinute: config.api.rateLimitPerMinute })
   app.addHook('onClose', async () => void (await close()))
@@ -49,12 +49,11 @@ export async function buildPeerApp(
   app.addHook('onRequest', app.signIn)
 
   app.get('/tasks', { schema: listAll }, async ({ user, query }) => {
-    const list = { owner: user.id, order: ORDERS[query.sort], done: undefined, search: undefined }
-    const limit = Number(query.limit)
-    const rows = await asUser(user.id, tx => listTasks(tx, { ...list, limit: limit + 1, after: undefined }))
-    const items = rows.slice(0, limit)
-    const last = items.at(-1)
-    return { items, nextCursor: rows.length > limit && last ? encodeCursor(list, last) : null }
+    const list = { owner: user.id, order: ORDERS[query.sort] }
+    const { items, last } = await asUser(user.id, tx =>
+      listTasks(tx, { ...list, limit: Number(query.limit) })
+    )
+    return { items, nextCursor: last ? encodeCursor(list, last) : null }
   })
   return app
 }

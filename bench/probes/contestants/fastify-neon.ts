@@ -2,10 +2,10 @@
  * This project's plugins, with their defaults.
  */
 import fastify from 'fastify'
+import dbPlugin from '../../../packages/fastify-neon/src/plugins/db.ts'
+import healthPlugin from '../../../packages/fastify-neon/src/plugins/health/health.ts'
+import { POOL_DEFAULTS } from '../../../packages/fastify-neon/src/pool/options.ts'
 import * as schema from '../../../src/db/schema.ts'
-import { POOL_DEFAULTS } from '../../../src/neon/pool-limits.ts'
-import dbPlugin from '../../../src/plugins/db.ts'
-import healthPlugin from '../../../src/plugins/health.ts'
 import { idleTimeoutMs, listen, POOL_MAX, type Replica, type ReplicaSettings, scaledMs } from '../replica.ts'
 
 export async function startReplica({ url, factor }: ReplicaSettings): Promise<Replica> {

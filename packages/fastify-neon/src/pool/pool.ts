@@ -1,0 +1,436 @@
+/**
+ * The pool: a Pool to the driver and to Drizzle, with a wait queue in front, clients that are
+ * checked out and judged when they come back, and an end that always ends.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Pool, type PoolConfig } from '@neondatabase/serverless'
+import { clientConfig, NeonClient, type Password } from '../client/client.ts'
+import { driverFits } from '../client/driver.ts'
+import type { AuthenticationMode } from '../client/eager-authentication.ts'
+import {
+  asPipelineStatement,
+  type Pipeline,
+  type PipelineResult,
+  type PipelineStatement
+} from '../client/pipeline.ts'
+import { createStatementNames, type StatementNames } from '../client/statement-names.ts'
+import type { ConnectionUrl } from '../connection-string/connection-url.ts'
+import { DatabaseFailure, toFailure } from '../errors/failure.ts'
+import { isTimeout } from '../errors/timeout.ts'
+import { printAs } from '../runtime/inspect.ts'
+import { callContained, emitContained } from '../runtime/listeners.ts'
+import { closeSockets, createSocketRegister, type SocketRegister } from '../socket/socket.ts'
+import { CHECKOUT, traced } from '../tracing/channels.ts'
+import { type CheckedOutClient, type Checkouts, createCheckouts } from './checkouts.ts'
+import { type AlivenessLimits, type Connections, createConnections } from './connections.ts'
+import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } from './events.ts'
+import { createLastResponse, type LastResponse } from './last-response.ts'
+import { createMultiplexing, type Multiplexing, type Place } from './multiplexing.ts'
+import type { PoolLimits } from './options.ts'
+import { probe } from './ping.ts'
+import { runQuery } from './run-query.ts'
+import { createSlots, type Slots } from './slots.ts'
+import { createStatementCache, type StatementCache } from './statement-cache.ts'
+import { SUSPEND_AFTER_MS } from './wakes.ts'
+
+export type { CheckedOutClient } from './checkouts.ts'
+export type { PoolCounters, PoolEvent, PoolListener } from './events.ts'
+export { POOL_DEFAULTS, type PoolLimits, poolLimits } from './options.ts'
+
+export interface NeonPoolOptions extends PoolLimits, AlivenessLimits {
+  url: ConnectionUrl
+  /** Shown in `pg_stat_activity`. */
+  applicationName: string
+  /** In place of the one in the URL. */
+  password?: Password | undefined
+  /** Statements are sent without waiting for the answer to the one before. @default true */
+  pipelining?: boolean | undefined
+  /** Parsers of values, for statements that name none. @default those of the driver */
+  types?: PoolConfig['types']
+}
+
+export interface CheckoutOptions {
+  /** Gives up the wait. A client that is out is not touched by it. */
+  signal?: AbortSignal
+  /** Whom it is for: shares take turns in the queue, and none has all clients. @default nobody in particular */
+  share?: string | undefined
+}
+
+export interface PoolStats extends PoolCounters {
+  /** Connections, those under way included. */
+  total: number
+  /** Free ones. */
+  idle: number
+  /** Out, or on their way back. */
+  checkedOut: number
+  /** Callers in the queue. */
+  waiting: number
+  /** Most connections at once. */
+  max: number
+  /** How long callers have met a full pool without one client coming back, in ms; 0 when nobody has. */
+  blockedForMs: number
+}
+
+export interface PipelineOptions {
+  /** Nothing else goes on its connection. @default false */
+  isAlone?: boolean
+  /** As of `checkout`. */
+  share?: string | undefined
+}
+
+interface Slot {
+  giveBack: () => void
+  startedAt: number
+  /** Where it was asked for. */
+  place: Error
+  signal?: AbortSignal | undefined
+}
+
+export type ConnectCallback<C = CheckedOutClient> = (
+  error: Error | undefined,
+  client: C | undefined,
+  release: (doubt?: Error | boolean) => void
+) => void
+
+// Sockets close by themselves when the server has read Terminate.
+const SOCKET_CLOSE_GRACE_MS = 500
+
+// The upgrade does not wait for the compute, so a lost packet must not cost the whole budget.
+const HANDSHAKE_PART = 3
+
+// PostgreSQL, Appendix A: undefined table, column, function, object and schema; no right to one; and an invalid value,
+// which is how it tells of a role that does not exist.
+const UNUSABLE_OBJECT = ['42P01', '42703', '42883', '42704', '3F000', '42501', '22023']
+
+// A pipeline gives its client back by itself, so nobody looks for the place.
+const IN_FLIGHT = new Error('a pipeline')
+
+export class NeonPool extends Pool {
+  /** `stream` has not the type that pg gives it. */
+  declare options: Omit<Pool['options'], 'stream'>
+  readonly #slots: Slots<Place<CheckedOutClient>>
+  readonly #multiplexing: Multiplexing<CheckedOutClient>
+  readonly #checkouts: Checkouts
+  readonly #connections: Connections
+  readonly #sockets: SocketRegister
+  readonly #endTimeoutMs: number
+  readonly #createProbe: () => NeonClient
+  /** Of a transaction that names none. */
+  readonly transactionTimeoutMs: number
+  /** False: statements of a client wait for each other, as the driver sends them. */
+  readonly pipelines: boolean
+  /** True: its server can write nothing, and has no locks or notifications either. */
+  readonly isReplica: boolean = false
+  readonly #listeners = new Set<PoolListener>()
+  /** When Postgres last answered a statement or a login of the pool. */
+  readonly lastResponse: LastResponse = createLastResponse()
+  /** What it has learnt of the statements. */
+  readonly statementCache: StatementCache = createStatementCache()
+  /** What they are prepared under, on all its connections. */
+  readonly names: StatementNames = createStatementNames({
+    onGivenUp: () => this.report({ type: 'names-given-up' })
+  })
+  readonly #counters = createCounters(() => this.lastResponse.gapMs)
+  readonly #max: number
+  #ended: Promise<void> | undefined
+
+  constructor(options: NeonPoolOptions) {
+    const {
+      url,
+      applicationName,
+      password,
+      max,
+      types,
+      connectTimeoutMs,
+      checkoutWarningMs: holdWarningMs
+    } = options
+    const settings = {
+      application_name: applicationName,
+      max,
+      types,
+      query_timeout: options.statementTimeoutMs
+    }
+    super(clientConfig(url, settings, password))
+    this.pipelines = options.pipelining !== false && driverFits()
+    const sockets = createSocketRegister({
+      handshakeTimeoutMs: Math.ceil(connectTimeoutMs / HANDSHAKE_PART),
+      secure: url.secure,
+      heartbeatIntervalMs: options.heartbeatIntervalMs
+    })
+    const login: AuthenticationMode = { isEager: true }
+    const { pipelines, names } = this
+    // The option of this name is ignored: a class field of the driver overwrites it.
+    const onAnswer = this.lastResponse.note
+    const onError = (sqlState: string) => {
+      if (UNUSABLE_OBJECT.includes(sqlState)) this.report({ type: 'object-unusable', sqlState })
+    }
+    const transport = { url, sockets, onResponse: onAnswer, onError, login, pipelines, names, pool: this }
+    this.Client = class extends NeonClient {
+      constructor(config: ConstructorParameters<typeof NeonClient>[0]) {
+        super(config, transport)
+      }
+    }
+    this.#createProbe = () => new NeonClient(this.options, { url, sockets, login, pipelines })
+    this.#max = max
+    this.#sockets = sockets
+    this.#endTimeoutMs = options.endTimeoutMs
+    this.transactionTimeoutMs = options.transactionTimeoutMs
+    this.#slots = createSlots({
+      capacity: max,
+      maxWaiting: options.maxWaiting,
+      timeoutMs: options.checkoutTimeoutMs
+    })
+    this.#checkouts = createCheckouts({
+      checkoutWarningMs: holdWarningMs,
+      onLongCheckout: place => this.report({ type: 'long-checkout', checkedOutMs: holdWarningMs, place }),
+      onReturned: (client, isClean) => {
+        this.emit('release', undefined, client)
+        this.#connections.giveBack(client, isClean)
+      }
+    })
+    this.#connections = createConnections({
+      pool: this,
+      isAsleep: () => this.#counters.isAsleep() || (this.lastResponse.ageMs ?? 0) >= SUSPEND_AFTER_MS,
+      limits: options,
+      isPooled: url.isPooled,
+      createClient: () => this.#createClient(),
+      isCheckedOut: client => this.#checkouts.has(client),
+      report: event => this.report(event),
+      onConnected: client => {
+        this.#multiplexing.noteRoundTrip(client.upgradeMs)
+        this.emit('connect', client)
+      },
+      onRemoved: client => this.emit('remove', client),
+      onFreeLost: (error, client) => this.emit('error', error, client)
+    })
+    this.#multiplexing = createMultiplexing({
+      depth: options.maxPipelined,
+      isUsable: client => this.#connections.isUsable(client)
+    })
+    // The driver's own count is of queues that stay empty here.
+    Object.defineProperties(this, {
+      totalCount: { get: () => this.#connections.total },
+      idleCount: { get: () => this.#connections.free },
+      waitingCount: { get: () => this.#slots.waiting }
+    })
+    // Not by a method, whose types would have to repeat those of the driver.
+    const query = { value: (...given: unknown[]) => this.#query(given) }
+    Object.defineProperty(this, 'query', { ...query, writable: true, configurable: true })
+    printAs(this, () => ({
+      type: 'NeonPool',
+      max,
+      total: this.totalCount,
+      idle: this.idleCount,
+      waiting: this.waitingCount
+    }))
+    // An 'error' that nobody listens to is an uncaught exception.
+    this.on('error', ignore)
+  }
+
+  /** Calls `listener` for each event until the returned function is called. What it throws is a warning of the process. */
+  observe(listener: PoolListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Counts an event and tells all who observe. */
+  report(event: PoolEvent) {
+    this.#counters.count(event)
+    for (const listener of this.#listeners) callContained(this, 'listener of the pool', () => listener(event))
+  }
+
+  /** A listener that throws must not leak the client that it is told of. */
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    return emitContained(this, event, values)
+  }
+
+  stats(): PoolStats {
+    return {
+      total: this.totalCount,
+      idle: this.idleCount,
+      checkedOut: this.#checkouts.size,
+      waiting: this.waitingCount,
+      max: this.#max,
+      blockedForMs: this.#slots.blockedForMs,
+      ...this.#counters.read()
+    }
+  }
+
+  /**
+   * Asks the database on a connection of its own, which is none of the pool's: it waits for nobody, and
+   * neither events nor `answers` show it. Resolves with why there was no answer, or undefined when
+   * there was, in `timeoutMs` at most. It wakes a compute that sleeps.
+   */
+  ping(timeoutMs: number): Promise<DatabaseFailure | undefined> {
+    return probe(this.#createProbe, timeoutMs)
+  }
+
+  override connect(): Promise<CheckedOutClient>
+  override connect(callback: ConnectCallback): void
+  override connect(callback?: ConnectCallback): Promise<CheckedOutClient> | undefined {
+    const checkout = this.checkout()
+    if (!callback) return checkout
+    const call = (...values: Parameters<ConnectCallback>) =>
+      callContained(this, 'callback of connect', () => callback(...values))
+    checkout.then(
+      client => call(undefined, client, client.release),
+      (error: Error) => call(error, undefined, ignore)
+    )
+    return undefined
+  }
+
+  /** As `connect`, with a signal that gives up the wait. */
+  checkout(options: CheckoutOptions = {}): Promise<CheckedOutClient> {
+    // Here and not later, where the caller is no longer on the stack.
+    const place = new Error('taken')
+    if (!CHECKOUT.hasSubscribers) return this.#checkout(place, options)
+    return traced(CHECKOUT, { pool: this }, () => this.#checkout(place, options))
+  }
+
+  /**
+   * Throws FST_NEON_EXHAUSTED when a statement that comes now would not get its turn in time, whoever it is for, so that
+   * a request that needs the database can be refused before any work is done for it.
+   */
+  refuseWhenOverloaded(): void {
+    if (this.#slots.isOverloaded) throw this.#noted(new DatabaseFailure('exhausted'))
+  }
+
+  /** Counts a run, and gives a statement that is run often a name, for a client that prepares it. */
+  readonly named = (statement: PipelineStatement): PipelineStatement => {
+    const { isFrequent } = this.statementCache.noteRun(statement.text)
+    const name = statement.name || (isFrequent ? this.names.of(statement.text)?.name : undefined)
+    return { ...statement, name }
+  }
+
+  /**
+   * Sends a pipeline on a client of its own, or, when there is none, behind pipelines of others: only what ends with no
+   * transaction open, and locks nothing that others wait for. Makes the pipeline when there is a client for it. A
+   * statement that was slow when it was run last goes alone.
+   */
+  async runPipeline(
+    createPipeline: () => Pipeline,
+    { isAlone = false, share }: PipelineOptions = {}
+  ): Promise<PipelineResult[]> {
+    const place = await (CHECKOUT.hasSubscribers
+      ? traced(CHECKOUT, { pool: this }, () => this.#placeFor(isAlone, share))
+      : this.#placeFor(isAlone, share))
+    let pipeline: Pipeline | undefined
+    let isAnswered = false
+    try {
+      pipeline = createPipeline()
+      const results = await this.#runPipelineOn(place, pipeline)
+      isAnswered = true
+      return results
+    } finally {
+      const { isLast, wasSlow } = this.#multiplexing.leave(place, isAnswered)
+      if (pipeline && wasSlow !== undefined) this.statementCache.noteSpeed(pipeline.text, wasSlow)
+      if (isLast) place.client.release()
+      else this.#slots.take()
+    }
+  }
+
+  /** Waits for clients that are out, closes all, and resolves in bounded time. Every call gets the same promise. */
+  override end(): Promise<void>
+  override end(callback: () => void): void
+  override end(callback?: () => void): Promise<void> | undefined {
+    this.#ended ??= this.#end()
+    if (!callback) return this.#ended
+    this.#ended.then(() => callContained(this, 'callback of end', callback))
+    return undefined
+  }
+
+  /** What only reads may share a connection, as a query of `fastify.db`; everything else has one for itself. */
+  #query([config, values, callback]: unknown[]): unknown {
+    const statement = this.pipelines ? asPipelineStatement(config, values, callback) : undefined
+    if (statement && this.statementCache.of(statement.text).isQuery) return runQuery(this, statement)
+    return Reflect.apply(Pool.prototype.query, this, [config, values, callback])
+  }
+
+  async #checkout(place: Error, { signal, share }: CheckoutOptions): Promise<CheckedOutClient> {
+    const startedAt = performance.now()
+    const giveBack = await this.#admitted(this.#slots.acquire(signal, share))
+    return this.#checkOutClient({ giveBack, startedAt, place, signal })
+  }
+
+  async #checkOutClient({ giveBack, startedAt, place, signal }: Slot): Promise<CheckedOutClient> {
+    try {
+      const client = await this.#connections.take(signal)
+      this.#slots.noteCheckout()
+      this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
+      const checkedOut = this.#checkouts.checkOut({ client, place, releaseSlot: giveBack })
+      this.emit('acquire', checkedOut)
+      return checkedOut
+    } catch (error) {
+      giveBack()
+      throw error
+    }
+  }
+
+  async #placeFor(isAlone: boolean, share: string | undefined): Promise<Place<CheckedOutClient>> {
+    const startedAt = performance.now()
+    const join = isAlone ? nowhere : this.#multiplexing.join
+    const admitted = await this.#admitted(this.#slots.acquireOrJoin(join, share))
+    if ('place' in admitted) {
+      this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
+      return admitted.place
+    }
+    const client = await this.#checkOutClient({ ...admitted, startedAt, place: IN_FLIGHT })
+    const place = this.#multiplexing.open(client)
+    if (isAlone) this.#multiplexing.close(place)
+    else this.#slots.take()
+    return place
+  }
+
+  async #runPipelineOn(place: Place<CheckedOutClient>, pipeline: Pipeline): Promise<PipelineResult[]> {
+    try {
+      return await place.client.runPipeline(pipeline)
+    } catch (error) {
+      if (isTimeout(error)) this.#giveUp(place, pipeline)
+      throw error
+    }
+  }
+
+  /** Others that wait behind it are not to wait for its end. */
+  async #giveUp(place: Place<CheckedOutClient>, pipeline: Pipeline) {
+    this.#multiplexing.close(place)
+    if (place.pipelines === 1) return
+    this.report({ type: 'statement-cancelled' })
+    if (!(await place.client.giveUp(pipeline))) this.report({ type: 'statement-unanswered' })
+  }
+
+  async #admitted<T>(slots: Promise<T>): Promise<T> {
+    try {
+      return await slots
+    } catch (error) {
+      throw this.#noted(toFailure(error, 'connect'))
+    }
+  }
+
+  #noted(failure: DatabaseFailure): DatabaseFailure {
+    if (failure.kind === 'exhausted') this.report({ type: 'checkout-refused', failure })
+    return failure
+  }
+
+  #createClient(): NeonClient {
+    const client = new this.Client(this.options)
+    if (client instanceof NeonClient) return client
+    throw new TypeError('pool.Client was replaced by a class that is not NeonClient')
+  }
+
+  async #end() {
+    Object.assign(this, { ending: true })
+    this.#slots.close()
+    this.#connections.close()
+    await nextTurn()
+    this.#connections.retireAll()
+    await this.#checkouts.allReturned(this.#endTimeoutMs)
+    await closeSockets(this.#sockets.open, SOCKET_CLOSE_GRACE_MS)
+    Object.assign(this, { ended: true })
+  }
+}
+
+function ignore() {}
+
+function nowhere() {
+  return undefined
+}

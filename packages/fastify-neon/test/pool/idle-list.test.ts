@@ -1,0 +1,61 @@
+import t from 'tap'
+import { until } from '../../../../test/helper.ts'
+import type { NeonClient } from '../../src/client/client.ts'
+import { createIdleList } from '../../src/pool/idle-list.ts'
+
+const LONG_MS = 60_000
+
+/** The stock looks at no property of a client. */
+const client = (name: string) => ({ name }) as unknown as NeonClient
+
+function setUp(options: { idleTimeoutMs?: number; maxLifetimeMs?: number; random?: () => number } = {}) {
+  const closed: NeonClient[] = []
+  const stock = createIdleList({
+    idleTimeoutMs: LONG_MS,
+    maxLifetimeMs: LONG_MS,
+    close: gone => closed.push(gone),
+    ...options
+  })
+  t.teardown(() => stock.evictAll())
+  return { stock, closed }
+}
+
+t.test('the stock', async t => {
+  t.test('gives the client that was used last', async t => {
+    const { stock } = setUp()
+    const [one, two] = [client('one'), client('two')]
+    for (const each of [one, two]) {
+      stock.add(each)
+      stock.put(each)
+    }
+
+    t.equal(stock.take(), two)
+    t.equal(stock.take(), one)
+    t.equal(stock.take(), undefined)
+    t.strictSame([stock.size, stock.free], [2, 0])
+  })
+
+  t.test('knows nobody who was not taken in', async t => {
+    const { stock } = setUp()
+    const stranger = client('stranger')
+
+    stock.put(stranger)
+    stock.evict(stranger)
+
+    t.strictSame([stock.free, stock.isStale(stranger), stock.remove(stranger)], [0, true, false])
+  })
+
+  t.test('ends the lifetimes of one burst at different times', async t => {
+    const random = [0, 0.99]
+    const { stock, closed } = setUp({ maxLifetimeMs: 200, random: () => random.pop() ?? 0 })
+    const [short, long] = [client('short'), client('long')]
+    stock.add(short)
+    stock.add(long)
+    stock.put(short)
+
+    await until(() => closed.length === 1)
+    t.strictSame([closed[0] === short, stock.isStale(long)], [true, false])
+    await until(() => stock.isStale(long))
+    t.equal(closed.length, 1, 'one that is out is closed when it comes back')
+  })
+})

@@ -1,0 +1,7 @@
+/**
+ * A peer that lies, where each connection has one pipeline at a time.
+ */
+process.env.LIES_SHARING = '1'
+await import('./lies-http.ts')
+
+export {}

@@ -1,0 +1,34 @@
+/**
+ * `npm run stops -- --count 100`: so many SIGTERMs under load, in turn of each kind. Prints a table, and as the last
+ * line JSON. Exits with 1 when a request that was sent before a signal got no answer.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { openIssuer } from '../../dev/token-issuer.ts'
+import { startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
+import { log } from './command-line.ts'
+import { createServiceDatabase } from './service.ts'
+import { isLossless, MANNERS, type Stop, stopOnce, tableOf } from './stops.ts'
+
+const { values } = parseArgs({ options: { count: { type: 'string', default: '100' } } })
+const ends: (() => unknown)[] = []
+const t = { teardown: (end: () => unknown) => void ends.unshift(end) }
+const directory = await mkdtemp(join(tmpdir(), 'fastify-neon-stops-'))
+const neon = await startLocalNeon({ suspendAfterMs: 0, log: () => {} })
+const stops: Stop[] = []
+try {
+  const options = { t, databaseUrl: await createServiceDatabase(neon), issuer: await openIssuer(directory) }
+  for (let count = 0; count < Number(values.count); count += 1)
+    for (const manner of MANNERS.filter((_, index) => index === count % MANNERS.length))
+      stops.push(await stopOnce(options, manner))
+} finally {
+  for (const end of ends) await end()
+  await neon.close()
+  await rm(directory, { recursive: true })
+}
+log(tableOf(stops))
+const ok = isLossless(stops)
+log(JSON.stringify({ stops: stops.length, reset: stops.reduce((sum, { reset }) => sum + reset, 0), ok }))
+process.exitCode = ok ? 0 : 1

@@ -1,0 +1,32 @@
+/**
+ * The statements that read tasks, as they reach the driver, and their plans.
+ */
+import { Client } from '@neondatabase/serverless'
+import type { Pool } from 'fastify-neon/db'
+import type { Test } from 'tap'
+
+/** The reads of tasks that reached the driver since the last call. */
+export function captureStatements(t: Test) {
+  const { query } = Client.prototype
+  const calls = t.capture(Client.prototype, 'query', query)
+  return () =>
+    calls()
+      .map(({ args: [query, values] }) => {
+        const { text, values: own } = typeof query === 'object' ? Object(query) : { text: query, values }
+        return { text: String(text), values: own ?? values }
+      })
+      .filter(({ text }) => text.includes('from "tasks"'))
+}
+
+/** The plan that a user gets, so with the policies. */
+export async function explain(pool: Pool, text: string, values: unknown[]): Promise<string> {
+  const client = await pool.connect()
+  try {
+    await client.query("begin; set local role app_user; select set_config('app.user_id', 'alice', true)")
+    const { rows } = await client.query(`explain ${text}`, values)
+    return rows.map(row => Object.values(row)).join('\n')
+  } finally {
+    await client.query('rollback')
+    client.release()
+  }
+}

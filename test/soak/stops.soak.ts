@@ -1,0 +1,16 @@
+/**
+ * SIGTERM under load: no request that was sent before it is without an answer. Two of each kind; `npm run stops` has more.
+ */
+import t from 'tap'
+import { openIssuer } from '../../dev/token-issuer.ts'
+import { createDatabase } from '../postgres.ts'
+import { isLossless, MANNERS, type Stop, stopOnce, tableOf } from '../reliability/stops.ts'
+
+t.test('a stop under load loses no request', async t => {
+  const options = { t, databaseUrl: await createDatabase(t), issuer: await openIssuer(t.testdir({})) }
+  const stops: Stop[] = []
+
+  for (const manner of [...MANNERS, ...MANNERS]) stops.push(await stopOnce(options, manner))
+
+  t.ok(isLossless(stops), `\n${tableOf(stops)}`)
+})

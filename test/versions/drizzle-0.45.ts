@@ -1,0 +1,3 @@
+import { runSuite } from '../drizzle-suite.ts'
+
+await runSuite({ package: 'drizzle-orm', line: '0.45.' })

@@ -1,0 +1,3 @@
+import { runSuite } from '../drizzle-suite.ts'
+
+await runSuite({ package: 'drizzle-orm-1', line: '1.0.' })
