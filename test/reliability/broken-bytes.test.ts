@@ -73,6 +73,8 @@ scenario(t, 'a message that does not belong, in front of an answer', setting, as
 scenario(t, 'a message that does not belong, on a free link', setting, async (t, service) => {
   await service.write('alice')
   for (const [name, message] of MESSAGES) {
+    // None whose login is under way, for which it would be an answer.
+    await until(() => service.stats().total > 0 && service.stats().idle === service.stats().total)
     front.each(link => link.send(message))
 
     const next = await service.read('alice')

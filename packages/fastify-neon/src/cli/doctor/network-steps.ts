@@ -3,7 +3,7 @@
  */
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, isIP } from 'node:net'
 import { checkServerIdentity, connect as connectTls, type PeerCertificate } from 'node:tls'
 import { WebSocket } from 'ws'
 import { systemCode } from '../../errors/driver-error.ts'
@@ -83,7 +83,9 @@ function refusalOf(host: string, port: number, timeoutMs: number): Promise<strin
 async function lookAtCertificate({ url, port, timeoutMs }: Patient): Promise<Finding> {
   if (!url.secure) return skipped('not used on this machine')
   const { host } = url
-  const socket = connectTls({ host, port, servername: host, rejectUnauthorized: false })
+  // RFC 6066, 3: an address is no name of a server.
+  const servername = isIP(host) ? '' : host
+  const socket = connectTls({ host, port, servername, rejectUnauthorized: false })
   return once(socket, 'secureConnect', { signal: AbortSignal.timeout(timeoutMs) })
     .then(
       () => {
