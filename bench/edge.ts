@@ -72,7 +72,7 @@ async function run({ start, signal }: Benchmark) {
       if (result === undefined) throw new Error('there was no load')
       const logBytes = await server.ask<number>({})
       const cpuSeconds = (await server.cpuUs()) / 1e6 - bootCpuSeconds
-      rows.push(rowOf({ contestant, connections, seconds, load: result, watched, logBytes, cpuSeconds }))
+      rows.push(rowOf({ contestant, connections, load: result, watched, logBytes, cpuSeconds }))
       process.stderr.write(`${JSON.stringify(rows.at(-1))} ${JSON.stringify(result)}\n`)
       await load.end()
       await server.end()

@@ -17,6 +17,8 @@ export interface LoadOrder {
 export interface LoadResult {
   /** Answers by status. */
   answers: Record<string, number>
+  /** The same from the moment at which all were connected, and for how long; all of it where that never came. */
+  steady: { answers: Record<string, number>; seconds: number }
   /** Connections that were made, and those that failed or were closed. */
   connected: number
   closed: number
@@ -29,7 +31,9 @@ const RECONNECT_MS = 10
 takeOrders({}, async () => {}, run)
 
 async function run({ port, connections, seconds, authorizations }: LoadOrder): Promise<LoadResult> {
-  const result: LoadResult = { answers: {}, connected: 0, closed: 0 }
+  const result = { answers: {} as Record<string, number>, connected: 0, closed: 0 }
+  let steady: Record<string, number> = result.answers
+  let steadyAt = performance.now()
   const ends = new Set<() => void>()
   let isOver = false
   for (let index = 0; index < connections; index += 1)
@@ -39,7 +43,7 @@ async function run({ port, connections, seconds, authorizations }: LoadOrder): P
   await sleep(seconds * 1000)
   isOver = true
   for (const end of ends) end()
-  return result
+  return { ...result, steady: { answers: steady, seconds: (performance.now() - steadyAt) / 1000 } }
 
   function open(request: string) {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
@@ -49,6 +53,10 @@ async function run({ port, connections, seconds, authorizations }: LoadOrder): P
     socket.setEncoding('latin1')
     socket.on('connect', () => {
       result.connected += 1
+      if (result.connected === connections) {
+        steady = {}
+        steadyAt = performance.now()
+      }
       socket.write(request)
     })
     socket.on('data', (chunk: string) => {
@@ -57,7 +65,7 @@ async function run({ port, connections, seconds, authorizations }: LoadOrder): P
       if (size === undefined || rest.length < size) return
       const status = rest.slice(9, 12)
       rest = rest.slice(size)
-      result.answers[status] = (result.answers[status] ?? 0) + 1
+      for (const answers of new Set([result.answers, steady])) answers[status] = (answers[status] ?? 0) + 1
       if (!isOver) socket.write(request)
     })
     socket.on('error', () => {})

@@ -14,7 +14,6 @@ export const CONNECTIONS = [100, 1000, 2000, 5000]
 export interface Round {
   contestant: Contestant
   connections: number
-  seconds: number
   load: LoadResult
   watched: Watched
   logBytes: number
@@ -25,7 +24,7 @@ export interface Round {
 export interface Row {
   contestant: Contestant
   connections: number
-  /** Answers with what was asked for, and all others, in a second. */
+  /** Answers with what was asked for, and all others, in a second, once all have connected. */
   servedPerSecond: number
   refusedPerSecond: number
   /** In a second of the service's processor time: what a busy machine does not change. */
@@ -58,19 +57,15 @@ const IN_TIME_MS = 1000
 const TARGET_SHARE = 0.8
 const FEW = 1000
 
-export function rowOf({ contestant, connections, seconds, load, watched, logBytes, cpuSeconds }: Round): Row {
-  const counts = Object.entries(load.answers)
-  const sum = (isServed: boolean) =>
-    counts
-      .filter(([status]) => status.startsWith('2') === isServed)
-      .reduce((total, [, count]) => total + count, 0)
+export function rowOf({ contestant, connections, load, watched, logBytes, cpuSeconds }: Round): Row {
+  const { steady } = load
   const times = watched.neighbour.map(({ tookMs }) => tookMs).sort((one, other) => one - other)
   return {
     contestant,
     connections,
-    servedPerSecond: Math.round(sum(true) / seconds),
-    refusedPerSecond: Math.round(sum(false) / seconds),
-    servedPerCpuSecond: Math.round(sum(true) / cpuSeconds),
+    servedPerSecond: Math.round(count(steady.answers, true) / steady.seconds),
+    refusedPerSecond: Math.round(count(steady.answers, false) / steady.seconds),
+    servedPerCpuSecond: Math.round(count(load.answers, true) / cpuSeconds),
     fresh: probesOf(watched.fresh),
     freshOnTraffic: probesOf(watched.freshOnTraffic),
     kept: probesOf(watched.kept),
@@ -79,6 +74,13 @@ export function rowOf({ contestant, connections, seconds, load, watched, logByte
     rssMib: watched.rssMib,
     logKib: Math.round(logBytes / 1024)
   }
+}
+
+/** Those with a status of success, or all others. */
+function count(answers: Record<string, number>, isServed: boolean): number {
+  return Object.entries(answers)
+    .filter(([status]) => status.startsWith('2') === isServed)
+    .reduce((total, [, times]) => total + times, 0)
 }
 
 function probesOf(asked: Asked[]): Probes {

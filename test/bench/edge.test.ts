@@ -4,14 +4,16 @@ import { type Contestant, type Round, rowOf, summarize, tableOf } from '../../be
 function round(contestant: Contestant, connections: number, served: number, freshMs = 10): Round {
   const asked = [{ status: 200, tookMs: freshMs }]
   const watched = { fresh: asked, freshOnTraffic: asked, kept: asked, neighbour: asked, rssMib: 200 }
-  const load = { answers: { '200': served, '201': served, '503': 7 }, connected: connections, closed: 0 }
-  return { contestant, connections, seconds: 2, load, watched, logBytes: 2048, cpuSeconds: 1 }
+  const answers = { '200': served, '201': served, '503': 7 }
+  const steady = { answers: { '200': served, '503': 4 }, seconds: 1 }
+  const load = { answers, steady, connected: connections, closed: 0 }
+  return { contestant, connections, load, watched, logBytes: 2048, cpuSeconds: 1 }
 }
 
 t.test('the report on overload', async t => {
   const few = [round('fastify-neon', 100, 900), round('fastify-neon', 1000, 1000)].map(rowOf)
 
-  t.test('counts what was served and what was not', async t => {
+  t.test('counts what was served and what was not, in each second since all had connected', async t => {
     t.match(few[1], { servedPerSecond: 1000, refusedPerSecond: 4, servedPerCpuSecond: 2000, logKib: 2 })
   })
 
