@@ -309,9 +309,9 @@ t.test('the keys of the issuer', async t => {
     const { of } = await examine({ AUTH_JWKS_URL: jwks })
     return of('keys of the issuer')
   }
-  const serve = async (status: number, date: string) => {
+  const serve = async (status: number, date: () => string) => {
     const server = createServer((_request, response) => {
-      response.writeHead(status, { date }).end(JSON.stringify({ keys: [{}] }))
+      response.writeHead(status, { date: date() }).end(JSON.stringify({ keys: [{}] }))
     })
     t.teardown(() => server.close())
     const { port } = await listen(server, 0)
@@ -320,15 +320,15 @@ t.test('the keys of the issuer', async t => {
 
   t.match(await look(inFile({ keys: [{}, {}] })), { state: 'ok', text: '2 of them' })
   t.match(await look(inFile({})), { state: 'failed', text: /has no keys$/ })
-  t.match(await look(await serve(200, new Date().toUTCString())), {
+  t.match(await look(await serve(200, () => new Date().toUTCString())), {
     state: 'ok',
     text: /^1 of them, .* the issuer$/
   })
-  t.match(await look(await serve(200, new Date(0).toUTCString())), {
+  t.match(await look(await serve(200, () => new Date(0).toUTCString())), {
     state: 'warning',
     text: /ahead of the issuer$/
   })
-  t.match(await look(await serve(500, '')), { state: 'failed', text: /answered 500$/ })
+  t.match(await look(await serve(500, () => '')), { state: 'failed', text: /answered 500$/ })
 })
 
 t.test('the command', async t => {

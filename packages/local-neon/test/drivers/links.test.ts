@@ -14,10 +14,14 @@ for (const { name, connect } of DRIVERS) {
 
     for (const type of ['reset', 'close'] as const) {
       t.test(`that is there ends by a ${type}, and the next one works`, async t => {
-        const client = await connect(t, neon.url)
+        // Those of the tests before may not have ended yet.
+        const applicationName = `of-${type}`
+        const url = new URL(neon.url)
+        url.searchParams.set('application_name', applicationName)
+        const client = await connect(t, url.href)
         const ended = endOf(client)
 
-        const fault = neon.inject({ type })
+        const fault = neon.inject({ type, where: { applicationName } })
 
         await ended
         t.equal(fault.hits, 1)
