@@ -138,10 +138,10 @@ export async function isWaiting(databaseUrl: string): Promise<boolean> {
   return (await countWaiting(databaseUrl)) > 0
 }
 
-/** Statements that wait behind a lock. */
+/** Statements about tasks that wait behind a lock; the look at the policies of all tables, in the background, may wait as well. */
 export async function countWaiting(databaseUrl: string): Promise<number> {
   const waiting =
-    "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database() and query like '%tasks%'"
   return (await administer(waiting, databaseUrl)).length
 }
 
