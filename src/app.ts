@@ -62,6 +62,7 @@ export async function buildApp({
   await app.register(healthPlugin, config.health)
   await app.register(isolationPlugin, { role: config.database.role })
   await app.register(metricsPlugin, { token: config.health.token })
+  app.addHook('onRequest', app.refuseWhenClosing)
   await app.register(overloadPlugin)
   await app.register(authPlugin, config.auth)
   await app.register(requestDbPlugin)

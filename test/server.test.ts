@@ -57,7 +57,7 @@ t.test('the process', async t => {
 
   t.test('is not ready from SIGTERM on, and lets what is under way finish', async t => {
     const { url, headers, child, ended, databaseUrl, said } = await start(t, {
-      DRAIN_DELAY_MS: '200',
+      DRAIN_DELAY_MS: '2000',
       HEALTH_PORT: '0'
     })
     const probes = `http://127.0.0.1:${await said(/"port":(\d+)\},"msg":"probes listening"/)}`

@@ -9,6 +9,16 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ClosingError } from '../../errors.ts'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * An onRequest hook, for `return503OnClosing: false`, since Fastify's own answer is not a problem body. To be added
+     * behind what is answered to the end, such as the probes.
+     */
+    refuseWhenClosing(): Promise<void>
+  }
+}
+
 export interface ConnectionsOptions {
   /** Longest silence of a request that is under way while the server closes, in ms. */
   stallTimeoutMs: number
@@ -45,8 +55,7 @@ async function connectionsPlugin(fastify: FastifyInstance, { stallTimeoutMs, lin
     // That of an injected request has no clock; while the server closes they all have the shorter one.
     if (!isClosing) raw.socket?.setTimeout?.(fastify.server.timeout / 2)
   })
-  // For `return503OnClosing: false`: Fastify's own answer is not a problem body.
-  fastify.addHook('onRequest', async () => {
+  fastify.decorate('refuseWhenClosing', async () => {
     if (isClosing) throw new ClosingError()
   })
   fastify.addHook('preClose', async () => {

@@ -16,6 +16,7 @@ async function listen(t: Test, { stallTimeoutMs = 60_000, lingerMs = 0 } = {}) {
   t.teardown(() => app.close())
   await app.register(errorHandlerPlugin)
   await app.register(connectionsPlugin, { stallTimeoutMs, lingerMs })
+  app.addHook('onRequest', app.refuseWhenClosing)
   app.post('/', async () => 'done')
   await app.listen({ port: 0, host: '127.0.0.1' })
   const address = app.server.address()

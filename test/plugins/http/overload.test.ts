@@ -95,14 +95,20 @@ t.test('a service that has more requests than its database can serve', async t =
     await app.listen({ host: '127.0.0.1', port: 0 })
     const { port } = app.server.address() as AddressInfo
     t.equal((await fetch(`http://127.0.0.1:${port}/tasks`)).status, 503, 'and others in their turn')
-    const accepted = once(app.server, 'connection')
-    const socket = connect(port, '127.0.0.1')
-    await accepted
+    const open = async () => {
+      const accepted = once(app.server, 'connection')
+      const socket = connect(port, '127.0.0.1')
+      await accepted
+      return socket
+    }
+    const [one, probe] = [await open(), await open()]
 
     const closed = app.close()
-    socket.write('GET /tasks HTTP/1.1\r\nHost: x\r\n\r\n')
+    one.write('GET /tasks HTTP/1.1\r\nHost: x\r\n\r\n')
+    probe.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n')
 
-    t.match(await text(socket), /^HTTP\/1.1 503 .*"code":"APP_CLOSING"/s)
+    t.match(await text(one), /^HTTP\/1.1 503 .*"code":"APP_CLOSING"/s)
+    t.match(await text(probe), /^HTTP\/1.1 200 /, 'and a probe to the end')
     await closed
   })
 })
