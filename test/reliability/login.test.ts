@@ -49,7 +49,6 @@ scenario(
         `because of ${title} (${sqlState}) is tried once for all who wait, and told once`,
         async t => {
           await cutOff(service, front, refusal(sqlState, text))
-          service.logs.length = 0
 
           await expectRefused(t, service, front, { sqlState })
           t.notOk(JSON.stringify(service.logs).includes(text), 'not in the words of the server')

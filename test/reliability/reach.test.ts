@@ -209,7 +209,6 @@ t.test('an upgrade that is refused', async t => {
       [302, { location: `ws://127.0.0.1:${port}/v2` }]
     ] as const) {
       await t.test(`with ${status} is tried once for all who wait`, async t => {
-        service.logs.length = 0
         await cutOff(service, front, upgradeAnswer(status, headers))
 
         await expectRefused(t, service, front, { reason: 'upgrade-refused' })

@@ -35,7 +35,6 @@ scenario(t, 'a certificate', { neon, databaseUrl, limits: PATIENT }, async (t, s
   ] as const) {
     await t.test(`${title} is refused, and named in the log`, async t => {
       await cutOff(service, front, { tls: certificate })
-      service.logs.length = 0
 
       await expectRefused(t, service, front, { causeCode })
 
