@@ -25,6 +25,8 @@ type Samples = readonly Sample[]
 const WORKS: Record<Work, string> = {
   key: 'a select by key',
   list: 'a list of 50',
+  insert: 'an insert',
+  update: 'an update',
   read: 'a user-isolated read',
   write: 'a user-isolated write'
 }

@@ -4,10 +4,13 @@
  */
 import { createHash } from 'node:crypto'
 import type { Executor } from '../../src/db/executor.ts'
-import { findTask, listTasks, type TaskKey, updateTask } from '../../src/db/tasks.ts'
+import { createTask, findTask, listTasks, type TaskKey, updateTask } from '../../src/db/tasks.ts'
 
-/** A select by key, a list of 50 and one more that tells of the next page, and both a read and a write that the policies of the tables apply to. */
-export const WORKS = ['key', 'list', 'read', 'write'] as const
+/**
+ * A select by key, a list of 50 and one more that tells of the next page, an insert, an update, and both a read and a
+ * write that the policies of the tables apply to.
+ */
+export const WORKS = ['key', 'list', 'insert', 'update', 'read', 'write'] as const
 export type Work = (typeof WORKS)[number]
 
 /** The number of a call says which row it is about. */
@@ -56,6 +59,8 @@ export function drizzleWorks({ db, read, write }: DrizzleClient): Works {
   return {
     key: async turn => one(await findTask(db, keyOf(turn))),
     list: async turn => full((await listTasks(db, listOf(keyOf(turn)))).items),
+    insert: async () => one(await createTask(db, NEW_TASK)),
+    update: async turn => one(await updateTask(db, keyOf(turn), { done: true })),
     read: async turn => one(await read(keyOf(turn).owner, tx => findTask(tx, keyOf(turn)))),
     write: async turn =>
       one(await write(keyOf(turn).owner, tx => updateTask(tx, keyOf(turn), { done: true })))
@@ -71,10 +76,15 @@ export interface TextClient {
   transaction<T>(work: (query: Query) => Promise<T>): Promise<T>
 }
 
+// Of nobody whose tasks are read, so that these are as many as before.
+const NEW_TASK = { owner: 'user-new', title: 'Buy milk', notes: 'note '.repeat(20) }
+
 const COLUMNS = '"id", "owner", "title", "notes", "done", "created_at", "updated_at", "version"'
 const FIND = `select ${COLUMNS} from "tasks" where ("tasks"."id" = $1 and "tasks"."owner" = $2)`
 const LIST = `select ${COLUMNS} from "tasks" where "tasks"."owner" = $1
   order by "tasks"."created_at" asc, "tasks"."id" asc limit $2`
+const INSERT = `insert into "tasks" ("id", "owner", "title", "notes", "done", "created_at", "updated_at", "version")
+  values (default, $1, $2, $3, default, default, default, default) returning ${COLUMNS}`
 const UPDATE = `update "tasks" set "done" = $1, "updated_at" = now(), "version" = "tasks"."version" + 1
   where ("tasks"."id" = $2 and "tasks"."owner" = $3) returning ${COLUMNS}`
 /** One of them as it would be typed. */
@@ -87,6 +97,8 @@ export function textWorks({ query, transaction }: TextClient): Works {
     key: async turn => one((await find(query, keyOf(turn))).rows[0]),
     list: async turn =>
       full((await query(LIST, [keyOf(turn).owner, LIST_LENGTH + 1])).rows.slice(0, LIST_LENGTH)),
+    insert: async () => one((await query(INSERT, [NEW_TASK.owner, NEW_TASK.title, NEW_TASK.notes])).rows[0]),
+    update: async turn => one((await update(query, keyOf(turn))).rows[0]),
     read: async turn => one((await asUser(keyOf(turn), find)).rows[0]),
     write: async turn => one((await asUser(keyOf(turn), update)).rows[0])
   }

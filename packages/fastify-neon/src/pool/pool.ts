@@ -339,10 +339,10 @@ export class NeonPool extends Pool {
     return undefined
   }
 
-  /** What only reads may share a connection, as a query of `fastify.db`; everything else has one for itself. */
+  /** As a query of `fastify.db`, where it can be one. */
   #query([config, values, callback]: unknown[]): unknown {
     const statement = this.pipelines ? asPipelineStatement(config, values, callback) : undefined
-    if (statement && this.statementCache.of(statement.text).isQuery) return runQuery(this, statement)
+    if (statement) return runQuery(this, statement)
     return Reflect.apply(Pool.prototype.query, this, [config, values, callback])
   }
 
