@@ -4,4 +4,4 @@
 import type { NeonDatabase } from 'drizzle-orm/neon-serverless'
 
 /** `request.db` or `fastify.db`, or a transaction on one of them. */
-export type Executor = Pick<NeonDatabase, 'select' | 'insert' | 'update' | 'delete' | 'execute'>
+export type Executor = Pick<NeonDatabase, 'select' | 'insert' | 'update' | 'delete' | 'execute' | '_'>
