@@ -3,8 +3,8 @@
  * own query functions on a Drizzle client.
  */
 import { createHash } from 'node:crypto'
-import type { Executor } from '../../src/db/executor.ts'
 import { and, asc, eq } from 'drizzle-orm'
+import type { Executor } from '../../src/db/executor.ts'
 import { tasks } from '../../src/db/schema/tasks.ts'
 import { createTask, findTask, type TaskKey, updateTask } from '../../src/db/tasks.ts'
 

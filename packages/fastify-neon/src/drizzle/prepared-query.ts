@@ -72,11 +72,16 @@ export function preparedQuery<Values extends object, Result>(
         return session.prepareQuery(...given)
       }
     })
-    const query = build(databaseOn(client as NeonDatabase<Tables>, recording), PLACEHOLDERS as Placeholders<Values>)
+    const query = build(
+      databaseOn(client as NeonDatabase<Tables>, recording),
+      PLACEHOLDERS as Placeholders<Values>
+    )
     const prepare: unknown = Reflect.get(Object(query), 'prepare')
     const prepared = typeof prepare === 'function' ? Reflect.apply(prepare, query, []) : undefined
     if (parameters === undefined)
-      throw new OptionInvalidError('what a prepared query is built by must return a query of the client that it receives')
+      throw new OptionInvalidError(
+        'what a prepared query is built by must return a query of the client that it receives'
+      )
     return { parameters, joinsNotNullableMap: prepared?.joinsNotNullableMap }
   }
 }

@@ -110,14 +110,18 @@ t.test('a prepared query', async t => {
     t.equal(pool.stats().checkouts, 0)
     await add
 
-    await t.rejects(add, { sqlState: '23505' })
+    await t.rejects(add, { code: 'FST_NEON_CONFLICT', sqlState: '23505' })
   })
 
   t.test('stores values as their columns have them', async t => {
     const { db } = await open(t)
     const change = preparedQuery(
       (db, { id, madeAt, more }: Placeholders<{ id: number; madeAt: Date; more: { tags: string[] } }>) =>
-        db.update(notes).set({ madeAt: sql`${sql.param(madeAt, notes.madeAt)}`, more: sql`${sql.param(more, notes.more)}` }).where(eq(notes.id, id)).returning()
+        db
+          .update(notes)
+          .set({ madeAt: sql`${sql.param(madeAt, notes.madeAt)}`, more: sql`${sql.param(more, notes.more)}` })
+          .where(eq(notes.id, id))
+          .returning()
     )
     const madeAt = new Date('2026-05-04T03:02:01.123Z')
     const more = { tags: ['a', "b'"] }
@@ -134,12 +138,13 @@ t.test('a prepared query', async t => {
 
   t.test('takes more than one placeholder, and one more than once', async t => {
     const { db } = await open(t)
-    const find = preparedQuery((db, { id, body, most }: Placeholders<{ id: number; body: string; most: number }>) =>
-      db
-        .select({ id: notes.id })
-        .from(notes)
-        .where(and(eq(notes.id, id), eq(notes.id, id), eq(notes.body, body)))
-        .limit(most)
+    const find = preparedQuery(
+      (db, { id, body, most }: Placeholders<{ id: number; body: string; most: number }>) =>
+        db
+          .select({ id: notes.id })
+          .from(notes)
+          .where(and(eq(notes.id, id), eq(notes.id, id), eq(notes.body, body)))
+          .limit(most)
     )
 
     t.strictSame(await find(db, { id: 1, body: 'first', most: 5 }), [{ id: 1 }])
@@ -167,15 +172,19 @@ t.test('a prepared query refuses', async t => {
     const { db } = await open(t)
     const failure = { code: 'FST_NEON_OPTION_INVALID', message: /must return a query/ }
 
-    for (const build of [() => Promise.resolve(1), () => db.select().from(notes), () => undefined as never])
-      await t.rejects(preparedQuery(build)(db, {}), failure)
+    const builds: (() => PromiseLike<unknown>)[] = [
+      () => Promise.resolve(1),
+      () => db.select().from(notes),
+      () => undefined as never
+    ]
+    for (const build of builds) await t.rejects(preparedQuery(build)(db, {}), failure)
   })
 
   t.test('nothing that the server refuses in other words than a query of Drizzle', async t => {
     const { db } = await open(t)
 
     await t.rejects(addNote(db, { id: 1, body: 'again' }), {
-      code: 'FST_NEON_STATEMENT_FAILED',
+      code: 'FST_NEON_CONFLICT',
       sqlState: '23505'
     })
   })
