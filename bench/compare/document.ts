@@ -24,7 +24,10 @@ type Samples = readonly Sample[]
 
 const WORKS: Record<Work, string> = {
   key: 'a select by key',
+  prepared: 'a select by key, built once',
   list: 'a list of 50',
+  insert: 'an insert',
+  update: 'an update',
   read: 'a user-isolated read',
   write: 'a user-isolated write'
 }

@@ -3,11 +3,16 @@
  * own query functions on a Drizzle client.
  */
 import { createHash } from 'node:crypto'
+import { and, asc, eq } from 'drizzle-orm'
 import type { Executor } from '../../src/db/executor.ts'
-import { findTask, listTasks, type TaskKey, updateTask } from '../../src/db/tasks.ts'
+import { tasks } from '../../src/db/schema/tasks.ts'
+import { createTask, findTask, type TaskKey, updateTask } from '../../src/db/tasks.ts'
 
-/** A select by key, a list of 50 and one more that tells of the next page, and both a read and a write that the policies of the tables apply to. */
-export const WORKS = ['key', 'list', 'read', 'write'] as const
+/**
+ * A select by key, the same built once and not for each, a list of 50 and one more that tells of the next page, an insert, an update, and both a read and a
+ * write that the policies of the tables apply to.
+ */
+export const WORKS = ['key', 'prepared', 'list', 'insert', 'update', 'read', 'write'] as const
 export type Work = (typeof WORKS)[number]
 
 /** The number of a call says which row it is about. */
@@ -54,9 +59,12 @@ export interface DrizzleClient {
 
 export function drizzleWorks({ db, read, write }: DrizzleClient): Works {
   return {
-    key: async turn => one(await findTask(db, keyOf(turn))),
-    list: async turn => full((await listTasks(db, listOf(keyOf(turn)))).items),
-    read: async turn => one(await read(keyOf(turn).owner, tx => findTask(tx, keyOf(turn)))),
+    key: async turn => one((await selectByKey(db, keyOf(turn)))[0]),
+    prepared: async turn => one(await findTask(db, keyOf(turn))),
+    list: async turn => full((await selectList(db, keyOf(turn))).slice(0, LIST_LENGTH)),
+    insert: async () => one(await createTask(db, NEW_TASK)),
+    update: async turn => one(await updateTask(db, keyOf(turn), { done: true })),
+    read: async turn => one((await read(keyOf(turn).owner, tx => selectByKey(tx, keyOf(turn))))[0]),
     write: async turn =>
       one(await write(keyOf(turn).owner, tx => updateTask(tx, keyOf(turn), { done: true })))
   }
@@ -71,10 +79,15 @@ export interface TextClient {
   transaction<T>(work: (query: Query) => Promise<T>): Promise<T>
 }
 
+// Of nobody whose tasks are read, so that these are as many as before.
+const NEW_TASK = { owner: 'user-new', title: 'Buy milk', notes: 'note '.repeat(20) }
+
 const COLUMNS = '"id", "owner", "title", "notes", "done", "created_at", "updated_at", "version"'
 const FIND = `select ${COLUMNS} from "tasks" where ("tasks"."id" = $1 and "tasks"."owner" = $2)`
 const LIST = `select ${COLUMNS} from "tasks" where "tasks"."owner" = $1
   order by "tasks"."created_at" asc, "tasks"."id" asc limit $2`
+const INSERT = `insert into "tasks" ("id", "owner", "title", "notes", "done", "created_at", "updated_at", "version")
+  values (default, $1, $2, $3, default, default, default, default) returning ${COLUMNS}`
 const UPDATE = `update "tasks" set "done" = $1, "updated_at" = now(), "version" = "tasks"."version" + 1
   where ("tasks"."id" = $2 and "tasks"."owner" = $3) returning ${COLUMNS}`
 /** One of them as it would be typed. */
@@ -85,8 +98,11 @@ export const CLAIMS = `select set_config('role', '${ROLE}', true), set_config('$
 export function textWorks({ query, transaction }: TextClient): Works {
   return {
     key: async turn => one((await find(query, keyOf(turn))).rows[0]),
+    prepared: async turn => one((await find(query, keyOf(turn))).rows[0]),
     list: async turn =>
       full((await query(LIST, [keyOf(turn).owner, LIST_LENGTH + 1])).rows.slice(0, LIST_LENGTH)),
+    insert: async () => one((await query(INSERT, [NEW_TASK.owner, NEW_TASK.title, NEW_TASK.notes])).rows[0]),
+    update: async turn => one((await update(query, keyOf(turn))).rows[0]),
     read: async turn => one((await asUser(keyOf(turn), find)).rows[0]),
     write: async turn => one((await asUser(keyOf(turn), update)).rows[0])
   }
@@ -107,8 +123,22 @@ function update(query: Query, { id, owner }: TaskKey) {
   return query(UPDATE, [true, id, owner])
 }
 
-function listOf({ owner }: TaskKey) {
-  return { owner, limit: LIST_LENGTH, order: { by: 'createdAt' as const, isDescending: false } }
+function selectByKey(db: Executor, { id, owner }: TaskKey) {
+  return db
+    .select()
+    .from(tasks)
+    .where(and(eq(tasks.id, id), eq(tasks.owner, owner)))
+    .execute()
+}
+
+function selectList(db: Executor, { owner }: TaskKey) {
+  return db
+    .select()
+    .from(tasks)
+    .where(eq(tasks.owner, owner))
+    .orderBy(asc(tasks.createdAt), asc(tasks.id))
+    .limit(LIST_LENGTH + 1)
+    .execute()
 }
 
 function one<T>(row: T | undefined): T {

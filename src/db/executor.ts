@@ -2,6 +2,7 @@
  * What a query function runs on.
  */
 import type { NeonDatabase } from 'drizzle-orm/neon-serverless'
+import type { QueryClient } from 'fastify-neon/db'
 
 /** `request.db` or `fastify.db`, or a transaction on one of them. */
-export type Executor = Pick<NeonDatabase, 'select' | 'insert' | 'update' | 'delete' | 'execute'>
+export type Executor = QueryClient & Pick<NeonDatabase, 'select' | 'insert' | 'update' | 'delete' | 'execute'>

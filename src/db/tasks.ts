@@ -2,7 +2,19 @@
  * Queries on tasks. Each takes the owner, and none can reach another user's row. Which statement is sent
  * depends on what is asked for and never on a value: all values are parameters.
  */
-import { and, asc, desc, eq, getTableColumns, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  or,
+  type Placeholder,
+  type SQL,
+  type SQLWrapper,
+  sql
+} from 'drizzle-orm'
+import { type Placeholders, type PreparedQuery, preparedQuery } from 'fastify-neon/db'
 import type { Executor } from './executor.ts'
 import { type Task, tasks } from './schema/tasks.ts'
 
@@ -54,16 +66,38 @@ export type Versions = number[] | undefined
 /** A search reads so many rows at most: what it costs does not depend on how many tasks a user has. */
 export const ROWS_OF_A_SEARCH = 2000
 
+type ListValues = Omit<TaskList, 'order' | 'after'> & Partial<TaskPosition>
+
+/** By all that the statement depends on. */
+const LISTS = new Map<string, PreparedQuery<ListValues, Task[]>>()
+
 export async function listTasks(db: Executor, list: TaskList): Promise<TaskPage> {
-  const { limit } = list
+  const { owner, limit, done, after } = list
   // One row more than the page tells whether there is a next one.
-  const rows = await db
-    .select()
-    .from(tasks)
-    .where(and(isListed(list), isDone(list)))
-    .orderBy(...inOrder(tasks, list.order))
-    .limit(limit + 1)
+  const rows = await listLike(list)(db, { owner, limit: limit + 1, done, ...after })
   return { items: rows.slice(0, limit), last: rows.length > limit ? rows[limit - 1] : undefined }
+}
+
+function listLike({ order, done, after }: TaskList): PreparedQuery<ListValues, Task[]> {
+  const shape = [order.by, order.isDescending, done === undefined, after === undefined].join()
+  const known = LISTS.get(shape)
+  if (known) return known
+  const list = preparedQuery((db, values: Placeholders<ListValues>) => {
+    const { owner, limit, value, id } = values
+    return db
+      .select()
+      .from(tasks)
+      .where(
+        and(
+          isListed({ owner, order, after: after && { value, id } }),
+          done === undefined ? undefined : eq(tasks.done, values.done)
+        )
+      )
+      .orderBy(...inOrder(tasks, order))
+      .limit(limit)
+  })
+  LISTS.set(shape, list)
+  return list
 }
 
 /** The matches among the next rows of the list and, where it stopped reading, the last of those rows. */
@@ -97,7 +131,16 @@ export function pageOfSearch(rows: Awaited<ReturnType<typeof searchTasks>>, { li
   return { items, last: matches.length > limit ? items.at(-1) : stoppedAt }
 }
 
-function isListed({ owner, order, after }: TaskList) {
+/** A value, or what stands for one. */
+type OrPlaceholder<T> = { [Name in keyof T]: T[Name] | Placeholder }
+
+interface Listed {
+  owner: string | Placeholder
+  order: TaskOrder
+  after?: OrPlaceholder<TaskPosition> | undefined
+}
+
+function isListed({ owner, order, after }: Listed) {
   return and(eq(tasks.owner, owner), after && isBehind(after, order))
 }
 
@@ -120,7 +163,7 @@ function contains(search: string): SQL | undefined {
 }
 
 /** Compares rows as the index has them, so that a page starts there and reads nothing before it. */
-function isBehind({ value, id }: TaskPosition, { by, isDescending }: TaskOrder): SQL {
+function isBehind({ value, id }: OrPlaceholder<TaskPosition>, { by, isDescending }: TaskOrder): SQL {
   const column = SORT_COLUMNS[by]
   const last = sql`(${sql.param(value, column)}, ${sql.param(id, tasks.id)})`
   return isDescending ? sql`(${column}, ${tasks.id}) < ${last}` : sql`(${column}, ${tasks.id}) > ${last}`
@@ -133,8 +176,12 @@ export async function createTask(db: Executor, task: NewTask): Promise<Task> {
   return created
 }
 
+const findByKey = preparedQuery((db, key: Placeholders<TaskKey>) =>
+  db.select().from(tasks).where(matches(key))
+)
+
 export async function findTask(db: Executor, key: TaskKey): Promise<Task | undefined> {
-  const [found] = await db.select().from(tasks).where(matches(key))
+  const [found] = await findByKey(db, key)
   return found
 }
 
@@ -162,7 +209,7 @@ export async function deleteTask(db: Executor, key: TaskKey, versions?: Versions
   return deleted
 }
 
-function matches({ owner, id }: TaskKey) {
+function matches({ owner, id }: OrPlaceholder<TaskKey>) {
   return and(eq(tasks.id, id), eq(tasks.owner, owner))
 }
 

@@ -2,6 +2,7 @@
  * Which statements leave something behind on their session that the next user of the connection would meet: settings,
  * temporary tables, locks, channels. Told by the text, and on the safe side; what a function of the database does, nobody sees.
  */
+import { cachedByText } from '../runtime/text-cache.ts'
 
 // Where a statement begins, behind comments.
 const START = String.raw`(?:^|;)(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*`
@@ -30,8 +31,16 @@ const ENDS_AT_COMMIT = /\bon\s+commit\s+drop\b/i
 const SETS = /\bset_config\s*\(/gi
 const SETS_LOCALLY = /,\s*true\s*\)/gi
 
+const NOTHING = ''
+
+const cachedChangeOf = cachedByText(text => changeOf(text) ?? NOTHING)
+
 /** What it changes, in a word; undefined for a statement that leaves nothing. */
 export function sessionChangeOf(text: string): string | undefined {
+  return cachedChangeOf(text) || undefined
+}
+
+function changeOf(text: string): string | undefined {
   if (!SUSPECT.test(text)) return undefined
   const change = CHANGES.find(([, pattern]) => pattern.test(text))?.[0]
   if (change) return change

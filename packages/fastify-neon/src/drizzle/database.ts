@@ -164,14 +164,16 @@ const STATEMENT_RETRY = 2
 
 /** Each statement as a pipeline where that can be, and otherwise in a transaction, or as it is. */
 function oneByOne(pool: NeonPool, context: StatementContext) {
+  const { identity } = context
   return query
 
   async function query(config: QueryConfig, values: unknown[]): Promise<unknown> {
     const statement = pool.pipelines ? asPipelineStatement(config, values) : undefined
-    if (statement === undefined || !mayOnlyRead(statement)) return alone(config, values)
-    if (context.identity === undefined) return runQuery(pool, statement)
+    if (statement === undefined) return alone(config, values)
+    if (identity === undefined) return runQuery(pool, statement)
+    if (!mayOnlyRead(statement)) return alone(config, values)
     try {
-      return await runRead(pool, context.identity, statement)
+      return await runRead(pool, identity, statement)
     } catch (error) {
       if (context.readOnly || !isRefusedWrite(error)) throw error
       pool.statementCache.noteWriter(statement.text)
@@ -184,7 +186,7 @@ function oneByOne(pool: NeonPool, context: StatementContext) {
   }
 
   function alone(config: QueryConfig, values: unknown[]): Promise<unknown> {
-    if (context.identity === undefined) return pool.query(config, values)
+    if (identity === undefined) return pool.query(config, values)
     return runTransaction(pool, withContext(context, { retry: STATEMENT_RETRY }), ({ client }) =>
       client.query(config, values)
     )

@@ -25,9 +25,17 @@ export interface CheckoutsOptions {
 
 export interface Checkout {
   client: NeonClient
-  /** An error that was made where the client was taken. */
-  place: Error
+  place: TakenAt
   releaseSlot: () => void
+}
+
+/** An error that was made where a client was taken; or, for one that this package gives back itself, a word for that. */
+export type TakenAt = Error | string
+
+interface Entry {
+  place: TakenAt
+  takenAt: number
+  isReported: boolean
 }
 
 export interface Checkouts {
@@ -46,20 +54,21 @@ export function createCheckouts({
   onLongCheckout: onHeldLong,
   onReturned
 }: CheckoutsOptions): Checkouts {
-  const checkedOut = new Set<NeonClient>()
+  /** In the order in which they were taken. */
+  const checkedOut = new Map<NeonClient, Entry>()
+  let isWatching = false
   let onReturn = ignore
 
   return {
     checkOut({ client, place, releaseSlot: giveBackSlot }) {
-      const warning = setTimeout(() => onHeldLong(framesOf(place)), holdWarningMs).unref()
       let isLent = true
-      checkedOut.add(client)
+      checkedOut.set(client, { place, takenAt: performance.now(), isReported: false })
+      if (!isWatching) watch(holdWarningMs)
       return Object.assign(client, { release, connect: refuseConnect })
 
       function release(doubt?: Error | boolean) {
         if (!isLent) return
         isLent = false
-        clearTimeout(warning)
         client.noteReturned()
         const isClean = isOutOfDoubt(doubt) && client.isClean(SETTLE_TIMEOUT_MS)
         if (typeof isClean === 'boolean') takeBack(isClean)
@@ -78,6 +87,24 @@ export function createCheckouts({
     allReturned: timeoutMs => within(timeoutMs, untilEmpty()),
     get size() {
       return checkedOut.size
+    }
+  }
+
+  /** One timer for all, which costs a checkout nothing. */
+  function watch(ms: number) {
+    isWatching = true
+    setTimeout(reportLong, ms).unref()
+  }
+
+  function reportLong() {
+    isWatching = false
+    const now = performance.now()
+    for (const entry of checkedOut.values()) {
+      if (entry.isReported) continue
+      const leftMs = entry.takenAt + holdWarningMs - now
+      if (leftMs > 0) return watch(leftMs)
+      entry.isReported = true
+      onHeldLong(framesOf(entry.place))
     }
   }
 
@@ -103,6 +130,8 @@ function isOutOfDoubt(doubt: Error | boolean | undefined) {
   return typeof doubt === 'object' && isOfValue(doubt)
 }
 
-function framesOf({ stack = '' }: Error): string {
+function framesOf(place: TakenAt): string {
+  if (typeof place === 'string') return place
+  const { stack = '' } = place
   return stack.slice(stack.indexOf('\n') + 1)
 }

@@ -43,6 +43,8 @@ export interface ConnectionsOptions {
 export interface Connections {
   /** A free client that is alive, or a new one. */
   take(signal?: AbortSignal): Promise<NeonClient>
+  /** A free client that was heard of so shortly ago that it is not asked. */
+  takeNow(): NeonClient | undefined
   giveBack(client: NeonClient, isClean: boolean): void
   /** False for one that is given to nobody any more. */
   isUsable(client: NeonClient): boolean
@@ -89,6 +91,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
   let displaced = 0
 
   return {
+    takeNow() {
+      const { next } = stock
+      return next && next.silentMs < trustMs && isUsable(next) ? stock.take() : undefined
+    },
     async take(signal) {
       let hasDoubt = false
       while (!isClosed) {

@@ -27,6 +27,8 @@ export interface IdleList {
   add(client: NeonClient): void
   /** The free client that was used last, which is the one most likely to be alive. */
   take(): NeonClient | undefined
+  /** The one that `take` would take. */
+  readonly next: NeonClient | undefined
   /** Makes a client free that is not stale. */
   put(client: NeonClient): void
   /** Forgets a client; false when it was not here. */
@@ -79,6 +81,9 @@ export function createIdleList(options: IdleListOptions): IdleList {
     evict(client) {
       const entry = entries.get(client)
       if (entry) expire(entry)
+    },
+    get next() {
+      return free.at(-1)?.client
     },
     isStale: client => entries.get(client)?.isStale ?? true,
     get size() {

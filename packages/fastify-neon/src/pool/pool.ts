@@ -21,7 +21,7 @@ import { printAs } from '../runtime/inspect.ts'
 import { callContained, emitContained } from '../runtime/listeners.ts'
 import { closeSockets, createSocketRegister, type SocketRegister } from '../socket/socket.ts'
 import { CHECKOUT, traced } from '../tracing/channels.ts'
-import { type CheckedOutClient, type Checkouts, createCheckouts } from './checkouts.ts'
+import { type CheckedOutClient, type Checkouts, createCheckouts, type TakenAt } from './checkouts.ts'
 import { type AlivenessLimits, type Connections, createConnections } from './connections.ts'
 import { createCounters, type PoolCounters, type PoolEvent, type PoolListener } from './events.ts'
 import { createLastResponse, type LastResponse } from './last-response.ts'
@@ -54,6 +54,8 @@ export interface CheckoutOptions {
   signal?: AbortSignal
   /** Whom it is for: shares take turns in the queue, and none has all clients. @default nobody in particular */
   share?: string | undefined
+  /** What a client that is out for long is reported with. @default the stack of the caller, which costs as much as the rest */
+  place?: TakenAt
 }
 
 export interface PoolStats extends PoolCounters {
@@ -78,11 +80,17 @@ export interface PipelineOptions {
   share?: string | undefined
 }
 
+interface Loan {
+  place: TakenAt
+  releaseSlot: () => void
+  waitedMs: number
+}
+
 interface Slot {
   giveBack: () => void
   startedAt: number
   /** Where it was asked for. */
-  place: Error
+  place: TakenAt
   signal?: AbortSignal | undefined
 }
 
@@ -102,8 +110,7 @@ const HANDSHAKE_PART = 3
 // which is how it tells of a role that does not exist.
 const UNUSABLE_OBJECT = ['42P01', '42703', '42883', '42704', '3F000', '42501', '22023']
 
-// A pipeline gives its client back by itself, so nobody looks for the place.
-const IN_FLIGHT = new Error('a pipeline')
+const A_PIPELINE = 'a statement'
 
 export class NeonPool extends Pool {
   /** `stream` has not the type that pg gives it. */
@@ -280,9 +287,7 @@ export class NeonPool extends Pool {
   }
 
   /** As `connect`, with a signal that gives up the wait. */
-  checkout(options: CheckoutOptions = {}): Promise<CheckedOutClient> {
-    // Here and not later, where the caller is no longer on the stack.
-    const place = new Error('taken')
+  checkout({ place = new Error('taken'), ...options }: CheckoutOptions = {}): Promise<CheckedOutClient> {
     if (!CHECKOUT.hasSubscribers) return this.#checkout(place, options)
     return traced(CHECKOUT, { pool: this }, () => this.#checkout(place, options))
   }
@@ -312,7 +317,7 @@ export class NeonPool extends Pool {
     { isAlone = false, share }: PipelineOptions = {}
   ): Promise<PipelineResult[]> {
     const place = await (CHECKOUT.hasSubscribers
-      ? traced(CHECKOUT, { pool: this }, () => this.#placeFor(isAlone, share))
+      ? traced(CHECKOUT, { pool: this }, async () => this.#placeFor(isAlone, share))
       : this.#placeFor(isAlone, share))
     let pipeline: Pipeline | undefined
     let isAnswered = false
@@ -339,14 +344,14 @@ export class NeonPool extends Pool {
     return undefined
   }
 
-  /** What only reads may share a connection, as a query of `fastify.db`; everything else has one for itself. */
+  /** As a query of `fastify.db`, where it can be one. */
   #query([config, values, callback]: unknown[]): unknown {
     const statement = this.pipelines ? asPipelineStatement(config, values, callback) : undefined
-    if (statement && this.statementCache.of(statement.text).isQuery) return runQuery(this, statement)
+    if (statement) return runQuery(this, statement)
     return Reflect.apply(Pool.prototype.query, this, [config, values, callback])
   }
 
-  async #checkout(place: Error, { signal, share }: CheckoutOptions): Promise<CheckedOutClient> {
+  async #checkout(place: TakenAt, { signal, share }: CheckoutOptions): Promise<CheckedOutClient> {
     const startedAt = performance.now()
     const giveBack = await this.#admitted(this.#slots.acquire(signal, share))
     return this.#checkOutClient({ giveBack, startedAt, place, signal })
@@ -355,26 +360,58 @@ export class NeonPool extends Pool {
   async #checkOutClient({ giveBack, startedAt, place, signal }: Slot): Promise<CheckedOutClient> {
     try {
       const client = await this.#connections.take(signal)
-      this.#slots.noteCheckout()
-      this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
-      const checkedOut = this.#checkouts.checkOut({ client, place, releaseSlot: giveBack })
-      this.emit('acquire', checkedOut)
-      return checkedOut
+      return this.#lend(client, { place, releaseSlot: giveBack, waitedMs: performance.now() - startedAt })
     } catch (error) {
       giveBack()
       throw error
     }
   }
 
-  async #placeFor(isAlone: boolean, share: string | undefined): Promise<Place<CheckedOutClient>> {
+  #lend(client: NeonClient, { waitedMs, ...taken }: Loan): CheckedOutClient {
+    this.#slots.noteCheckout()
+    this.report({ type: 'checked-out', waitedMs })
+    const checkedOut = this.#checkouts.checkOut({ client, ...taken })
+    this.emit('acquire', checkedOut)
+    return checkedOut
+  }
+
+  /** At once, where nobody and nothing has to be waited for: a promise costs as much as the rest. */
+  #placeFor(
+    isAlone: boolean,
+    share: string | undefined
+  ): Place<CheckedOutClient> | Promise<Place<CheckedOutClient>> {
+    const giveBack = this.#slots.acquireNow(share)
+    if (giveBack === undefined) return this.#joinNow(isAlone) ?? this.#placeInTurn(isAlone, share)
+    const client = this.#connections.takeNow()
+    if (client === undefined) return this.#placeOnTaken(isAlone, giveBack)
+    const loan = { place: A_PIPELINE, releaseSlot: giveBack, waitedMs: 0 }
+    return this.#placeOn(this.#lend(client, loan), isAlone)
+  }
+
+  #joinNow(isAlone: boolean): Place<CheckedOutClient> | undefined {
+    const place = isAlone ? undefined : this.#slots.joinNow(this.#multiplexing.join)
+    if (place) this.report({ type: 'checked-out', waitedMs: 0 })
+    return place
+  }
+
+  async #placeInTurn(isAlone: boolean, share: string | undefined): Promise<Place<CheckedOutClient>> {
     const startedAt = performance.now()
     const join = isAlone ? nowhere : this.#multiplexing.join
     const admitted = await this.#admitted(this.#slots.acquireOrJoin(join, share))
-    if ('place' in admitted) {
-      this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
-      return admitted.place
-    }
-    const client = await this.#checkOutClient({ ...admitted, startedAt, place: IN_FLIGHT })
+    if ('giveBack' in admitted) return this.#placeOnTaken(isAlone, admitted.giveBack, startedAt)
+    this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
+    return admitted.place
+  }
+
+  async #placeOnTaken(
+    isAlone: boolean,
+    giveBack: () => void,
+    startedAt = performance.now()
+  ): Promise<Place<CheckedOutClient>> {
+    return this.#placeOn(await this.#checkOutClient({ giveBack, startedAt, place: A_PIPELINE }), isAlone)
+  }
+
+  #placeOn(client: CheckedOutClient, isAlone: boolean): Place<CheckedOutClient> {
     const place = this.#multiplexing.open(client)
     if (isAlone) this.#multiplexing.close(place)
     else this.#slots.take()

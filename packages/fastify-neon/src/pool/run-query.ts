@@ -18,9 +18,13 @@ import type { CachedStatement } from './statement-cache.ts'
 // A connection that is lost is lost once, and the second one may have been as old.
 const MOST_REPEATS = 2
 
-/** Runs a statement as it is, with the role of the login, and only again when the server has not executed it. */
+/**
+ * Runs a statement as it is, with the role of the login, and only again when the server has not executed it. What may
+ * wait for a lock has its connection for itself: those behind it would wait with it.
+ */
 export function runQuery(pool: NeonPool, statement: PipelineStatement): Promise<PipelineResult | undefined> {
-  return repeat({ pool, before: [], statement, mayRepeat: isStalePlan })
+  const isAlone = !pool.statementCache.of(statement.text).isQuery
+  return repeat({ pool, before: [], statement, mayRepeat: isStalePlan, isAlone })
 }
 
 interface Repeatable {
@@ -29,6 +33,8 @@ interface Repeatable {
   before: readonly PipelineStatement[]
   statement: PipelineStatement
   mayRepeat: (error: unknown) => boolean
+  /** Nothing else goes on its connection, however fast it is. @default false */
+  isAlone?: boolean
   /** As of `checkout`. */
   share?: string | undefined
 }
@@ -39,6 +45,7 @@ export async function repeat({
   before,
   statement,
   mayRepeat,
+  isAlone = false,
   share
 }: Repeatable): Promise<PipelineResult | undefined> {
   let suspect: PreparedAs | undefined
@@ -56,14 +63,15 @@ export async function repeat({
           })
           return pipeline
         },
-        { isAlone: mustBeAlone(pool.statementCache.of(statement.text)), share }
+        { isAlone: isAlone || mustBeAlone(pool.statementCache.of(statement.text)), share }
       )
       if (suspect) pool.names.noteStale(suspect.text, suspect.name)
       return results.at(-1)
     } catch (error) {
       // Without one there was no client, for which the pool has tried as long as it may.
       if (pipeline === undefined) throw error
-      const isOfStatement = pipeline.answered === before.length || isTimeout(error)
+      // Its own answer may be there, and not the end of its transaction.
+      const isOfStatement = pipeline.answered >= before.length || isTimeout(error)
       suspect = suspectOf(pipeline, error)
       previous = pipeline
       if (repeats >= MOST_REPEATS || !(suspect || mayRepeat(error) || wasNotDone(pipeline, error)))

@@ -29,7 +29,11 @@ export interface Slots<Place> {
    * Who gives up by the signal leaves the queue and takes no slot.
    */
   acquire(signal?: AbortSignal, share?: string): Promise<() => void>
-  /** The same for who takes a place as well when there is no slot. Nobody in the queue is overtaken. */
+  /** The same without a wait; undefined where there is no free slot for this share, and when closed. */
+  acquireNow(share?: string): (() => void) | undefined
+  /** A place without a wait. Nobody in the queue is overtaken. */
+  joinNow(join: Join<Place>): Place | undefined
+  /** As `acquire` for who takes a place as well when there is no slot. */
   acquireOrJoin(join: Join<Place>, share?: string): Promise<Admitted<Place>>
   /** There may be places: those whose turn it is and who take one get it. */
   take(): void
@@ -84,10 +88,12 @@ export function createSlots<Place = never>({
       if (!takeFree(share)) await line(signal, { share })
       return once(() => giveBack(share))
     },
+    acquireNow,
+    joinNow,
     async acquireOrJoin(join, share) {
       if (closed) throw new DatabaseFailure('closed')
       if (takeFree(share)) return { giveBack: once(() => giveBack(share)) }
-      const place = (queue.size === 0 ? join() : undefined) ?? (await line(undefined, { mark: join, share }))
+      const place = joinNow(join) ?? (await line(undefined, { mark: join, share }))
       return place === undefined ? { giveBack: once(() => giveBack(share)) } : { place }
     },
     take() {
@@ -117,6 +123,14 @@ export function createSlots<Place = never>({
     get blockedForMs() {
       return blockedSince === undefined ? 0 : clock.now() - blockedSince
     }
+  }
+
+  function acquireNow(share: string | undefined) {
+    return closed || !takeFree(share) ? undefined : once(() => giveBack(share))
+  }
+
+  function joinNow(join: Join<Place>): Place | undefined {
+    return queue.size === 0 && !closed ? join() : undefined
   }
 
   function takeFree(share: string | undefined): boolean {

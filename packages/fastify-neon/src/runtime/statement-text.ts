@@ -2,6 +2,7 @@
  * What can be told of a statement by its text. Each answer is on the safe side: a statement that is taken for more
  * than it is takes a way that costs more.
  */
+import { cachedByText } from './text-cache.ts'
 
 // The server takes what follows COPY for data, of COMMIT it must be known whether it was sent, and behind DEALLOCATE or
 // DISCARD what was prepared before may be gone.
@@ -49,9 +50,7 @@ const HARMLESS = new Set(
 )
 
 /** False: it has to be the only one on its way. */
-export function mayPipeline(text: string): boolean {
-  return !ALONE.test(text)
-}
+export const mayPipeline = cachedByText(text => !ALONE.test(text))
 
 /** What may begin or end a transaction: the next statement would run outside of this one, as whoever has logged in. */
 export function mayEndTransaction(text: string): boolean {
@@ -59,9 +58,7 @@ export function mayEndTransaction(text: string): boolean {
 }
 
 /** A single statement, which the extended protocol takes. */
-export function isSingle(text: string): boolean {
-  return !SEPARATOR.test(text)
-}
+export const isSingle = cachedByText(text => !SEPARATOR.test(text))
 
 /** A single statement that, where nothing may be written, has no effect at all. */
 export function hasRowsOnly(text: string): boolean {
@@ -69,10 +66,10 @@ export function hasRowsOnly(text: string): boolean {
 }
 
 /** A SELECT that locks nothing, makes nothing and calls nothing that is not known, so that it is the same when nothing may be written. */
-export function isQuery(text: string): boolean {
+export const isQuery = cachedByText(text => {
   const mayDoMore = LOCKS.test(text) || WRITES.test(text)
   return SELECT.test(text) && hasRowsOnly(text) && !mayDoMore && calls(text).every(isHarmless)
-}
+})
 
 /** Of a transaction that is READ ONLY: that it is stored makes no difference, and it may be run again. NOTIFY is allowed there. */
 export function hasNoEffect(text: string): boolean {

@@ -50,7 +50,7 @@ const MAX_BEGINS = 3
 /** Takes a client. BEGIN itself waits for the first statement, unless the clients of the pool do not pipeline. */
 export async function openTransaction({ pool, plan, signal }: BeginOptions): Promise<Begun> {
   const { share } = plan
-  let checkedOut = await pool.checkout({ signal, share })
+  let checkedOut = await pool.checkout({ signal, share, place: 'a transaction' })
   // Kept, since the client has that of its next user when it is checked out again.
   let { release } = checkedOut
   let isBegun = false
@@ -181,7 +181,7 @@ export async function openTransaction({ pool, plan, signal }: BeginOptions): Pro
     if (checkedOut.isConnected && !endsSession(error)) return false
     pool.report({ type: 'transaction-repeated', failure: failureToBegin(error), delayMs: 0 })
     release()
-    checkedOut = await pool.checkout({ signal, share })
+    checkedOut = await pool.checkout({ signal, share, place: 'a transaction' })
     release = checkedOut.release
     // The work has ended meanwhile: nothing may be sent to what is another's from now on.
     if (isClosed) {
