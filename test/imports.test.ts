@@ -51,7 +51,7 @@ interface House {
 }
 
 const HOUSES: House[] = [
-  { folder: '.', rooms: SERVICE, unknown: { db: /^fastify/ } },
+  { folder: '.', rooms: SERVICE, unknown: { db: /^fastify(?!-neon\/prepared-query$)/ } },
   {
     folder: 'packages/fastify-neon',
     rooms: FASTIFY_NEON,

@@ -14,7 +14,7 @@ import {
   type SQLWrapper,
   sql
 } from 'drizzle-orm'
-import { type Placeholders, type PreparedQuery, preparedQuery } from 'fastify-neon/db'
+import { type Placeholders, type PreparedQuery, preparedQuery } from 'fastify-neon/prepared-query'
 import type { Executor } from './executor.ts'
 import { type Task, tasks } from './schema/tasks.ts'
 

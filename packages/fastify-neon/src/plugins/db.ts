@@ -28,12 +28,6 @@ import { createPoolLog } from './pool-log.ts'
 import { openReplicas, type ReplicaOptions } from './replicas.ts'
 
 export type { ClaimedDatabase, ClaimedOptions, Claims, Pool, PoolClient } from '../drizzle/database.ts'
-export {
-  type Placeholders,
-  type PreparedQuery,
-  preparedQuery,
-  type QueryClient
-} from '../drizzle/prepared-query.ts'
 export { DatabaseFailure } from '../errors/failure.ts'
 export { POOL_DEFAULTS, type PoolEvent, type PoolStats } from '../pool/pool.ts'
 export { type CommitOutcome, CommitOutcomeUnknown } from '../transaction/commit-outcome.ts'

@@ -70,8 +70,9 @@ export async function repeat({
     } catch (error) {
       // Without one there was no client, for which the pool has tried as long as it may.
       if (pipeline === undefined) throw error
-      // Its own answer may be there, and not the end of its transaction.
-      const isOfStatement = pipeline.answered >= before.length || isTimeout(error)
+      // What writes may fail at the end of its transaction, behind its own answer. What reads cannot.
+      const isAnswered = isAlone && pipeline.answered > before.length
+      const isOfStatement = isAnswered || pipeline.answered === before.length || isTimeout(error)
       suspect = suspectOf(pipeline, error)
       previous = pipeline
       if (repeats >= MOST_REPEATS || !(suspect || mayRepeat(error) || wasNotDone(pipeline, error)))
