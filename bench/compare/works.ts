@@ -3,7 +3,7 @@
  * own query functions on a Drizzle client.
  */
 import { createHash } from 'node:crypto'
-import { and, asc, eq } from 'drizzle-orm'
+import * as operators from 'drizzle-orm'
 import type { Executor } from '../../src/db/executor.ts'
 import { tasks } from '../../src/db/schema/tasks.ts'
 import { createTask, findTask, type TaskKey, updateTask } from '../../src/db/tasks.ts'
@@ -17,6 +17,9 @@ export type Work = (typeof WORKS)[number]
 
 /** The number of a call says which row it is about. */
 export type Works = Record<Work, (turn: number) => Promise<unknown>>
+
+// This package has a copy of its own, of another type.
+const { and, asc, eq } = operators as unknown as typeof import('../../node_modules/drizzle-orm/index.js')
 
 export const ROLE = 'app_user'
 export const CLAIM = 'app.user_id'
