@@ -34,20 +34,17 @@ export interface ControlOptions {
   /** What the console has to bring. */
   token: string
   readView: ReadView
+  /** How long a view waits for a change, in ms. What has no event, such as the meter, is as old at most. @default 1000 */
+  viewPatienceMs?: number
 }
 
 const MAX_BODY_BYTES = 16_384
-/** The console asks again after it. What has no event, such as the meter, is as old at most. */
 const VIEW_PATIENCE_MS = 1_000
 
 type Handler = (body: unknown, id: string) => unknown
 
-export async function openControl({
-  neon,
-  port: askedPort,
-  token,
-  readView
-}: ControlOptions): Promise<Control> {
+export async function openControl(options: ControlOptions): Promise<Control> {
+  const { neon, port: askedPort, token, readView, viewPatienceMs = VIEW_PATIENCE_MS } = options
   const routes = routesOf(neon)
   const server = createServer((request, response) => {
     answer(request, response).catch(error => sendError(response, error))
@@ -80,7 +77,7 @@ export async function openControl({
   async function sendView(response: ServerResponse, query: string): Promise<void> {
     const seen = new URLSearchParams(query)
     const patience = new AbortController()
-    const timer = setTimeout(() => patience.abort(), VIEW_PATIENCE_MS)
+    const timer = setTimeout(() => patience.abort(), viewPatienceMs)
     response.once('close', () => patience.abort())
     try {
       const after = Number(seen.get('after'))

@@ -150,6 +150,8 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     requiresTls: tls === 'required',
     onEvent: tell
   })
+  const listSessions = createSessionList(compute)
+  const readView = createView({ compute, suspendAfterMs, meter, faults, listSessions, history, clock })
 
   try {
     // A login may come while the compute sleeps, and before any other.
@@ -167,8 +169,6 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     })
     const neon = describe(endpoint, certificates && (await keepAuthority(home, certificates)))
     if (options.controlPort !== undefined) {
-      const listSessions = createSessionList(compute)
-      const readView = createView({ compute, suspendAfterMs, meter, faults, listSessions, history, clock })
       control = await openControl({ neon, port: options.controlPort, token, readView })
       neon.controlUrl = controlUrl(control.port)
       neon.consoleUrl = consoleUrl(control.port, token)

@@ -2,7 +2,6 @@
  * Owns the files of the console as a browser gets them: those of the folder `console` beside `src`, which need no build.
  */
 import { readFile } from 'node:fs/promises'
-import { systemCode } from '../failure.ts'
 import { RequestError } from './request-error.ts'
 
 /** For every answer: nothing but these files runs, no other page has it in a frame, and no cache keeps it. */
@@ -41,11 +40,10 @@ export async function readPage(name: string): Promise<{ type: string; content: B
   const file = name === '' ? INDEX : name
   const type = TYPES.get(NAME.exec(file)?.[1] ?? '')
   if (type === undefined) throw notFound(file)
-  try {
-    return { type, content: await readFile(new URL(file, FOLDER)) }
-  } catch (error) {
-    throw systemCode(error) === 'ENOENT' ? notFound(file) : error
-  }
+  const content = await readFile(new URL(file, FOLDER)).catch(() => {
+    throw notFound(file)
+  })
+  return { type, content }
 }
 
 function notFound(file: string): RequestError {

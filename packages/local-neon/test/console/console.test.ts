@@ -178,7 +178,8 @@ t.test('the console', { skip: NO_BROWSER }, async t => {
     await page.keyboard.press('Enter')
     await shows('#no-faults', /^None is on$/)
 
-    // From the section on, in which the button was.
+    // The button has gone: the keyboard goes on from its section.
+    t.equal(await focused(page), 'faults')
     await page.keyboard.press('Tab')
     t.equal(await focused(page), 'fault-type')
   })

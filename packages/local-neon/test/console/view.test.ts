@@ -4,9 +4,12 @@ import { createHistory } from '../../src/console/history.ts'
 import { createView } from '../../src/console/view.ts'
 import { createFaults } from '../../src/faults/registry.ts'
 import { METER, openFakeControl, TOKEN } from '../fixtures/control.ts'
+import { outcomeOf } from '../fixtures/fake-compute.ts'
 import { createManualClock } from '../fixtures/manual-clock.ts'
 
 const NOTHING = { boot: null, after: 0 }
+/** Longer than a test may take. */
+const ENDLESS_MS = 600_000
 const patient = new AbortController().signal
 
 t.test('the view of the console', async t => {
@@ -40,6 +43,7 @@ t.test('the view of the console', async t => {
     const { boot, lastId: after } = await read(NOTHING, patient)
 
     const next = read({ boot, after }, patient)
+    t.equal(await outcomeOf(next), 'pending')
     history.onEvent({ type: 'suspend', reason: 'idle' })
 
     t.match(await next, { boot, events: [{ label: 'suspend' }] })
@@ -87,7 +91,7 @@ t.test('GET /view', async t => {
   })
 
   t.test('gives up when the page has gone', async t => {
-    const { url, patience } = await served(t)
+    const { url, patience } = await served(t, ENDLESS_MS)
     const page = new AbortController()
     const headers = { authorization: `Bearer ${TOKEN}` }
     const asked = fetch(`${url}/view`, { headers, signal: page.signal })
@@ -107,13 +111,14 @@ t.test('GET /view', async t => {
   })
 })
 
-async function served(t: Test) {
+async function served(t: Test, viewPatienceMs?: number) {
   const { read, history } = viewOf()
   let told: (signal: AbortSignal) => void = () => {}
   const patience = new Promise<AbortSignal>(resolve => {
     told = resolve
   })
   const control = await openFakeControl(t, {
+    ...(viewPatienceMs && { viewPatienceMs }),
     readView: (seen, signal) => {
       told(signal)
       return read(seen, signal)
