@@ -6,6 +6,7 @@ import { createFaults } from '../../src/faults/registry.ts'
 import { METER, openFakeControl, TOKEN } from '../fixtures/control.ts'
 import { outcomeOf } from '../fixtures/fake-compute.ts'
 import { createManualClock } from '../fixtures/manual-clock.ts'
+import { start } from '../fixtures/sandbox.ts'
 
 const NOTHING = { boot: null, after: 0 }
 /** Longer than a test may take. */
@@ -109,6 +110,24 @@ t.test('GET /view', async t => {
 
     t.strictSame(await ask('GET', '/view'), [500, { message: 'Error: there is no view' }])
   })
+})
+
+t.test('a fault that comes or goes is a change, as a state or an event is', async t => {
+  const neon = await start(t, { controlPort: 0 })
+  const { hash } = new URL(String(neon.consoleUrl))
+  const lastId = async () => {
+    const headers = { authorization: `Bearer ${hash.slice(1)}` }
+    const response = await fetch(`${neon.controlUrl}/view`, { headers })
+    return JSON.parse(await response.text()).lastId
+  }
+  const before = await lastId()
+
+  const fault = neon.inject({ type: 'truncate' })
+  const during = await lastId()
+  fault.remove()
+
+  t.ok(during > before)
+  t.ok((await lastId()) > during)
 })
 
 async function served(t: Test, viewPatienceMs?: number) {
