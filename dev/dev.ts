@@ -45,6 +45,7 @@ async function start() {
   const token = await issuer?.sign('alice', TOKEN_LIFETIME)
   say(`service    ${url}`)
   say(`database   ${given ? redact(given) : databaseUrl}`)
+  if (neon?.consoleUrl) say(`console    ${neon.consoleUrl}`)
   if (token) say(`try        curl -H 'authorization: Bearer ${token}' ${url}/tasks`)
   say('stop       Ctrl-C')
 }

@@ -19,6 +19,7 @@ export function localSettings(t: Test) {
     LOCAL_NEON_DIRECTORY: join(directory, 'local'),
     LOCAL_NEON_SYSTEM_DIRECTORY: join(directory, 'system'),
     LOCAL_NEON_PORT: '0',
+    LOCAL_NEON_CONTROL_PORT: '0',
     PORT: '0'
   }
 }

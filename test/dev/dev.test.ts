@@ -13,6 +13,8 @@ t.test('npm run dev', async t => {
       t.equal((await fetch(url, { method: 'POST', headers, body })).status, 201)
       t.match(first.output(), /^applied +0000_tasks$/m)
       t.match(first.output(), /^database +postgresql:\/\/neondb_owner:[\w-]+@127\.0\.0\.1:\d+\/neondb$/m)
+      const console = await first.said(/^console +(http:.*)$/m)
+      t.match(await (await fetch(console)).text(), '<title>Local Neon</title>')
       first.child.kill('SIGINT')
       t.equal(await first.ended, 0)
 

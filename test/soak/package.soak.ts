@@ -63,6 +63,16 @@ import { pgTable, text } from 'drizzle-orm/pg-core'
 export const tasks = pgTable('tasks', { title: text() })
 `
 
+const CONSOLE = `
+import { startLocalNeon } from 'local-neon'
+
+const neon = await startLocalNeon({ controlPort: 0 })
+const page = await fetch(neon.consoleUrl)
+const script = await fetch(new URL('/console/console.js', neon.consoleUrl))
+await neon.close()
+process.stdout.write(JSON.stringify([page.status, script.status]))
+`
+
 /** In the order in which they are built: each uses the ones before it at most. */
 const PACKAGES = ['fastify-neon', 'local-neon', 'migration-lint']
 
@@ -165,6 +175,14 @@ t.test('an empty project with all three packages', async t => {
 
     t.match(stdout, /pass 1\b/)
   })
+
+  t.test('gets the console of local-neon', async t => {
+    await writeFile(join(project, 'console.js'), CONSOLE)
+
+    const { stdout } = await run(process.execPath, ['console.js'], { cwd: project })
+
+    t.strictSame(JSON.parse(stdout), [200, 200])
+  })
 })
 
 t.test('a project in TypeScript', async t => {
@@ -230,7 +248,12 @@ async function neededFiles(name: string): Promise<string[]> {
   for (const [, module = ''] of named.matchAll(/"\.\/dist\/([^"]+)\.js"/g)) await follow(module)
   const required = [...named.matchAll(/"\.\/(dist\/[^"]+(?<!\.d)\.cjs)"/g)].map(([, file = '']) => file)
   const endings = ['js', 'd.ts', 'd.cts']
-  return [...required, ...[...found].flatMap(module => endings.map(ending => `dist/${module}.${ending}`))]
+  const pages = await readdir(join(root, 'console')).catch(() => [])
+  return [
+    ...required,
+    ...[...found].flatMap(module => endings.map(ending => `dist/${module}.${ending}`)),
+    ...pages.map(file => `console/${file}`)
+  ]
 
   async function follow(module: string): Promise<void> {
     if (found.has(module)) return

@@ -24,12 +24,16 @@ export interface ComputeOptions {
   /** Called while Postgres still runs, before it is told to stop, which waits for it, but not for long. */
   onSuspending: (superuser: Superuser) => Promise<void>
   onEvent: (event: LocalNeonEvent) => void
+  /** Called with each state that the compute enters. */
+  onState: (state: ComputeState) => void
   meter: Meter
   clock: Clock
 }
 
 export interface Compute {
   readonly state: ComputeState
+  /** Time until the compute sleeps if nothing happens, in ms; undefined when it is not awake or never sleeps by itself. */
+  readonly sleepsInMs: number | undefined
   /** The Postgres that runs, if one does. */
   readonly running: Running | undefined
   /** Resolves with the running Postgres, which it starts when there is none. Counts as activity. */
@@ -64,7 +68,7 @@ const BUSY_SQL = `
 const SUSPENDING_DEADLINE_MS = 1_000
 
 export function createCompute(options: ComputeOptions): Compute {
-  const { start, suspendAfterMs, wakeDelayMs, onSuspending, onEvent, meter, clock } = options
+  const { start, suspendAfterMs, wakeDelayMs, onSuspending, onEvent, onState, meter, clock } = options
   let state: ComputeState = 'asleep'
   let running: Running | undefined
   let waking: Promise<Running> | undefined
@@ -84,6 +88,10 @@ export function createCompute(options: ComputeOptions): Compute {
     get state() {
       return state
     },
+    get sleepsInMs() {
+      if (state !== 'awake' || suspendAfterMs === 0) return undefined
+      return Math.max(0, suspendAfterMs - (clock.now() - lastActivityMs))
+    },
     get running() {
       return running
     },
@@ -92,6 +100,11 @@ export function createCompute(options: ComputeOptions): Compute {
     touch,
     exited,
     close
+  }
+
+  function enter(next: ComputeState): void {
+    state = next
+    onState(next)
   }
 
   function touch(): void {
@@ -114,19 +127,19 @@ export function createCompute(options: ComputeOptions): Compute {
     if (state === 'closed') throw new Error('the local Neon is closed')
     const isFirst = !hasStarted
     const begunMs = clock.now()
-    state = 'waking'
+    enter('waking')
     meter.onAwake()
     try {
       running = await startRunning(isFirst ? 0 : wakeDelayMs())
     } catch (error) {
-      state = 'asleep'
+      enter('asleep')
       meter.onAsleep()
       onEvent({ type: 'wake-failed', message: String(error) })
       throw error
     }
     hasStarted = true
-    state = 'awake'
     touch()
+    enter('awake')
     if (!isFirst) {
       meter.onWake()
       onEvent({ type: 'wake', tookMs: clock.now() - begunMs })
@@ -158,14 +171,14 @@ export function createCompute(options: ComputeOptions): Compute {
     const { postgres, superuser } = running
     watch.abort()
     asked.add(postgres)
-    if (state === 'awake') state = 'suspending'
+    if (state === 'awake') enter('suspending')
     await within(SUSPENDING_DEADLINE_MS, onSuspending(superuser)).catch(ignore)
     superuser.end()
     await postgres.stop()
     running = undefined
     meter.onAsleep()
     if (state === 'closed') return
-    state = 'asleep'
+    enter('asleep')
     onEvent({ type: 'suspend', reason })
   }
 
@@ -173,7 +186,7 @@ export function createCompute(options: ComputeOptions): Compute {
     closing.abort()
     await stopping
     await waking?.catch(ignore)
-    state = 'closed'
+    enter('closed')
     await suspend()
   }
 

@@ -1,15 +1,20 @@
 /**
  * Owns the control interface: what a test does by calls, a person does over HTTP on the
- * loopback interface. A page in a browser cannot use it.
+ * loopback interface, or in a browser with the console, which it serves.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { checkCaller, checkHost, checkToken } from './console/access.ts'
+import { readPage, SECURITY_HEADERS } from './console/page.ts'
+import { RequestError } from './console/request-error.ts'
+import type { ReadView } from './console/view.ts'
 import { LocalNeonError } from './failure.ts'
-import { checkFault } from './faults/fault.ts'
+import { checkFault, FaultSchema } from './faults/fault.ts'
 import type { Injection } from './faults/registry.ts'
 import type { BackendFilter } from './kill.ts'
 import { HOST, listen } from './listen.ts'
 import type { LocalNeon } from './local-neon.ts'
+import { REFUSALS } from './proxy/refusals.ts'
 
 export interface Control {
   port: number
@@ -22,21 +27,24 @@ export type Controlled = Pick<
   'state' | 'meter' | 'suspend' | 'wake' | 'inject' | 'faults' | 'killBackends' | 'observe'
 >
 
-/** A request that cannot be served, with the status that says why. */
-class RequestError extends Error {
-  readonly status: number
-
-  constructor(status: number, message: string) {
-    super(message)
-    this.status = status
-  }
+export interface ControlOptions {
+  neon: Controlled
+  /** Port at 127.0.0.1; 0 is any free one, and so is one that is taken. */
+  port: number
+  /** What the console has to bring. */
+  token: string
+  readView: ReadView
+  /** How long a view waits for a change, in ms. What has no event, such as the meter, is as old at most. @default 1000 */
+  viewPatienceMs?: number
 }
 
 const MAX_BODY_BYTES = 16_384
+const VIEW_PATIENCE_MS = 1_000
 
 type Handler = (body: unknown, id: string) => unknown
 
-export async function openControl(neon: Controlled, askedPort: number): Promise<Control> {
+export async function openControl(options: ControlOptions): Promise<Control> {
+  const { neon, port: askedPort, token, readView, viewPatienceMs = VIEW_PATIENCE_MS } = options
   const routes = routesOf(neon)
   const server = createServer((request, response) => {
     answer(request, response).catch(error => sendError(response, error))
@@ -45,14 +53,38 @@ export async function openControl(neon: Controlled, askedPort: number): Promise<
   return { port, close }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    refuseBrowsers(request)
-    const [, name = '', id = ''] = String(request.url).split('/')
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
+    checkHost(request)
+    const [path = '', query = ''] = String(request.url).split('?')
+    const [, name = '', id = ''] = path.split('/')
+    // Its files have nothing in them that is secret.
+    if (request.method === 'GET' && name === 'console') return await sendPage(response, id)
+    checkCaller(request, token)
     if (request.method === 'GET' && name === 'events') return follow(response)
+    if (request.method === 'GET' && name === 'view') {
+      // Statements are for nobody else on this machine.
+      checkToken(request.headers, token)
+      return await sendView(response, query)
+    }
     const handler = routes.get(`${request.method} /${name}`)
     if (handler === undefined)
-      throw new RequestError(404, `there are: ${[...routes.keys()].join(', ')}, GET /events`)
+      throw new RequestError(404, `there are: ${[...routes.keys()].join(', ')}, GET /events, GET /console`)
     const result = await handler(await bodyOf(request), id)
     send(response, result === undefined ? 204 : 200, result)
+  }
+
+  /** Waits for a change, so that the console shows it at once. */
+  async function sendView(response: ServerResponse, query: string): Promise<void> {
+    const seen = new URLSearchParams(query)
+    const patience = new AbortController()
+    const timer = setTimeout(() => patience.abort(), viewPatienceMs)
+    response.once('close', () => patience.abort())
+    try {
+      const after = Number(seen.get('after'))
+      send(response, 200, await readView({ boot: seen.get('boot'), after }, patience.signal))
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** One JSON object a line, for as long as the client listens. */
@@ -78,7 +110,8 @@ function routesOf(neon: Controlled): Map<string, Handler> {
     ['POST /kill', async body => ({ killed: await neon.killBackends(filterFrom(body)) })],
     ['GET /faults', () => neon.faults().map(describe)],
     ['POST /faults', body => describe(neon.inject(checkFault(body)))],
-    ['DELETE /faults', (_body, id) => remove(neon, id)]
+    ['DELETE /faults', (_body, id) => remove(neon, id)],
+    ['GET /fault-types', () => ({ schema: FaultSchema, texts: Object.keys(REFUSALS) })]
   ])
 }
 
@@ -105,19 +138,6 @@ function filterFrom(body: unknown): BackendFilter {
   }
 }
 
-/** A web page must not be able to stop the database of whoever looks at it; nor by a name that leads here. */
-function refuseBrowsers({ headers, method }: IncomingMessage): void {
-  const { host = '' } = headers
-  if (headers.origin !== undefined || !/^(?:127\.0\.0\.1|localhost)(?::\d+)?$/.test(host))
-    throw new RequestError(403, 'not from a browser, and only as 127.0.0.1 or localhost')
-  if (
-    method === 'POST' &&
-    headers['content-length'] !== '0' &&
-    headers['content-type'] !== 'application/json'
-  )
-    throw new RequestError(415, 'send JSON, with content-type: application/json')
-}
-
 async function bodyOf(request: IncomingMessage): Promise<unknown> {
   const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
   if (encoding !== undefined || !(Number(length) <= MAX_BODY_BYTES))
@@ -129,6 +149,11 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
   } catch {
     throw new RequestError(400, 'that is not JSON')
   }
+}
+
+async function sendPage(response: ServerResponse, name: string): Promise<void> {
+  const { type, content } = await readPage(name)
+  response.writeHead(200, { 'content-type': type }).end(content)
 }
 
 function sendError(response: ServerResponse, error: unknown): void {
@@ -144,4 +169,9 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 
 export function controlUrl(port: number): string {
   return `http://${HOST}:${port}`
+}
+
+/** What follows # is not sent, and not passed on to other sites. */
+export function consoleUrl(port: number, token: string): string {
+  return `${controlUrl(port)}/console#${token}`
 }

@@ -30,22 +30,36 @@ export type LocalNeonEvent =
 
 export type LocalNeonListener = (event: LocalNeonEvent) => void
 
+const LABEL_WIDTH = 11
+
 /** One line for a person. */
 export function describeEvent(event: LocalNeonEvent): string {
+  const [label, text] = wordsFor(event)
+  return `${label.padEnd(LABEL_WIDTH)}${text}`
+}
+
+/** What has happened in a word or two, and the rest. */
+export function wordsFor(event: LocalNeonEvent): [label: string, text: string] {
   switch (event.type) {
     case 'login':
-      return `login      ${event.user} to ${event.database} over ${event.transport}${event.isPooled ? ', pooled' : ''}`
+      return [
+        'login',
+        `${event.user} to ${event.database} over ${event.transport}${event.isPooled ? ', pooled' : ''}`
+      ]
     case 'login-refused':
-      return `refused    ${event.message}`
+      return ['refused', event.message]
     case 'pooling-not-emulated':
-      return 'note       a pooled host has a session for each client here: there is no PgBouncer on this machine'
+      return [
+        'note',
+        'a pooled host has a session for each client here: there is no PgBouncer on this machine'
+      ]
     case 'suspend':
-      return `suspend    ${event.reason === 'idle' ? 'idle for long enough' : 'asked to'}`
+      return ['suspend', event.reason === 'idle' ? 'idle for long enough' : 'asked to']
     case 'wake':
-      return `wake       after ${Math.round(event.tookMs)} ms`
+      return ['wake', `after ${Math.round(event.tookMs)} ms`]
     case 'wake-failed':
-      return `no wake    ${event.message}`
+      return ['no wake', event.message]
     case 'fault':
-      return `fault      ${event.fault} ${event.id}, hit ${event.hits}`
+      return ['fault', `${event.fault} ${event.id}, hit ${event.hits}`]
   }
 }

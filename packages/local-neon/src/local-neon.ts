@@ -7,7 +7,11 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ComputeState, createCompute } from './compute.ts'
-import { type Control, controlUrl, openControl } from './control.ts'
+import { consoleToken } from './console/access.ts'
+import { createHistory } from './console/history.ts'
+import { createSessionList } from './console/sessions.ts'
+import { createView } from './console/view.ts'
+import { type Control, consoleUrl, controlUrl, openControl } from './control.ts'
 import type { LocalNeonEvent, LocalNeonListener } from './events.ts'
 import { ignore } from './failure.ts'
 import { type Fault, refusalText } from './faults/fault.ts'
@@ -48,6 +52,8 @@ export interface LocalNeon {
   ca?: { pem: string; file: string }
   /** Where the control interface listens, if it was asked for. */
   controlUrl?: string
+  /** Opens the console in a browser, with its token. There where the control interface is. */
+  consoleUrl?: string
   /** Pid of the postmaster; undefined while the compute sleeps. */
   readonly postgresPid: number | undefined
   readonly state: ComputeState
@@ -105,10 +111,12 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
   const certificates = tls === 'off' ? undefined : await createCertificates({ hosts: hostsOf(endpoints) })
 
   const identity = randomUUID()
-  const listeners = new Set<LocalNeonListener>()
+  const token = consoleToken(password)
+  const history = createHistory()
+  const listeners = new Set<LocalNeonListener>([history.onEvent])
   /** Listeners that have thrown. */
   const complaints = new WeakSet<LocalNeonListener>()
-  const faults = createFaults(tell, fault => connections.onFaultChange(fault), clock)
+  const faults = createFaults(tell, onFaultChange, clock)
   const connections = createConnections(faults, clock)
   const meter = createMeter(clock)
   const roles = createRoles(() => compute)
@@ -126,6 +134,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
       await pooler.stop()
     },
     onEvent: tell,
+    onState: history.onState,
     meter,
     clock
   })
@@ -141,6 +150,8 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     requiresTls: tls === 'required',
     onEvent: tell
   })
+  const listSessions = createSessionList(compute)
+  const readView = createView({ compute, suspendAfterMs, meter, faults, listSessions, history, clock })
 
   try {
     // A login may come while the compute sleeps, and before any other.
@@ -158,8 +169,9 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     })
     const neon = describe(endpoint, certificates && (await keepAuthority(home, certificates)))
     if (options.controlPort !== undefined) {
-      control = await openControl(neon, options.controlPort)
+      control = await openControl({ neon, port: options.controlPort, token, readView })
       neon.controlUrl = controlUrl(control.port)
+      neon.consoleUrl = consoleUrl(control.port, token)
     }
     await record(endpoint, postgres)
     return neon
@@ -198,6 +210,11 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     }
   }
 
+  function onFaultChange(added?: Fault): void {
+    connections.onFaultChange(added)
+    history.touch()
+  }
+
   function tell(event: LocalNeonEvent): void {
     for (const listener of listeners) {
       try {
@@ -229,8 +246,12 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
   }
 
   async function record({ port }: Endpoint, { pid: postgresPid }: Postgres): Promise<void> {
-    const server = { pid: process.pid, port, controlPort: control?.port, identity }
-    await writeRunning(home, { ...server, postgresPid })
+    const server = { pid: process.pid, port, postgresPid, identity }
+    const controlled = control && {
+      controlPort: control.port,
+      consoleUrl: consoleUrl(control.port, token)
+    }
+    await writeRunning(home, { ...server, ...controlled })
   }
 
   function close() {

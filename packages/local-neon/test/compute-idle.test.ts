@@ -21,6 +21,19 @@ t.test('an idle compute', async t => {
     t.strictSame(events, [{ type: 'suspend', reason: 'idle' }])
   })
 
+  t.test('says how long it will be until then, from the last activity on', async t => {
+    const { compute, clock } = await fakeCompute(t, { suspendAfterMs: SUSPEND_AFTER_MS })
+    const asleep = compute.sleepsInMs
+    await compute.wake()
+    const awake = compute.sleepsInMs
+
+    await clock.advance(400)
+    const later = compute.sleepsInMs
+    compute.touch()
+
+    t.strictSame([asleep, awake, later, compute.sleepsInMs], [undefined, 1000, 600, 1000])
+  })
+
   t.test('is suspended again after the next wake', async t => {
     const { compute, clock } = await fakeCompute(t, { suspendAfterMs: SUSPEND_AFTER_MS })
     await compute.wake()
@@ -54,6 +67,7 @@ t.test('an idle compute', async t => {
     await clock.advance(1_000_000)
 
     t.equal(compute.state, 'awake')
+    t.equal(compute.sleepsInMs, undefined)
     t.equal(clock.sleepers, 0)
     t.strictSame(statements, [])
   })

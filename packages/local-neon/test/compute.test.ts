@@ -50,6 +50,16 @@ t.test('a compute', async t => {
     t.strictSame(events, [{ type: 'suspend', reason: 'asked' }])
   })
 
+  t.test('tells each state that it enters', async t => {
+    const { compute, states } = await fakeCompute(t)
+
+    await compute.wake()
+    await compute.suspend()
+    await compute.close()
+
+    t.strictSame(states, ['waking', 'awake', 'suspending', 'asleep', 'closed'])
+  })
+
   t.test('has nothing to suspend while it sleeps', async t => {
     const { compute, events } = await fakeCompute(t)
 

@@ -1,11 +1,7 @@
-import { once } from 'node:events'
-import t, { type Test } from 'tap'
-import { type Controlled, controlUrl, openControl } from '../src/control.ts'
-import type { LocalNeonListener } from '../src/events.ts'
-import { createFaults } from '../src/faults/registry.ts'
+import t from 'tap'
+import { FAULT_TYPES } from '../src/faults/fault.ts'
+import { METER, openFakeControl as open } from './fixtures/control.ts'
 import { until } from './fixtures/sandbox.ts'
-
-const METER = { awakeSeconds: 1, wakes: 2, sessions: 3, queries: 4 }
 
 t.test('the control interface', async t => {
   t.test('tells state, meter and faults', async t => {
@@ -35,6 +31,20 @@ t.test('the control interface', async t => {
     t.match(await ask('GET', '/faults'), [200, [{ fault: { type: 'truncate' } }]])
     t.strictSame(await ask('DELETE', '/faults'), [204, undefined])
     t.strictSame(await ask('GET', '/faults'), [200, []])
+  })
+
+  t.test('lists the types of faults, each with what it does and takes', async t => {
+    const { ask } = await open(t)
+
+    const [status, { schema, texts }] = await ask('GET', '/fault-types')
+
+    t.equal(status, 200)
+    t.strictSame(
+      schema.anyOf.map((fault: { properties: { type: { const: string } } }) => fault.properties.type.const),
+      FAULT_TYPES
+    )
+    for (const { description } of schema.anyOf) t.match(description, /\.$/)
+    t.ok(texts.includes('endpoint-not-found'))
   })
 
   t.test('passes on whose backends are to end', async t => {
@@ -70,24 +80,9 @@ t.test('the control interface', async t => {
   })
 
   t.test('passes on why something failed', async t => {
-    const failing = await open(t, { wake: () => Promise.reject(new Error('no')) })
+    const failing = await open(t, { given: { wake: () => Promise.reject(new Error('no')) } })
 
     t.strictSame(await failing.ask('POST', '/wake'), [500, { message: 'Error: no' }])
-  })
-
-  t.test('is not for web pages', async t => {
-    const { url, port, calls } = await open(t)
-
-    const requests: Record<string, string>[] = [
-      { origin: 'https://example.com', 'content-type': 'application/json' },
-      { 'content-type': 'text/plain' }
-    ]
-    for (const headers of requests) {
-      const response = await fetch(`${url}/suspend`, { method: 'POST', body: '{}', headers })
-      t.match(response.status, /403|415/)
-    }
-    t.equal(await statusFor(port, 'rebound.example'), 403)
-    t.strictSame(calls, [])
   })
 
   t.test('ends those who follow when it is closed', async t => {
@@ -100,60 +95,3 @@ t.test('the control interface', async t => {
     t.equal(listening(), 0)
   })
 })
-
-async function open(t: Test, given: Partial<Controlled> = {}) {
-  const calls: string[] = []
-  const listeners = new Set<LocalNeonListener>()
-  const faults = createFaults(
-    () => {},
-    () => {}
-  )
-  let state: Controlled['state'] = 'awake'
-  const neon: Controlled = {
-    get state() {
-      return state
-    },
-    meter: () => METER,
-    async suspend() {
-      calls.push('suspend')
-      state = 'asleep'
-    },
-    async wake() {
-      calls.push('wake')
-      state = 'awake'
-    },
-    inject: faults.inject,
-    faults: faults.list,
-    async killBackends(filter) {
-      calls.push(`kill ${JSON.stringify(filter)}`)
-      return 1
-    },
-    observe(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    }
-  }
-  const control = await openControl(Object.assign(neon, given), 0)
-  t.teardown(control.close)
-  const url = controlUrl(control.port)
-  const tell: LocalNeonListener = event => {
-    for (const listener of listeners) listener(event)
-  }
-  return { control, url, port: control.port, calls, ask, tell, listening: () => listeners.size }
-
-  async function ask(method: string, path: string, body?: unknown) {
-    const headers = { 'content-type': 'application/json' }
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) }
-    const response = await fetch(`${url}${path}`, { method, headers, ...sent })
-    const text = await response.text()
-    return [response.status, text === '' ? undefined : JSON.parse(text)]
-  }
-}
-
-/** fetch() sets the Host header itself. */
-async function statusFor(port: number, host: string): Promise<number | undefined> {
-  const { request } = await import('node:http')
-  const [response] = await once(request({ port, host: '127.0.0.1', headers: { host } }).end(), 'response')
-  response.resume()
-  return response.statusCode
-}

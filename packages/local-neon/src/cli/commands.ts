@@ -13,6 +13,7 @@ const FLAGS = Object.entries(LOCAL_SETTINGS).map(([name, text]) => [`--${flagOf(
 export const USAGE = `npx local-neon [options]            starts a local Neon
 npx local-neon [options] COMMAND    speaks to the one that runs
 
+  console                         prints the URL of the console, for a browser
   status                          state, meter and faults, as JSON
   suspend                         the compute goes to sleep now
   wake                            the compute wakes
@@ -37,10 +38,11 @@ export async function runCommand(
   command: string,
   words: string[]
 ): Promise<string> {
-  const request = requestFor(command, words)
+  const request = command === 'console' ? undefined : requestFor(command, words)
   const { home } = await choosePlace({ directory, systemDirectory, log: ignore })
   const running = await readRunning(home)
   if (running?.controlPort === undefined) throw new Error(`no local Neon serves ${home}: npx local-neon`)
+  if (request === undefined) return String(running.consoleUrl)
   return await send(`http://127.0.0.1:${running.controlPort}${request.path}`, request)
 }
 

@@ -45,7 +45,7 @@ async function serve(settings: LocalSettings) {
   fail(`Postgres has ended without being asked to (${signal ?? `exit code ${code}`})`)
 }
 
-function greetingOf({ url, urls, port, portWasTaken, ca, controlUrl }: LocalNeon): string {
+function greetingOf({ url, urls, port, portWasTaken, ca, controlUrl, consoleUrl }: LocalNeon): string {
   return [
     `Local Neon is ready at port ${port}${portWasTaken ? ', since the one asked for is taken' : ''}`,
     '',
@@ -56,6 +56,7 @@ function greetingOf({ url, urls, port, portWasTaken, ca, controlUrl }: LocalNeon
     ...(urls.directTls ? [`  wss      ${urls.directTls}`] : []),
     ...(ca ? [`           NODE_EXTRA_CA_CERTS=${ca.file}`] : []),
     `  control  ${controlUrl}, or npx local-neon --help`,
+    `  console  ${consoleUrl}`,
     '',
     `Stop it with Ctrl-C or kill ${process.pid}`,
     ''

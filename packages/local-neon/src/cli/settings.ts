@@ -13,6 +13,8 @@ export type LocalSettings = Required<Pick<LocalNeonOptions, 'directory' | 'syste
 const DIRECTORY = '.local-neon'
 /** As Postgres's own 5432 is often taken. */
 const PORT = 54_320
+/** Always the same where it is free, so that an open console goes on after a restart. */
+const CONTROL_PORT = 54_319
 const MAX_PORT = 65_535
 const MAX_MS = 24 * 60 * 60 * 1000
 const TLS_MODES = ['off', 'offered', 'required'] as const
@@ -45,7 +47,7 @@ export function localSettings(env: Record<string, string | undefined>): LocalSet
     directory: resolve(given('LOCAL_NEON_DIRECTORY') ?? DIRECTORY),
     systemDirectory: given('LOCAL_NEON_SYSTEM_DIRECTORY') ?? SYSTEM_DIRECTORY,
     port: number('LOCAL_NEON_PORT', MAX_PORT) ?? PORT,
-    controlPort: number('LOCAL_NEON_CONTROL_PORT', MAX_PORT) ?? 0,
+    controlPort: number('LOCAL_NEON_CONTROL_PORT', MAX_PORT) ?? CONTROL_PORT,
     suspendAfterMs: number('LOCAL_NEON_SUSPEND_AFTER_MS', MAX_MS),
     wakeDelayMs: number('LOCAL_NEON_WAKE_DELAY_MS', MAX_MS),
     wakeJitterMs: number('LOCAL_NEON_WAKE_JITTER_MS', MAX_MS),

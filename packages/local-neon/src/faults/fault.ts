@@ -56,43 +56,57 @@ const RefusalText = Type.Unsafe<RefusalName | `${string} ${string}`>(
 
 function fault<const Name extends string, const Properties extends Record<string, TSchema>>(
   type: Name,
+  description: string,
   properties: Properties
 ) {
-  return Type.Object({ type: Type.Literal(type), ...properties, ...ToWhom }, { additionalProperties: false })
+  return Type.Object(
+    { type: Type.Literal(type), ...properties, ...ToWhom },
+    { description, additionalProperties: false }
+  )
 }
 
 export const FaultSchema = Type.Union([
-  /** Everything takes so much longer each way. @default 0 */
-  fault('latency', {
-    toServerMs: Type.Optional(Milliseconds),
-    toClientMs: Type.Optional(Milliseconds),
-    jitterMs: Type.Optional(Milliseconds),
-    connections: Connections
-  }),
-  fault('bandwidth', {
+  fault(
+    'latency',
+    'Bytes arrive later, by so much each way. Without a value a direction is not slowed down.',
+    {
+      toServerMs: Type.Optional(Milliseconds),
+      toClientMs: Type.Optional(Milliseconds),
+      jitterMs: Type.Optional(Milliseconds),
+      connections: Connections
+    }
+  ),
+  fault('bandwidth', 'Bytes arrive no faster than this.', {
     toServerBytesPerSecond: Type.Optional(BytesPerSecond),
     toClientBytesPerSecond: Type.Optional(BytesPerSecond),
     connections: Connections
   }),
-  /** Nothing arrives, and nobody is told; what was sent arrives when the fault is undone. */
-  fault('blackhole', { direction: Direction, connections: Connections }),
-  /** The peer is gone without a word: it reads nothing, sends nothing and closes nothing, until the fault is undone. */
-  fault('hang', { connections: Connections }),
-  /** When a ping is answered, where that is not with the server's next answer as in Neon's proxy. */
-  fault('ping', {
+  fault('blackhole', 'Nothing arrives, and no side is told. What was sent arrives when the fault ends.', {
+    direction: Direction,
+    connections: Connections
+  }),
+  fault('hang', 'The peer reads, sends and closes nothing until the fault ends.', {
+    connections: Connections
+  }),
+  fault('ping', 'When a WebSocket ping is answered. Without this fault: with the next answer, as on Neon.', {
     answered: Type.Union([Type.Literal('at-once'), Type.Literal('never')]),
     connections: Connections
   }),
-  /** A TCP reset. @default connections: 'existing' */
-  fault('reset', { connections: Connections }),
-  /** An orderly end: a close frame with this code (of a WebSocket), or a FIN. @default connections: 'existing' */
-  fault('close', { code: Type.Optional(CloseCode), connections: Connections }),
-  /** The next bytes to the client lose their second half, the frame around them being whole. */
-  fault('truncate', {}),
-  /** The next bytes to the client become noise, the frame around them being whole. */
-  fault('garble', {}),
-  /** The answer to the upgrade of a WebSocket; `never`: there is none. */
-  fault('upgrade', {
+  fault('reset', 'Connections end by a TCP reset: existing ones, unless told otherwise.', {
+    connections: Connections
+  }),
+  fault(
+    'close',
+    'Connections end in order, by a close frame with this code or a FIN: existing ones, unless told otherwise.',
+    { code: Type.Optional(CloseCode), connections: Connections }
+  ),
+  fault(
+    'truncate',
+    'The next bytes to the client lose their second half. The frame around them is whole.',
+    {}
+  ),
+  fault('garble', 'The next bytes to the client become noise. The frame around them is whole.', {}),
+  fault('upgrade', 'The upgrade to a WebSocket is answered with this status, or never.', {
     status: Type.Union([
       Type.Literal(401),
       Type.Literal(403),
@@ -102,16 +116,22 @@ export const FaultSchema = Type.Union([
       Type.Literal('never')
     ])
   }),
-  /** A login is refused, with a text of Neon's by its name or with one of your own. */
-  fault('login', { message: RefusalText }),
-  /** A wake fails with this text, or takes this long. */
-  fault('wake', { message: Type.Optional(RefusalText), delayMs: Type.Optional(Milliseconds) }),
-  /** `request`: Postgres never gets the COMMIT. `acknowledgement`: it does, and the client never hears. Then the connection is reset. */
-  fault('commit', { lose: Type.Union([Type.Literal('request'), Type.Literal('acknowledgement')]) }),
-  /** Only so many sessions at once; more are refused as Postgres does. */
-  fault('connection-limit', { limit: Count }),
-  /** The certificate that TLS is offered with. */
-  fault('certificate', {
+  fault('login', 'A login is refused with this text: the name of one of Neon’s, or your own.', {
+    message: RefusalText
+  }),
+  fault('wake', 'A wake fails with this text, or takes this long.', {
+    message: Type.Optional(RefusalText),
+    delayMs: Type.Optional(Milliseconds)
+  }),
+  fault(
+    'commit',
+    'Postgres never gets the COMMIT (request), or the client never hears of it (acknowledgement). Then the connection is reset.',
+    { lose: Type.Union([Type.Literal('request'), Type.Literal('acknowledgement')]) }
+  ),
+  fault('connection-limit', 'There are only so many sessions at once. More are refused as Postgres does.', {
+    limit: Count
+  }),
+  fault('certificate', 'TLS is offered with a certificate that has this flaw.', {
     flaw: Type.Union([Type.Literal('untrusted'), Type.Literal('expired'), Type.Literal('wrong-name')])
   })
 ])

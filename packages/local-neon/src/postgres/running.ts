@@ -22,6 +22,8 @@ export interface Running {
   identity: string
   /** Port of the control interface, if there is one. */
   controlPort?: number
+  /** Opens the console, whose token is in it. */
+  consoleUrl?: string
 }
 
 /** A fast shutdown takes well under a second, unless a checkpoint meets a slow disk. */

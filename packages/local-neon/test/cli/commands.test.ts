@@ -10,6 +10,11 @@ t.test('npx local-neon COMMAND', async t => {
     t.match(JSON.parse(await ask('status')), { state: 'awake', meter: { wakes: 0 }, faults: [] })
   })
 
+  t.test('prints the URL of the console, with its token', async t => {
+    t.equal(await ask('console'), neon.consoleUrl)
+    t.match(neon.consoleUrl, /^http:\/\/127\.0\.0\.1:\d+\/console#[\w-]{43}$/)
+  })
+
   t.test('suspends and wakes', async t => {
     t.match(JSON.parse(await ask('suspend')), { state: 'asleep' })
     t.equal(neon.state, 'asleep')

@@ -45,6 +45,7 @@ export async function environment(directory: string): Promise<NodeJS.ProcessEnv>
   return {
     ...process.env,
     LOCAL_NEON_PORT: '0',
+    LOCAL_NEON_CONTROL_PORT: '0',
     LOCAL_NEON_DIRECTORY: directory,
     LOCAL_NEON_SYSTEM_DIRECTORY
   }

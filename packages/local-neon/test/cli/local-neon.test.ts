@@ -17,6 +17,7 @@ t.test('npx local-neon', async t => {
       await client.end()
       t.match(output(), `Local Neon is ready at port ${new URL(url).port}\n`)
       t.match(output(), `psql '${url}'`)
+      t.match(output(), /^ {2}console {2}http:\/\/127\.0\.0\.1:\d+\/console#[\w-]+$/m)
       t.match(output(), `Ctrl-C or kill ${child.pid}`)
       process.kill(served.postgresPid, 'SIGKILL')
 

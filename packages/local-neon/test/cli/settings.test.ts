@@ -8,7 +8,7 @@ t.test('the settings of the local Neon', async t => {
     t.match(settings.directory, /\/\.local-neon$/)
     t.strictSame(
       { ...settings, directory: '' },
-      { directory: '', port: 54_320, controlPort: 0, systemDirectory: '/var/lib/fastify-neon' }
+      { directory: '', port: 54_320, controlPort: 54_319, systemDirectory: '/var/lib/fastify-neon' }
     )
   })
 
