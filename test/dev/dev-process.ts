@@ -19,7 +19,8 @@ export function localSettings(t: Test) {
     LOCAL_NEON_DIRECTORY: join(directory, 'local'),
     LOCAL_NEON_SYSTEM_DIRECTORY: join(directory, 'system'),
     LOCAL_NEON_PORT: '0',
-    PORT: '0'
+    PORT: '0',
+    FRONTEND: 'off'
   }
 }
 

@@ -88,5 +88,7 @@ export function createRemoteKeys({
 
 async function readSet(locate: RemoteKeysOptions['locate']): Promise<LocalKeys> {
   const signal = AbortSignal.timeout(TIMEOUT_MS)
-  return createLocalJWKSet(JSON.parse(await readIssuerDocument(await locate(signal), 'the key server', signal)))
+  return createLocalJWKSet(
+    JSON.parse(await readIssuerDocument(await locate(signal), 'the key server', signal))
+  )
 }

@@ -62,7 +62,11 @@ t.test('the keys of an issuer are found by its name', async t => {
   })
 
   const refused: [title: string, document: (issuer: string) => object, reason: RegExp][] = [
-    ['metadata of another issuer', issuer => ({ issuer: `${issuer}/`, jwks_uri: `${issuer}/keys` }), /another issuer/],
+    [
+      'metadata of another issuer',
+      issuer => ({ issuer: `${issuer}/`, jwks_uri: `${issuer}/keys` }),
+      /another issuer/
+    ],
     ['keys that come without TLS', issuer => ({ issuer, jwks_uri: 'http://issuer.test/keys' }), /jwks_uri/],
     ['keys in a file', issuer => ({ issuer, jwks_uri: 'file:///etc/keys' }), /jwks_uri/],
     ['keys that are not a URL', issuer => ({ issuer, jwks_uri: 'keys' }), /jwks_uri/],
@@ -70,7 +74,11 @@ t.test('the keys of an issuer are found by its name', async t => {
     ['a page', () => ({ status: 200, body: '<html>' }), /JSON/],
     ['null', () => ({ status: 200, body: 'null' }), /another issuer/],
     ['a redirect', () => ({ status: 302, body: '', location: 'https://elsewhere.test' }), /fetch failed/],
-    ['more than any metadata', () => ({ status: 200, body: ' '.repeat(200 * 1024) }), /more than 131072 bytes/]
+    [
+      'more than any metadata',
+      () => ({ status: 200, body: ' '.repeat(200 * 1024) }),
+      /more than 131072 bytes/
+    ]
   ]
   for (const [title, document, reason] of refused) {
     t.test(`G13 refuses ${title}`, async t => {
