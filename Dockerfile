@@ -8,7 +8,7 @@ COPY commonjs.mjs tsconfig.base.json tsconfig.json ./
 COPY packages/fastify-neon/tsconfig.json packages/fastify-neon/
 COPY packages/fastify-neon/src packages/fastify-neon/src
 COPY src src
-RUN npm run build
+RUN npm run build:service
 
 # What runs. An optional peer of Drizzle would bring a second driver along.
 FROM node:22-slim AS production

@@ -93,7 +93,7 @@ function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
     auth: {
       issuer: settings.AUTH_ISSUER,
       audience: settings.AUTH_AUDIENCE,
-      jwksUrl: new URL(settings.AUTH_JWKS_URL),
+      jwksUrl: settings.AUTH_JWKS_URL === undefined ? undefined : new URL(settings.AUTH_JWKS_URL),
       tokenType: settings.AUTH_TOKEN_TYPE
     },
     api: {
@@ -165,17 +165,31 @@ function unpooledProblems({ DATABASE_URL_UNPOOLED: url }: Environment): Problem[
   ]
 }
 
-function keysProblems({ AUTH_JWKS_URL: value }: Environment): Problem[] {
-  if (value === undefined) return []
+function keysProblems({ AUTH_JWKS_URL: value, AUTH_ISSUER: issuer }: Environment): Problem[] {
+  if (value === undefined) return issuer === undefined ? [] : discoveryProblems(issuer)
   const fix = 'give the https: address of the JWKS of your issuer, or a file: URL for keys on this machine'
   if (!URL.canParse(value)) return [{ message: 'AUTH_JWKS_URL is not a URL', fix }]
-  const { protocol, hostname } = new URL(value)
-  const isTrusted =
-    ['https:', 'file:'].includes(protocol) || (protocol === 'http:' && isLoopbackHost(hostname))
   // Whoever can change the answer on its way can sign tokens for anybody.
-  return isTrusted
+  return isTrustedUrl(value) || new URL(value).protocol === 'file:'
     ? []
     : [{ message: 'AUTH_JWKS_URL must be https: or file:, or http: on this machine', fix }]
+}
+
+function discoveryProblems(issuer: string): Problem[] {
+  if (isTrustedUrl(issuer)) return []
+  return [
+    {
+      message: 'AUTH_ISSUER is not an https: URL, so its keys cannot be found',
+      fix: 'set AUTH_JWKS_URL to where its keys are, or AUTH_ISSUER to an issuer with an https: URL'
+    }
+  ]
+}
+
+/** Nobody on the way can change what it answers. */
+export function isTrustedUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname } = new URL(text)
+  return protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname))
 }
 
 function redisProblems({ REDIS_URL: value }: Environment): Problem[] {
@@ -207,12 +221,8 @@ function originProblems({ CORS_ORIGINS: list }: Environment): Problem[] {
 /** As a browser writes it, or it would never be equal to what one sends. */
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false
-  const { origin, protocol, hostname } = new URL(text)
-  return (
-    origin === text &&
-    !hostname.includes('*') &&
-    (protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname)))
-  )
+  const { origin, hostname } = new URL(text)
+  return origin === text && !hostname.includes('*') && isTrustedUrl(text)
 }
 
 function tlsProblems({ NODE_TLS_REJECT_UNAUTHORIZED: value }: Environment): Problem[] {

@@ -92,7 +92,11 @@ export const Settings = Type.Object({
   ),
   AUTH_ISSUER: text('The iss that tokens must have'),
   AUTH_AUDIENCE: text('The aud that tokens must have'),
-  AUTH_JWKS_URL: text('Where the public keys of the issuer are: https:, or file: for keys on this machine'),
+  AUTH_JWKS_URL: Type.Optional(
+    text(
+      'Where the public keys of the issuer are: https:, or file: for keys on this machine; without it the issuer is asked, by its /.well-known/openid-configuration or /.well-known/oauth-authorization-server'
+    )
+  ),
   AUTH_TOKEN_TYPE: Type.Optional(
     text('The typ that the header of tokens must have, such as at+jwt; without it JWT, at+jwt or none')
   ),

@@ -42,7 +42,7 @@ t.test('the settings', async t => {
       auth: { issuer: 'https://issuer.test', audience: 'tasks' },
       api: { rateLimitPerMinute: 600, corsOrigins: [], hasDocs: true }
     })
-    t.equal(config.auth.jwksUrl.href, 'https://issuer.test/jwks')
+    t.equal(config.auth.jwksUrl?.href, 'https://issuer.test/jwks')
     t.ok(Object.isFrozen(config))
   })
 
@@ -89,7 +89,7 @@ t.test('the settings', async t => {
     t.match(message, /- LOG_LEVEL must be one of fatal, error, warn/)
     t.match(message, /- DATABASE_POOL_MAX must be integer/)
     t.match(message, /- AUTH_AUDIENCE is missing\n {4}The aud that tokens must have/)
-    t.match(message, /- AUTH_JWKS_URL is missing/)
+    t.match(message, /- AUTH_ISSUER is not an https: URL, so its keys cannot be found/)
   })
 
   t.test('name one problem with a code', async t => {
@@ -149,6 +149,19 @@ t.test('the settings are checked against each other', async t => {
     t.match(messageOf({ ...GOOD, AUTH_JWKS_URL: 'jwks' }), /AUTH_JWKS_URL is not a URL/)
     t.ok(loadConfig({ ...GOOD, AUTH_JWKS_URL: 'http://127.0.0.1:8080/jwks' }))
     t.ok(loadConfig({ ...GOOD, AUTH_JWKS_URL: 'file:///keys/jwks.json' }))
+  })
+
+  t.test('an issuer whose keys cannot be found by its name, unless they are given', async t => {
+    const { AUTH_JWKS_URL: _keys, ...found } = GOOD
+
+    t.equal(loadConfig(found).auth.jwksUrl, undefined)
+    t.ok(loadConfig({ ...found, AUTH_ISSUER: 'http://127.0.0.1:8080' }))
+    for (const issuer of ['http://issuer.test', 'issuer.test', 'urn:issuer', 'file:///issuer']) {
+      t.match(messageOf({ ...found, AUTH_ISSUER: issuer }), /- AUTH_ISSUER is not an https: URL/, issuer)
+      t.ok(loadConfig({ ...GOOD, AUTH_ISSUER: issuer }))
+    }
+    const { AUTH_ISSUER: _issuer, ...neither } = found
+    t.match(messageOf(neither), /^the settings have a problem:\n {2}- AUTH_ISSUER is missing/)
   })
 
   t.test('origins that nobody can trust, or that no browser sends', async t => {

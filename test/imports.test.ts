@@ -22,6 +22,14 @@ const SERVICE: Rooms = {
   db: []
 }
 
+const FRONTEND: Rooms = {
+  'main.tsx': ['app.tsx', 'components', 'services'],
+  'app.tsx': ['pages', 'services'],
+  pages: ['components', 'services'],
+  components: ['services'],
+  services: []
+}
+
 const UNDER_ALL = ['connection-string', 'errors', 'runtime', 'tracing']
 const FASTIFY_NEON: Rooms = {
   runtime: [],
@@ -64,6 +72,7 @@ const HOUSES: House[] = [
       health: /^(?:fastify|@neondatabase|drizzle|ws$)/
     }
   },
+  { folder: 'frontend', rooms: FRONTEND, unknown: { services: /^react/ } },
   { folder: 'packages/local-neon' },
   { folder: 'packages/migration-lint' }
 ]
@@ -71,7 +80,7 @@ const HOUSES: House[] = [
 for (const { folder, rooms, unknown = {} } of HOUSES) {
   const source = join(ROOT, folder, 'src')
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(file =>
-    file.endsWith('.ts')
+    /\.tsx?$/.test(file)
   )
 
   t.test(`imports in ${folder}`, async t => {

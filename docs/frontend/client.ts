@@ -1,9 +1,9 @@
 /**
- * A client for the browser, typed by docs/frontend/api.d.ts, which `npm run openapi` makes of the service.
+ * A client for the browser, typed by frontend/src/services/api.d.ts, which `npm run openapi` makes of the service.
  * Copy both files.
  */
 import createClient, { type Middleware } from 'openapi-fetch'
-import type { components, paths } from './api.d.ts'
+import type { components, paths } from '../../frontend/src/services/api.d.ts'
 
 export type Task = components['schemas']['Task']
 export type Problem = components['schemas']['Problem']

@@ -74,7 +74,10 @@ const COMMON: (Definition | ErrorClass)[] = [
 ]
 
 const MAY_BE_REPEATED = new Set([409, 429, 503])
-const RETRY_AFTER = { type: 'integer', description: 'Seconds; there when nothing was done, and only then' }
+const RETRY_AFTER = {
+  type: 'integer',
+  description: 'Seconds; there when the same request may be sent again, and only then'
+}
 
 const problemRef = Type.Unsafe<Static<typeof Problem>>({ $ref: 'Problem#' })
 

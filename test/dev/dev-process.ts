@@ -20,7 +20,8 @@ export function localSettings(t: Test) {
     LOCAL_NEON_SYSTEM_DIRECTORY: join(directory, 'system'),
     LOCAL_NEON_PORT: '0',
     LOCAL_NEON_CONTROL_PORT: '0',
-    PORT: '0'
+    PORT: '0',
+    FRONTEND: 'off'
   }
 }
 

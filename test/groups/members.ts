@@ -17,6 +17,7 @@ export const GROUPS: Record<string, RegExp> = {
   cli: new RegExp(`${DATABASE_LAYER}cli/`),
   client: new RegExp(`${DATABASE_LAYER}(?:client|socket)/`),
   database: new RegExp(`${DATABASE_LAYER}(?:connection-string|drizzle|errors|rls-audit|runtime|tracing)/`),
+  frontend: /^frontend\/test\//,
   isolation: /^test\/isolation\//,
   'local-neon': /^packages\/local-neon\/test\/[^/]*$/,
   'local-neon-parts': /^packages\/local-neon\/test\/(?!postgres\/).*\//,
@@ -70,8 +71,8 @@ export function entriesOf(packageName: string): string[] {
   return [...groups.map(group => `test/groups/${group}.group.ts`), ...filesAlone().filter(isOwn)]
 }
 
-/** That of the service, and that of each package. */
+/** That of the service, that of the frontend, and that of each package. */
 function testFolders(): string[] {
   const packages = readdirSync(join(ROOT, 'packages'))
-  return ['test', ...packages.map(name => `packages/${name}/test`)]
+  return ['test', 'frontend/test', ...packages.map(name => `packages/${name}/test`)]
 }

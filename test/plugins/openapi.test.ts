@@ -49,7 +49,7 @@ t.test('the OpenAPI document', async t => {
   t.test('is what the types of the frontend are made of', async t => {
     const types = astToString(await openapiTypes(document))
 
-    t.equal(`${COMMENT_HEADER}${types}`, read('docs/frontend/api.d.ts'))
+    t.equal(`${COMMENT_HEADER}${types}`, read('frontend/src/services/api.d.ts'))
   })
 
   t.test('has every route of the application, but those of the platform', async t => {

@@ -14,6 +14,7 @@ import {
   jwtVerify
 } from 'jose'
 import { KeysUnavailableError, UnauthenticatedError } from '../../errors.ts'
+import { discoverKeys } from './discovery.ts'
 import { createRemoteKeys } from './keys.ts'
 
 declare module 'fastify' {
@@ -37,8 +38,8 @@ export interface AuthOptions {
   issuer: string
   /** The `aud` that tokens must have. */
   audience: string
-  /** Where the public keys are: `https:`, or `file:` for keys on this machine. */
-  jwksUrl: URL
+  /** Where the public keys are: `https:`, or `file:` for keys on this machine. @default what the metadata of the issuer say */
+  jwksUrl?: URL | undefined
   /** The `typ` that the header of tokens must have, such as `at+jwt`. @default none, JWT or at+jwt */
   tokenType?: string | undefined
 }
@@ -60,10 +61,10 @@ const END_OF_TIME_S = 253_402_300_799
 async function authPlugin(fastify: FastifyInstance, options: AuthOptions) {
   const { issuer, audience, jwksUrl, tokenType } = options
   const keys =
-    jwksUrl.protocol === 'file:'
+    jwksUrl?.protocol === 'file:'
       ? await readKeys(jwksUrl)
       : createRemoteKeys({
-          url: jwksUrl,
+          locate: signal => jwksUrl ?? discoverKeys(issuer, signal),
           onFailure: err => fastify.log.warn({ err }, 'the keys of the issuer cannot be loaded')
         })
   const users = new WeakMap<FastifyRequest, User>()

@@ -4,16 +4,18 @@
  */
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose'
 import { KeysUnavailableError } from '../../errors.ts'
+import { readIssuerDocument } from './issuer-document.ts'
 
 export interface RemoteKeysOptions {
-  url: URL
+  /** Where they are: asked each time that they are fetched. */
+  locate: (signal: AbortSignal) => URL | Promise<URL>
   /** A clock that never jumps, in ms. @default performance.now */
   now?: () => number
   /** Told once when the keys cannot be loaded, until they can. */
   onFailure: (error: unknown) => void
 }
 
-// An answer within a round trip or two; whoever waits longer is told to come back.
+// For the keys, and to find them: an answer within a round trip or two. Whoever waits longer is told to come back.
 const TIMEOUT_MS = 5000
 // A key that the issuer took away is refused after so long.
 const MAX_AGE_MS = 10 * 60_000
@@ -23,14 +25,12 @@ const MAX_STALE_MS = 60 * 60_000
 const COOLDOWN_MS = 30_000
 // While there are no keys at all, nobody can sign in.
 const RETRY_MS = 1000
-// A hundred keys of RSA 4096; more is not a set of keys.
-const MAX_BYTES = 128 * 1024
 
 type LocalKeys = ReturnType<typeof createLocalJWKSet>
 
 /** As jose takes it. Throws jose's errors of a token, and APP_KEYS_UNAVAILABLE when there are no keys to judge it by. */
 export function createRemoteKeys({
-  url,
+  locate,
   onFailure,
   now = () => performance.now()
 }: RemoteKeysOptions): JWTVerifyGetKey {
@@ -72,7 +72,7 @@ export function createRemoteKeys({
 
   async function fetchKeys() {
     triedAtMs = now()
-    await readSet(url).then(
+    await readSet(locate).then(
       set => {
         keys = set
         loadedAtMs = now()
@@ -86,25 +86,9 @@ export function createRemoteKeys({
   }
 }
 
-async function readSet(url: URL): Promise<LocalKeys> {
-  const response = await fetch(url, {
-    // Whoever redirects could send us anywhere, in the name of the issuer.
-    redirect: 'error',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-    headers: { accept: 'application/jwk-set+json, application/json' }
-  })
-  const { status, body } = response
-  if (status !== 200 || body === null) throw new Error(`the key server answered ${status}`)
-  return createLocalJWKSet(JSON.parse(await readText(body)))
-}
-
-async function readText(body: ReadableStream<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body) {
-    bytes += chunk.byteLength
-    if (bytes > MAX_BYTES) throw new Error(`the key server answered more than ${MAX_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
+async function readSet(locate: RemoteKeysOptions['locate']): Promise<LocalKeys> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  return createLocalJWKSet(
+    JSON.parse(await readIssuerDocument(await locate(signal), 'the key server', signal))
+  )
 }

@@ -1,5 +1,5 @@
 /**
- * The key server of an issuer.
+ * The key server of an issuer, which may answer its metadata too.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -11,11 +11,11 @@ export interface KeyAnswer {
   location?: string
 }
 
-export async function keyServer(t: Test, answer: () => KeyAnswer) {
+export async function keyServer(t: Test, answer: (path: string) => KeyAnswer) {
   let count = 0
-  const server = createServer((_request, response) => {
+  const server = createServer(({ url = '' }, response) => {
     count += 1
-    const { status, body, location } = answer()
+    const { status, body, location } = answer(url)
     response
       .writeHead(status, { 'content-type': 'application/json', ...(location ? { location } : {}) })
       .end(body)

@@ -24,7 +24,11 @@ async function openKeys(t: Test, first: KeyAnswer) {
   const server = await keyServer(t, () => answer)
   const clock = createManualClock()
   const failures: unknown[] = []
-  const keys = createRemoteKeys({ url: server.url, now: clock.now, onFailure: error => failures.push(error) })
+  const keys = createRemoteKeys({
+    locate: () => server.url,
+    now: clock.now,
+    onFailure: error => failures.push(error)
+  })
   const ask = async (kid: string) => keys({ alg: 'ES256', kid }, { payload: '', signature: '' })
   return {
     ask,

@@ -138,7 +138,7 @@ export interface operations {
              */
             409: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -162,7 +162,7 @@ export interface operations {
              */
             429: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -226,7 +226,7 @@ export interface operations {
              */
             503: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -303,7 +303,7 @@ export interface operations {
              */
             409: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -341,7 +341,7 @@ export interface operations {
             /** @description `APP_RATE_LIMITED`: too many requests: wait as long as Retry-After says */
             429: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -403,7 +403,7 @@ export interface operations {
              */
             503: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -485,7 +485,7 @@ export interface operations {
              */
             409: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -496,7 +496,7 @@ export interface operations {
             /** @description `APP_RATE_LIMITED`: too many requests: wait as long as Retry-After says */
             429: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -558,7 +558,7 @@ export interface operations {
              */
             503: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -635,7 +635,7 @@ export interface operations {
              */
             409: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -664,7 +664,7 @@ export interface operations {
             /** @description `APP_RATE_LIMITED`: too many requests: wait as long as Retry-After says */
             429: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -726,7 +726,7 @@ export interface operations {
              */
             503: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -817,7 +817,7 @@ export interface operations {
              */
             409: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -864,7 +864,7 @@ export interface operations {
             /** @description `APP_RATE_LIMITED`: too many requests: wait as long as Retry-After says */
             429: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -926,7 +926,7 @@ export interface operations {
              */
             503: {
                 headers: {
-                    /** @description Seconds; there when nothing was done, and only then */
+                    /** @description Seconds; there when the same request may be sent again, and only then */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
