@@ -20,6 +20,7 @@ import { type BackendFilter, killBackends } from './kill.ts'
 import { createMeter, type MeterReading } from './meter.ts'
 import { type LocalNeonOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { createPooler } from './pooler/pooler.ts'
+import { removeAbandoned } from './postgres/abandoned.ts'
 import { type Binaries, findBinaries, prepareBinaries } from './postgres/binaries.ts'
 import { dataDirectoryOf, prepareCluster } from './postgres/cluster.ts'
 import { choosePlace, type Place } from './postgres/place.ts'
@@ -33,6 +34,7 @@ import { type Endpoint, openEndpoint } from './proxy/endpoint.ts'
 import { Refusal } from './proxy/refusals.ts'
 import { createSessions } from './proxy/session.ts'
 import { createRoles } from './roles.ts'
+import { ownedPrefix } from './temporary-folder.ts'
 import { type LocalNeonUrls, urlsOf } from './urls.ts'
 
 // What a project needs that has this from a package.
@@ -80,11 +82,13 @@ export interface LocalNeon {
 }
 
 const FOLDER_MODE = 0o755
+const TEMPORARY = 'local-neon-'
 
 export async function startLocalNeon(options: LocalNeonOptions = {}): Promise<LocalNeon> {
   const resolved = resolveOptions(options)
   if (options.directory !== undefined) return await start(resolved, options.directory)
-  const directory = await mkdtemp(join(tmpdir(), 'local-neon-'))
+  await removeAbandoned(tmpdir(), TEMPORARY)
+  const directory = await mkdtemp(join(tmpdir(), ownedPrefix(TEMPORARY)))
   const remove = () => rm(directory, { recursive: true, force: true, maxRetries: 3 })
   try {
     // Root's Postgres runs as another user, who has to get in.

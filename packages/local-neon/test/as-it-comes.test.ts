@@ -2,13 +2,18 @@
  * The tools that a Neon user has, with the settings that they come with.
  */
 import { execFile } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { neonConfig, Pool } from '@neondatabase/serverless'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { startLocalNeon } from '../src/local-neon.ts'
-import { folder, start, systemFolder } from './fixtures/sandbox.ts'
+import { dataDirectoryOf } from '../src/postgres/cluster.ts'
+import { socketDirectoryOf } from '../src/postgres/socket-directory.ts'
+import { ownedPrefix } from '../src/temporary-folder.ts'
+import { folder, serve, start, systemFolder, until, untilGone } from './fixtures/sandbox.ts'
 
 const run = promisify(execFile)
 const AT_ONCE = 20
@@ -71,6 +76,32 @@ t.test('a start without a folder', async t => {
     await own.close()
 
     t.strictSame(await readdir(temporary), [])
+  })
+
+  t.test('removes what a killed process has left, and nothing of one that lives', async t => {
+    const systemDirectory = await systemFolder()
+    const env = { ...process.env, TMPDIR: temporary }
+    const living = await serve(t, '', { env })
+    const [home = ''] = await readdir(temporary)
+    // As if another process had had the pid of this one before.
+    const abandoned = join(temporary, `${ownedPrefix('local-neon-').replace(/-\d+-(\d+-)$/, '-1-$1')}abcdef`)
+    await mkdir(abandoned)
+
+    const own = await startLocalNeon({ systemDirectory })
+    const beside = await readdir(temporary)
+    await own.close()
+    process.kill(-living.group, 'SIGKILL')
+    living.child.kill('SIGKILL')
+    await untilGone(living)
+    await until('it has ended', () => living.child.signalCode !== null)
+    const next = await startLocalNeon({ systemDirectory })
+    const after = await readdir(temporary)
+    await next.close()
+
+    t.notOk(beside.includes(basename(abandoned)))
+    t.ok(beside.includes(home))
+    t.notOk(after.includes(home))
+    t.notOk(existsSync(socketDirectoryOf(dataDirectoryOf(join(temporary, home, 'cluster')))))
   })
 
   t.test('leaves nothing when it fails', async t => {
