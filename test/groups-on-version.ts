@@ -3,13 +3,13 @@
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { runGroup } from './groups/run.ts'
 import { importCopies } from './other-version.ts'
+import { temporaryPath } from './temporary-folder.ts'
 
 const execute = promisify(execFile)
 
@@ -20,7 +20,7 @@ export async function runGroupsOn(
   groups: string[],
   without: RegExp
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'other-version-'))
+  const folder = await mkdtemp(temporaryPath('other-version'))
   t.teardown(() => rm(folder, { recursive: true }))
   const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--legacy-peer-deps']
   await execute('npm', ['install', ...flags, '--prefix', folder, `${name}@${version}`])

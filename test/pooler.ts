@@ -19,6 +19,7 @@ import { openServerLog } from '../packages/local-neon/src/postgres/server-log.ts
 import { createWebSocketStream } from '../packages/local-neon/src/proxy/websocket-stream.ts'
 import { readServer } from './postgres.ts'
 import { skipUnlessInCi } from './skip-unless-in-ci.ts'
+import { temporaryPath } from './temporary-folder.ts'
 
 export interface PoolerOptions {
   /** @default 1000, as on Neon; 0 passes the names of statements on as they are */
@@ -57,7 +58,7 @@ export async function openPooler(
   const program = await programOf()
   const direct = new URL(server ?? readServer().url)
   // A path that is not long, since that of a socket must not be.
-  const folder = await mkdtemp('/tmp/pgbouncer-')
+  const folder = await mkdtemp(temporaryPath('pgbouncer', '/tmp'))
   const account = await chooseAccount(join(folder, 'none'))
   if (account) await chown(folder, account.uid, account.gid)
   await chmod(folder, 0o755)

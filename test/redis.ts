@@ -10,6 +10,7 @@ import type { Test } from 'tap'
 import { listen } from '../packages/local-neon/src/listen.ts'
 import { until } from './helper.ts'
 import { skipUnlessInCi } from './skip-unless-in-ci.ts'
+import { temporaryPath } from './temporary-folder.ts'
 
 const PROGRAM = process.env.REDIS_SERVER ?? 'redis-server'
 
@@ -26,7 +27,7 @@ export interface TestRedis {
 }
 
 export async function openRedis(t: Test): Promise<TestRedis> {
-  const folder = await mkdtemp('/tmp/redis-')
+  const folder = await mkdtemp(temporaryPath('redis', '/tmp'))
   const path = join(folder, 'socket')
   const sockets = new Set<Socket>()
   // In front of it, so that it has a port of its own through all stops.

@@ -8,9 +8,10 @@ import type { Test } from 'tap'
 import { copyCluster, removeSocketOf } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { DATA_PARENT } from '../data-parent.ts'
 import { runProgram } from '../processes.ts'
+import { temporaryPath } from '../temporary-folder.ts'
 
 export function localSettings(t: Test) {
-  const directory = mkdtempSync(join(DATA_PARENT, 'fastify-neon-dev-'))
+  const directory = mkdtempSync(temporaryPath('dev', DATA_PARENT))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   removeSocketOf(t, join(directory, 'local'))
   // Root's Postgres runs as another user, who has to get in.

@@ -4,8 +4,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { openIssuer } from '../../dev/token-issuer.ts'
@@ -16,6 +14,7 @@ import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { CANARY, captureLog, NO_LIMIT, refuseSecrets, until } from '../helper.ts'
 import { administer } from '../postgres.ts'
+import { temporaryPath } from '../temporary-folder.ts'
 import { judge, type Sight, type Verdict, type Write } from './history.ts'
 
 const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
@@ -105,7 +104,7 @@ function databaseOf(neon: LocalNeon, name: string): string {
 }
 
 export async function openService({ databaseUrl, limits = {} }: ServiceOptions): Promise<Service> {
-  const directory = await mkdtemp(join(tmpdir(), 'fastify-neon-issuer-'))
+  const directory = await mkdtemp(temporaryPath('issuer'))
   const issuer = await openIssuer(directory)
   const config = loadConfig({ DATABASE_URL: databaseUrl, PORT: '0', ...NO_LIMIT, ...issuer.settings })
   const database = { ...config.database, ...LIMITS, ...limits }

@@ -3,11 +3,10 @@
  * line JSON. Exits with 1 when a request that was sent before a signal got no answer.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openIssuer } from '../../dev/token-issuer.ts'
 import { startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
+import { temporaryPath } from '../temporary-folder.ts'
 import { log } from './command-line.ts'
 import { createServiceDatabase } from './service.ts'
 import { isLossless, MANNERS, type Stop, stopOnce, tableOf } from './stops.ts'
@@ -15,7 +14,7 @@ import { isLossless, MANNERS, type Stop, stopOnce, tableOf } from './stops.ts'
 const { values } = parseArgs({ options: { count: { type: 'string', default: '100' } } })
 const ends: (() => unknown)[] = []
 const t = { teardown: (end: () => unknown) => void ends.unshift(end) }
-const directory = await mkdtemp(join(tmpdir(), 'fastify-neon-stops-'))
+const directory = await mkdtemp(temporaryPath('stops'))
 const neon = await startLocalNeon({ suspendAfterMs: 0, log: () => {} })
 const stops: Stop[] = []
 try {

@@ -5,7 +5,6 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { mark } from '../../packages/fastify-neon/src/cli/mark-applied-command.ts'
@@ -15,6 +14,7 @@ import { captured } from '../../packages/fastify-neon/test/cli/captured.ts'
 import { administer, createDatabase } from '../postgres.ts'
 import { ROOT } from '../processes.ts'
 import { copyProject } from '../project-copy.ts'
+import { temporaryPath } from '../temporary-folder.ts'
 
 const adopt = captured(mark)
 const migrate = captured(runMigrate)
@@ -152,7 +152,7 @@ t.test('drizzle-kit', async t => {
 
   t.test('takes the driver of Neon without pg, and fails without a word where there is no Neon', async t => {
     // Elsewhere, and with a copy of drizzle-kit, which looks for drivers from where it lies.
-    const folder = copyProject(t, mkdtempSync(join(tmpdir(), 'fastify-neon-kit-')))
+    const folder = copyProject(t, mkdtempSync(temporaryPath('drizzle-kit')))
     t.teardown(() => rmSync(folder, { recursive: true }))
     cpSync(join(MODULES, 'drizzle-kit'), join(folder, 'node_modules/drizzle-kit'), { recursive: true })
     for (const name of readdirSync(MODULES)) {

@@ -3,7 +3,6 @@
  */
 import { type ExecFileOptions, execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
@@ -11,6 +10,7 @@ import t from 'tap'
 import { writeFolder } from '../../packages/fastify-neon/test/migrations/folders.ts'
 import { createDatabase } from '../postgres.ts'
 import { ROOT } from '../processes.ts'
+import { temporaryPath } from '../temporary-folder.ts'
 import { compile, SETTINGS } from './compilers.ts'
 import { LIBRARIES, APPLICATION as TYPED_APPLICATION } from './strangers-project.ts'
 
@@ -76,7 +76,7 @@ process.stdout.write(JSON.stringify([page.status, script.status]))
 /** In the order in which they are built: each uses the ones before it at most. */
 const PACKAGES = ['fastify-neon', 'local-neon', 'migration-lint']
 
-const folder = await mkdtemp(join(tmpdir(), 'fastify-neon-packages-'))
+const folder = await mkdtemp(temporaryPath('packages'))
 t.teardown(() => rm(folder, { recursive: true }))
 const tarballs = new Map<string, string>()
 

@@ -3,11 +3,11 @@
  */
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { ROOT } from '../processes.ts'
+import { temporaryPath } from '../temporary-folder.ts'
 
 const execute = promisify(execFile)
 const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -111,7 +111,7 @@ await app.db.execute('select 1')
 app.db.query.books
 `
 
-const folder = await mkdtemp(join(tmpdir(), 'fastify-neon-types-'))
+const folder = await mkdtemp(temporaryPath('types'))
 t.teardown(() => rm(folder, { recursive: true }))
 await execute(
   process.execPath,

@@ -2,10 +2,10 @@
  * What the commands of migrations have from the configuration of drizzle-kit in the project.
  */
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ROOT } from '../../../../test/processes.ts'
+import { temporaryPath } from '../../../../test/temporary-folder.ts'
 import { configured } from '../../src/cli/drizzle-config.ts'
 import { captured } from './captured.ts'
 
@@ -35,7 +35,7 @@ function moveTo(t: Test, folder: string) {
 
 /** Outside of this project, so that nothing of it is found. */
 async function elsewhere(t: Test): Promise<string> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'drizzle-config-')))
+  const folder = await realpath(await mkdtemp(temporaryPath('drizzle-config')))
   t.teardown(() => rm(folder, { recursive: true }))
   return folder
 }

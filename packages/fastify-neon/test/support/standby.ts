@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { DATA_PARENT } from '../../../../test/data-parent.ts'
 import { readServer } from '../../../../test/postgres.ts'
+import { temporaryPath } from '../../../../test/temporary-folder.ts'
 import { type LocalNeon, startLocalNeon } from '../../../local-neon/src/local-neon.ts'
 import { SUPERUSER } from '../../../local-neon/src/postgres/cluster.ts'
 import { SOCKET_PORT, socketDirectoryOf } from '../../../local-neon/src/postgres/socket-directory.ts'
@@ -22,7 +23,7 @@ export interface Standby {
 const run = promisify(execFile)
 
 export async function openStandby(t: Test): Promise<Standby> {
-  const directory = await mkdtemp(join(DATA_PARENT, 'fastify-neon-standby-'))
+  const directory = await mkdtemp(temporaryPath('standby', DATA_PARENT))
   // Root's Postgres runs as another user, who has to get in.
   await chmod(directory, 0o755)
   const folder = (name: string) => join(directory, name)

@@ -2,6 +2,7 @@ import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises'
 import t, { type Test } from 'tap'
 import { NO_POOLER } from '../../../../test/pooler.ts'
 import { isAlive } from '../../../../test/processes.ts'
+import { temporaryPath } from '../../../../test/temporary-folder.ts'
 import { findPgBouncer } from '../../src/pooler/find.ts'
 import { startPgBouncer } from '../../src/pooler/pgbouncer.ts'
 import { chooseAccount } from '../../src/postgres/account.ts'
@@ -9,7 +10,7 @@ import { openServerLog } from '../../src/postgres/server-log.ts'
 
 async function options(t: Test) {
   const { program = '' } = await findPgBouncer()
-  const home = await mkdtemp('/tmp/pgbouncer-')
+  const home = await mkdtemp(temporaryPath('pgbouncer', '/tmp'))
   const account = await chooseAccount(`${home}/none`)
   if (account) await chown(home, account.uid, account.gid)
   await chmod(home, 0o755)
