@@ -185,7 +185,7 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
   }
 
   function describe({ port, portWasTaken }: Endpoint, ca: LocalNeon['ca']): LocalNeon {
-    const urls = urlsOf({ password, port, endpoint: endpoints[0], tls })
+    const urls = urlsAt(port)
     return {
       url: urls.direct,
       urls,
@@ -249,8 +249,13 @@ async function start(options: ResolvedOptions, directory: string): Promise<Local
     return postgres
   }
 
+  function urlsAt(port: number): LocalNeonUrls {
+    return urlsOf({ password, port, endpoint: endpoints[0], tls })
+  }
+
   async function record({ port }: Endpoint, { pid: postgresPid }: Postgres): Promise<void> {
-    const server = { pid: process.pid, port, postgresPid, identity }
+    const { direct: url } = urlsAt(port)
+    const server = { pid: process.pid, port, url, postgresPid, identity }
     const controlled = control && {
       controlPort: control.port,
       consoleUrl: consoleUrl(control.port, token)

@@ -49,6 +49,15 @@ export async function choosePlace(options: PlaceOptions): Promise<Place> {
   return await placeAt(home, options)
 }
 
+/** Where `choosePlace` may have put what belongs to the folder. Changes nothing. */
+export async function homesOf({
+  directory,
+  systemDirectory
+}: Pick<PlaceOptions, 'directory' | 'systemDirectory'>): Promise<string[]> {
+  const asked = await realpath(directory).catch(() => undefined)
+  return asked === undefined ? [] : [asked, join(systemDirectory, nameFor(asked))]
+}
+
 /** True when the account can enter the folder. */
 async function canPass(account: Account, path: string): Promise<boolean> {
   if (await canReach(account, [path])) return true

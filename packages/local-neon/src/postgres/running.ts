@@ -16,6 +16,8 @@ import { publishFile } from './staging.ts'
 export interface Running {
   pid: number
   port: number
+  /** What clients take, with the password. */
+  url: string
   /** Of the Postgres that runs, or ran last: a sleeping compute has none. */
   postgresPid: number
   /** What the server answers over HTTP, which no other process does. */
@@ -41,9 +43,14 @@ const run = promisify(execFile)
 
 /** Throws when a local Neon serves the folder, be its compute awake or asleep. */
 export async function refuseIfServed(home: string): Promise<void> {
+  const server = await findServer(home)
+  if (server) throw alreadyRunning(home, `pid ${server.pid} at 127.0.0.1:${server.port}`)
+}
+
+/** The one that serves the folder, be its compute awake or asleep. */
+export async function findServer(home: string): Promise<Running | undefined> {
   const server = await readRunning(home)
-  if (server && (await isAnswering(server)))
-    throw alreadyRunning(home, `pid ${server.pid} at 127.0.0.1:${server.port}`)
+  return server && (await isAnswering(server)) ? server : undefined
 }
 
 /** A pid alone proves nothing: after a crash another process may have it. */

@@ -72,7 +72,7 @@ t.test('npx local-neon COMMAND', async t => {
     const served = await start(t, { directory, controlPort: 0 })
     const { writeRunning } = await import('../../src/postgres/running.ts')
     await served.close()
-    await writeRunning(directory, { pid: 1, port: 1, controlPort: 1, postgresPid: 1, identity: '' })
+    await writeRunning(directory, { pid: 1, port: 1, url: '', controlPort: 1, postgresPid: 1, identity: '' })
 
     const settings = await settingsFor(directory)
 

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { runProgram } from '../../../../test/processes.ts'
 import { connectPg } from '../fixtures/drivers.ts'
 import { folder, isGone, until, untilGone } from '../fixtures/sandbox.ts'
-import { command, serve } from './local-neon-process.ts'
+import { command, run, serve } from './local-neon-process.ts'
 
 t.test('npx local-neon', async t => {
   t.test(
@@ -51,6 +51,27 @@ t.test('npx local-neon', async t => {
     }
   )
 
+  t.test('follows the one that runs in the same folder, and leaves it running', async t => {
+    const { directory, url, child, served } = await serve(t)
+    const [one, two] = await Promise.all([follow(t, directory), follow(t, directory)])
+
+    t.match(one.output(), `with the settings of pid ${child.pid}, which started it`)
+    t.match(one.output(), `psql '${url}'`)
+    await command(t, directory, ['suspend'])
+    for (const { output } of [one, two]) await until('it is told', () => /^suspend /m.test(output()))
+    const left = once(one.child, 'exit')
+    one.child.kill('SIGINT')
+    t.strictSame(await left, [0, null])
+    await command(t, directory, ['wake'])
+    await until('the other is told', () => /^wake /m.test(two.output()))
+    const ended = once(two.child, 'exit')
+    child.kill('SIGINT')
+
+    t.strictSame(await ended, [0, null])
+    t.match(two.output(), `Local Neon was ended by pid ${child.pid}\n`)
+    await untilGone(served)
+  })
+
   t.test('ends at once on a second signal, and Postgres soon after', async t => {
     const { child, served } = await serve(t)
     process.kill(served.postgresPid, 'SIGSTOP')
@@ -89,6 +110,12 @@ t.test('npx local-neon', async t => {
     t.equal(output(), 'LOCAL_NEON_PORT must be a whole number from 0 to 65535, not "many"\n')
   })
 })
+
+async function follow(t: Test, directory: string) {
+  const follower = await run(t, { LOCAL_NEON_DIRECTORY: directory })
+  await until('it follows', () => follower.output().includes('Ctrl-C ends this list'))
+  return follower
+}
 
 async function takePort(t: Test): Promise<string> {
   const taken = createServer().listen(0, '127.0.0.1')

@@ -32,7 +32,13 @@ t.test('data folder', async t => {
     const { home, data } = await place(t)
     const postgres = pretend(t, data)
     await lock(data, postgres)
-    await writeRunning(home, { pid: process.pid, port: 54_321, postgresPid: postgres, identity: 'x' })
+    await writeRunning(home, {
+      pid: process.pid,
+      port: 54_321,
+      url: '',
+      postgresPid: postgres,
+      identity: 'x'
+    })
 
     await t.rejects(awaitUnused(home, data), {
       code: 'LOCAL_NEON_ALREADY_RUNNING',
@@ -47,6 +53,7 @@ t.test('data folder', async t => {
     await writeRunning(home, {
       pid: spawnSync('true').pid,
       port: 1,
+      url: '',
       postgresPid: Number(child.pid),
       identity: 'x'
     })
@@ -95,7 +102,7 @@ t.test('data folder', async t => {
     const { home, data } = await place(t)
     const postgres = pretend(t, data)
     await lock(data, postgres)
-    await writeRunning(home, { pid: process.pid, port: 1, postgresPid: postgres, identity: 'x' })
+    await writeRunning(home, { pid: process.pid, port: 1, url: '', postgresPid: postgres, identity: 'x' })
 
     await removeRunning(home)
 

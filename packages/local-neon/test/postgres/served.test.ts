@@ -89,7 +89,14 @@ t.test('a folder', async t => {
 t.test('what is written down', async t => {
   t.test('is read as it was written, until it is removed', async t => {
     const home = await folder(t)
-    const running = { pid: 1, port: 2, postgresPid: 3, identity: IDENTITY, controlPort: 4 }
+    const running = {
+      pid: 1,
+      port: 2,
+      url: 'postgresql://x',
+      postgresPid: 3,
+      identity: IDENTITY,
+      controlPort: 4
+    }
 
     await writeRunning(home, running)
     const written = await readRunning(home)
@@ -122,7 +129,13 @@ async function recordedAt<S extends Server>(t: Test, server: S) {
   })
   const address = server.address()
   const port = typeof address === 'object' && address ? address.port : 0
-  await writeRunning(home, { pid: process.pid, port, postgresPid: 0, identity: IDENTITY })
+  await writeRunning(home, {
+    pid: process.pid,
+    port,
+    url: 'postgresql://x',
+    postgresPid: 0,
+    identity: IDENTITY
+  })
   return { home, port, server }
 }
 
