@@ -60,7 +60,7 @@ export async function buildApp({
   if (config.api.hasDocs) await app.register(openapiPlugin)
   await app.register(dbPlugin, config.database)
   await app.register(healthPlugin, config.health)
-  await app.register(isolationPlugin, { role: config.database.role })
+  await app.register(isolationPlugin, config.isolation)
   await app.register(metricsPlugin, { token: config.health.token })
   app.addHook('onRequest', app.refuseWhenClosing)
   await app.register(overloadPlugin)

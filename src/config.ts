@@ -90,6 +90,10 @@ function configOf(settings: Settings, { findings, drainDelayMs }: Derived) {
       onDatabaseDown: settings.HEALTH_ON_DATABASE_DOWN,
       token: settings.OPERATOR_TOKEN
     },
+    isolation: {
+      role: roleOf(settings.DATABASE_ROLE),
+      warningLevel: settings.ISOLATION_WARNING_LEVEL
+    },
     auth: {
       issuer: settings.AUTH_ISSUER,
       audience: settings.AUTH_AUDIENCE,

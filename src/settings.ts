@@ -5,6 +5,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { POOL_DEFAULTS } from 'fastify-neon/db'
 import { DOWN_POLICIES, type DownPolicy, MODES, type Mode } from 'fastify-neon/health'
+import { WARNING_LEVELS, type WarningLevel } from 'fastify-neon/isolation'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
@@ -139,6 +140,12 @@ export const Settings = Type.Object({
     enum: DOWN_POLICIES,
     default: 'fail-open',
     description: 'Readiness while a database that was reached before is down: 200 degraded, or 503'
+  }),
+  ISOLATION_WARNING_LEVEL: Type.Unsafe<WarningLevel>({
+    type: 'string',
+    enum: WARNING_LEVELS,
+    default: 'warn',
+    description: 'Level of the line of the log that has the warnings of the RLS audit; npm run dev sets info'
   }),
   OPERATOR_TOKEN: Type.Optional(
     Type.String({

@@ -39,6 +39,7 @@ t.test('the settings', async t => {
         connectTimeoutMs: 15_000,
         statementTimeoutMs: 10_000
       },
+      isolation: { role: 'app_user', warningLevel: 'warn' },
       auth: { issuer: 'https://issuer.test', audience: 'tasks' },
       api: { rateLimitPerMinute: 600, corsOrigins: [], hasDocs: true }
     })

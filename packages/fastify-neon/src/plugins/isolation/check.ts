@@ -13,10 +13,15 @@ import {
   warningsAmong
 } from '../../rls-audit/audit.ts'
 
+/** Of the line of the log that has the warnings. */
+export const WARNING_LEVELS = ['warn', 'info'] as const
+export type WarningLevel = (typeof WARNING_LEVELS)[number]
+
 export interface IsolationCheckOptions {
   look: () => Promise<IsolationReport>
   /** Resolves when there is something to look at. Rejects when the signal is aborted. */
   untilTime: (signal: AbortSignal) => Promise<void>
+  warningLevel: WarningLevel
   log: FastifyBaseLogger
   now: () => number
 }
@@ -32,7 +37,7 @@ interface Failing {
 
 /** What it returns throws FST_NEON_NOT_ISOLATED, or a DatabaseFailure when it could not look. */
 export function createIsolationCheck(options: IsolationCheckOptions): (signal: AbortSignal) => Promise<void> {
-  const { look, untilTime, log, now } = options
+  const { look, untilTime, warningLevel, log, now } = options
   let hasPassed = false
   let hasWarned = false
   let failing: Failing | undefined
@@ -66,7 +71,10 @@ export function createIsolationCheck(options: IsolationCheckOptions): (signal: A
     const warnings = warningsAmong(findings)
     if (warnings.length > 0 && !hasWarned) {
       hasWarned = true
-      log.warn({ role, login, ...described(warnings) }, 'the rows of users could be kept apart better')
+      log[warningLevel](
+        { role, login, ...described(warnings) },
+        'the rows of users could be kept apart better'
+      )
     }
     if (errors.length === 0) return undefined
     tell({ role, login, ...described(errors) })

@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { OptionInvalidError } from '../../errors/errors.ts'
 import {
   type IsolationOptions as AuditOptions,
   auditIsolation,
@@ -14,15 +15,26 @@ import { databaseNamed, databasesOf } from '../databases.ts'
 import { refuseUnknownOptions } from '../known-options.ts'
 import { ownQuery } from '../own-query.ts'
 import type { Plugin } from '../plugin.ts'
-import { createIsolationCheck } from './check.ts'
+import { createIsolationCheck, WARNING_LEVELS, type WarningLevel } from './check.ts'
+
+export { WARNING_LEVELS, type WarningLevel }
 
 /** Registered once for each database that has users. */
 export interface IsolationOptions extends AuditOptions {
   /** Name of the database. @default the first that was registered, most often `db` */
   database?: string | undefined
+  /** Level of the line of the log that has the warnings. @default 'warn' */
+  warningLevel?: WarningLevel | undefined
 }
 
-const OPTIONS = ['database', 'role', 'ownerColumn', 'schemas', 'shared'] satisfies (keyof IsolationOptions)[]
+const OPTIONS = [
+  'database',
+  'warningLevel',
+  'role',
+  'ownerColumn',
+  'schemas',
+  'shared'
+] satisfies (keyof IsolationOptions)[]
 
 // So that a process is ready within about a second of what fixes it.
 const PAUSE_MS = 1000
@@ -31,7 +43,9 @@ const NO_TIMEOUT_MS = 2 ** 31 - 1
 
 async function isolationPlugin(fastify: FastifyInstance, options: IsolationOptions) {
   refuseUnknownOptions(options, OPTIONS)
-  const { database, ...audited } = options
+  const { database, warningLevel = 'warn', ...audited } = options
+  if (!WARNING_LEVELS.includes(warningLevel))
+    throw new OptionInvalidError(`warningLevel must be one of ${WARNING_LEVELS.join(', ')}`)
   const scope = isolationScope(audited)
   const { health } = fastify
   const databases = databasesOf(fastify)
@@ -44,6 +58,7 @@ async function isolationPlugin(fastify: FastifyInstance, options: IsolationOptio
     check: createIsolationCheck({
       look: () => auditIsolation(ownQuery(pool), scope),
       untilTime,
+      warningLevel,
       log: fastify.log.child({ database: name }),
       now: BACKGROUND_CLOCK.now
     })

@@ -27,6 +27,7 @@ function open() {
       return { role: 'app_user', login: 'alex', findings: world.findings } as unknown as IsolationReport
     },
     untilTime: async signal => signal.throwIfAborted(),
+    warningLevel: 'warn',
     log: fastify({ logger: { stream } }).log,
     now: () => world.now
   })

@@ -53,6 +53,19 @@ t.test('the isolation plugin', async t => {
     ])
   })
 
+  t.test('names a warning at the level that it is given, and refuses one that there is not', async t => {
+    const { said, untilReady } = await isolated(t, {
+      isolation: { role: 'app_user', warningLevel: 'info' }
+    })
+    await untilReady()
+
+    t.match(said('the rows of users could be kept apart better'), [{ level: 30 }])
+    await t.rejects(isolated(t, { isolation: Object({ warningLevel: 'loud' }) }), {
+      code: 'FST_NEON_OPTION_INVALID',
+      message: 'warningLevel must be one of warn, info'
+    })
+  })
+
   t.test('reads the catalog as it is, whatever parsers the pool has', async t => {
     const types = { getTypeParser: () => (value: string) => `parsed ${value}` }
     const { statuses, untilReady } = await isolated(t, { types })
