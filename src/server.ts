@@ -21,10 +21,20 @@ closeWithGrace({ delay: config.shutdownTimeoutMs, logger: app.log }, async ({ si
 // even when it is killed.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
 
-const url = await app.listen({ host: config.host, port: config.port })
+const url = await app.listen({ host: config.host, port: config.port }).catch(exitIfTaken)
 // A parent that has just gone cannot be told, and the end of the channel ends this process.
 process.send?.({ url }, undefined, undefined, () => {})
 for (const { severity, message } of config.notices) app.log[severity === 'info' ? 'info' : 'warn'](message)
+
+function exitIfTaken(error: NodeJS.ErrnoException): never {
+  /* c8 ignore next -- whatever else keeps it from listening is told as it is */
+  if (error.code !== 'EADDRINUSE') throw error
+  const { host, port } = config
+  process.stderr.write(
+    `${host}:${port} is taken by another process\n  End that one, or set PORT to another port; 0 takes a free one\n`
+  )
+  process.exit(1)
+}
 
 function loadConfigOrExit(): Config {
   try {

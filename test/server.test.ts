@@ -103,7 +103,7 @@ t.test('the process', async t => {
     await cutOff
   })
 
-  t.test('says which address is taken, and ends', async t => {
+  t.test('says which address is taken, and what to do, and ends', async t => {
     const taken = createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
     t.teardown(() => taken.close())
@@ -114,7 +114,9 @@ t.test('the process', async t => {
     const { ended, output } = runProgram(t, 'src/server.ts', { env: { ...settings, PORT: port } })
 
     t.equal(await ended, 1)
-    t.match(output(), /EADDRINUSE/)
+    t.match(output(), `127.0.0.1:${port} is taken by another process\n`)
+    t.match(output(), 'set PORT to another port')
+    t.notMatch(output(), /^ +at /m, 'without a stack')
   })
 })
 
