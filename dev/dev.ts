@@ -3,22 +3,25 @@
  * migrations, the service and the frontend with reload.
  */
 import { existsSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { redact } from 'fastify-neon/connection-string'
-import { applyMigrations } from 'fastify-neon/migrations'
 import { describeEvent, type LocalNeon, startLocalNeon } from 'local-neon'
-import { type LocalSettings, localSettings, onStopSignal } from 'local-neon/cli'
+import { type LocalSettings, localSettings, onStopSignal, startOrJoin } from 'local-neon/cli'
 import type { Frontend } from '../frontend/development.ts'
+import { migrate } from './migrations.ts'
+import { takenPort } from './port.ts'
 import { runService, type Service } from './service-process.ts'
 import { type Issuer, openIssuer } from './token-issuer.ts'
 
-const SOURCE = fileURLToPath(new URL('../src', import.meta.url))
-const MIGRATIONS = fileURLToPath(new URL('../drizzle', import.meta.url))
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const SOURCE = join(ROOT, 'src')
+const MIGRATIONS = join(ROOT, 'drizzle')
 const TOKEN_LIFETIME = '8h'
 
 /* c8 ignore start -- runs in the process of npm run dev (test/dev/dev.test.ts, test/soak/dev.soak.ts), whose coverage is not always kept */
 
-let neon: LocalNeon | undefined
+let neon: Pick<LocalNeon, 'close' | 'consoleUrl'> | undefined
 let service: Service | undefined
 let frontend: Frontend | undefined
 let serviceUrl: string | undefined
@@ -33,22 +36,31 @@ await start().catch((error: Error) => {
 async function start() {
   const settings = localSettings(process.env)
   const given = process.env.DATABASE_URL
-  const databaseUrl = given ? given : await startDatabase(settings)
+  const databaseUrl = given ? given : await openDatabase(settings)
+  // Before the service starts, whose log would begin with what is missing. A database that was given may be in use,
+  // and is somebody else's to migrate.
+  if (!given) await applyPending(databaseUrl)
   const issuer = process.env.AUTH_ISSUER ? undefined : await openIssuer(settings.directory)
   const origins = await openFrontend(issuer)
-  const listening = startService({
+  const taken = await takenPort(process.env)
+  const env = {
     DATABASE_ERROR_DETAILS: 'on',
+    // The owner of a local database is exempt from its policies, as that of the Neon console is.
+    ISOLATION_WARNING_LEVEL: 'info',
     ...process.env,
     ...issuer?.settings,
+    ...(taken && { PORT: '0' }),
     DATABASE_URL: databaseUrl,
     CORS_ORIGINS: [process.env.CORS_ORIGINS, ...origins].filter(Boolean).join()
+  }
+  const url = await startService(env, async () => {
+    if (given) say('drizzle/ has changed: npm run db:migrate applies it to the database of DATABASE_URL')
+    else await applyPending(databaseUrl)
   })
-  // While the service starts. A database that was given may be in use, and is somebody else's to migrate.
-  if (!given) await migrate(databaseUrl)
-  const url = await listening
   serviceUrl = url
 
   const token = await issuer?.sign('alice', TOKEN_LIFETIME)
+  if (taken) say(`port ${taken} is taken, so the service is at another one; PORT=… chooses it`)
   say(`service    ${url}`)
   if (frontend) say(`frontend   ${frontend.url}`)
   say(`database   ${given ? redact(given) : databaseUrl}`)
@@ -69,37 +81,42 @@ async function openFrontend(issuer: Issuer | undefined): Promise<string[]> {
   return [frontend.url, frontend.url.replace('127.0.0.1', 'localhost')]
 }
 
-async function startDatabase(settings: LocalSettings): Promise<string> {
-  const started = await startLocalNeon({ ...settings, log: say })
-  neon = started
-  started.observe(event => {
+/** That of this project: started, or shared with the process that has started it. */
+async function openDatabase(settings: LocalSettings): Promise<string> {
+  const opened = await startOrJoin(settings, () => startLocalNeon({ ...settings, log: say }))
+  neon = opened
+  opened.observe(event => {
     if (event.type === 'suspend' || event.type === 'wake') say(describeEvent(event))
   })
-  if (started.portWasTaken) say(`port ${settings.port} is taken, so the database is at ${started.port}`)
-  started.exited.then(() => {
-    say('the database ended without being asked to')
+  if ('startedBy' in opened) say(`the database runs already, started by pid ${opened.startedBy}`)
+  else if (opened.portWasTaken) say(`port ${settings.port} is taken, so the database is at ${opened.port}`)
+  opened.exited.then(() => {
+    if ('startedBy' in opened) say(`the database was ended by pid ${opened.startedBy}, which had started it`)
+    else say('the database ended without being asked to')
     stop(1)
   })
-  return started.url
+  return opened.url
 }
 
-async function migrate(databaseUrl: string) {
-  const { applied } = await applyMigrations({ url: databaseUrl, folder: MIGRATIONS })
-  for (const name of applied) say(`applied    ${name}`)
+async function applyPending(databaseUrl: string) {
+  for (const line of await migrate(databaseUrl, MIGRATIONS)) say(line)
 }
 
 /** Resolves with its URL when it listens for the first time. */
-function startService(env: NodeJS.ProcessEnv): Promise<string> {
+function startService(env: NodeJS.ProcessEnv, onNewMigrations: () => Promise<void>): Promise<string> {
   return new Promise(resolve => {
     let hasListened = false
     service = runService({
       env,
-      watched: SOURCE,
+      watched: [SOURCE, MIGRATIONS],
       onListening: url => {
         hasListened = true
         resolve(url)
       },
-      onReload: file => say(`${file} changed: starting again`),
+      onReload: async files => {
+        say(`${relative(ROOT, `${files[0]}`)} changed: starting again`)
+        if (files.some(file => file.startsWith(MIGRATIONS))) await onNewMigrations()
+      },
       onExit: () => {
         if (!hasListened) stop(1)
         else say('the service ended; a change in src starts it again')

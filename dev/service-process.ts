@@ -5,15 +5,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type FSWatcher, watch } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export interface ServiceOptions {
   /** The whole environment of the service. */
   env: NodeJS.ProcessEnv
-  /** A change in this folder starts the service again. */
-  watched: string
+  /** A change in one of these folders starts the service again. */
+  watched: readonly string[]
   onListening: (url: string) => void
-  onReload: (file: string) => void
+  /** With the paths of what has changed. The service starts again when this has resolved. */
+  onReload: (files: string[]) => Promise<void>
   /** The service ended by itself. */
   onExit: () => void
 }
@@ -30,31 +32,52 @@ const SETTLE_MS = 100
 
 /* c8 ignore start -- runs in the process of npm run dev (test/dev/dev.test.ts, test/soak/dev.soak.ts), whose coverage is not always kept */
 export function runService(options: ServiceOptions): Service {
-  let child = start(options)
+  let { env } = options
+  let child = startHere()
   let restart: NodeJS.Timeout | undefined
   let isStopping = false
   // One after the other, or two changes would start two services.
   let reloaded = Promise.resolve()
-  const watcher: FSWatcher = watch(options.watched, { recursive: true }, (_event, file) => {
-    clearTimeout(restart)
-    restart = setTimeout(() => {
-      reloaded = reloaded.then(() => reload(String(file)))
-    }, SETTLE_MS)
-  })
+  const changed = new Set<string>()
+  const watchers = options.watched.map(watchFolder)
 
   return { stop }
 
-  async function reload(file: string) {
-    options.onReload(file)
+  function startHere() {
+    return start({ ...options, env, onListening })
+  }
+
+  /** Where it has listened once it listens again, also at a port that was any free one. */
+  function onListening(url: string) {
+    env = { ...env, PORT: new URL(url).port }
+    options.onListening(url)
+  }
+
+  function watchFolder(folder: string): FSWatcher {
+    return watch(folder, { recursive: true }, (_event, file) => {
+      changed.add(join(folder, String(file)))
+      clearTimeout(restart)
+      restart = setTimeout(() => {
+        reloaded = reloaded.then(reload)
+      }, SETTLE_MS)
+    })
+  }
+
+  async function reload() {
+    const files = [...changed]
+    changed.clear()
+    // The reload before this one took them along.
+    if (files.length === 0) return
+    await options.onReload(files)
     const previous = child
     previous.removeAllListeners('exit')
     await end(previous)
-    if (!isStopping) child = start(options)
+    if (!isStopping) child = startHere()
   }
 
   async function stop() {
     isStopping = true
-    watcher.close()
+    for (const watcher of watchers) watcher.close()
     clearTimeout(restart)
     child.removeAllListeners('exit')
     await end(child)

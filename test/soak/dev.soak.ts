@@ -2,15 +2,15 @@
  * How `npm run dev` goes on, and how it ends.
  */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { utimes } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { dev, localSettings, preparedSettings, requestOf } from '../dev/dev-process.ts'
 import { until } from '../helper.ts'
-import { createDatabase, holdTable, isWaiting } from '../postgres.ts'
+import { administer, createDatabase, holdTable, isWaiting } from '../postgres.ts'
 import { isAlive, ROOT, runProgram } from '../processes.ts'
 
 t.test('npm run dev', async t => {
@@ -21,8 +21,52 @@ t.test('npm run dev', async t => {
 
     await utimes(join(ROOT, 'src', 'limits.ts'), now, now)
 
-    await program.said(/^limits\.ts changed: starting again$/m)
+    await program.said(/^src\/limits\.ts changed: starting again$/m)
     await program.said(/Server listening.*Server listening/s)
+    const ports = [...program.output().matchAll(/Server listening at http:\/\/127\.0\.0\.1:(\d+)/g)]
+    t.equal(new Set(ports.map(([, port]) => port)).size, 1, 'at the same port')
+    program.child.kill('SIGTERM')
+    t.equal(await program.ended, 0)
+  })
+
+  t.test(
+    'applies a migration that comes, says what is wrong with one, and takes it when it is fixed',
+    async t => {
+      const project = copyService(t)
+      const env = await preparedSettings(t)
+      const program = runProgram(t, relative(ROOT, join(project, 'dev/dev.ts')), { env, cwd: project })
+      const request = requestOf(await program.said(/^try +(curl .*)$/m))
+      await program.said(/^stop/m)
+      const number = readdirSync(join(project, 'drizzle')).filter(name => name.endsWith('.sql')).length
+
+      addMigration(project, number, 'place', 'alter table tasks add place text')
+      await program.said(/^applied +\d+_place$[\s\S]*Server listening/m)
+      const [, databaseUrl = ''] = /^database +(\S+)$/m.exec(program.output()) ?? []
+      await administer('select place from tasks', databaseUrl)
+      const file = addMigration(project, number + 1, 'other', 'alter table tasks add place text')
+      await program.said(
+        /^failed +\d+_other: column "place" of relation "tasks" already exists, in .*_other\.sql:1$/m
+      )
+      await until(async () => (await fetch(...request).catch(() => undefined))?.status === 200)
+      writeFileSync(file, 'alter table tasks add area text')
+      await program.said(/^applied +\d+_other$[\s\S]*Server listening/m)
+
+      await administer('select area from tasks', databaseUrl)
+      program.child.kill('SIGTERM')
+      t.equal(await program.ended, 0)
+    }
+  )
+
+  t.test('leaves the migrations of a database that is given, and says how they are applied', async t => {
+    const project = copyService(t)
+    const env = { ...localSettings(t), DATABASE_URL: await createDatabase(t) }
+    const program = runProgram(t, relative(ROOT, join(project, 'dev/dev.ts')), { env, cwd: project })
+    await program.said(/^stop/m)
+
+    addMigration(project, 99, 'place', 'alter table tasks add place text')
+
+    await program.said(/^drizzle\/ has changed: npm run db:migrate applies it/m)
+    await t.rejects(administer('select place from tasks', env.DATABASE_URL))
     program.child.kill('SIGTERM')
     t.equal(await program.ended, 0)
   })
@@ -123,3 +167,25 @@ t.test('npm run dev', async t => {
     t.match(program.output(), /LOG_LEVEL must be one of/)
   })
 })
+
+/** Inside this project, so that its packages are found. */
+function copyService(t: Test): string {
+  const project = t.testdir({})
+  for (const name of ['dev', 'drizzle', 'package.json', 'src'])
+    cpSync(join(ROOT, name), join(project, name), { recursive: true })
+  return project
+}
+
+/** As drizzle-kit writes it. */
+function addMigration(project: string, number: number, name: string, sql: string): string {
+  const folder = join(project, 'drizzle')
+  const tag = `${`${number}`.padStart(4, '0')}_${name}`
+  const journal = join(folder, 'meta/_journal.json')
+  const { entries, ...rest } = JSON.parse(readFileSync(journal, 'utf8'))
+  const when = Number(entries.at(-1).when) + 1
+  const entry = { idx: number, version: '7', when, tag, breakpoints: true }
+  const file = join(folder, `${tag}.sql`)
+  writeFileSync(file, sql)
+  writeFileSync(journal, JSON.stringify({ ...rest, entries: [...entries, entry] }))
+  return file
+}
