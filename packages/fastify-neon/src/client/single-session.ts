@@ -80,8 +80,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 
   async function close(client: NeonClient) {
+    const { isConnected } = client
+    const ended = client.end()
+    ended.catch(ignore)
     // Without a connection the driver would wait for ever.
-    await within(CLOSE_TIMEOUT_MS, client.end())
+    if (isConnected) await within(CLOSE_TIMEOUT_MS, ended)
     await closeSockets(sockets.open, CLOSE_TIMEOUT_MS)
   }
 }
