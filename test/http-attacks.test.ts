@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { SERVER_LIMITS } from '../src/limits.ts'
 import { build, CANARY, type TestApp, until } from './helper.ts'
 import { administer } from './postgres.ts'
 
@@ -125,6 +126,7 @@ t.test('F4 bodies that are nested deep', async t => {
 })
 
 t.test('F5 requests that drip, and answers that nobody reads', async t => {
+  t.intercept(SERVER_LIMITS.http, 'connectionsCheckingInterval', { value: 50 })
   const service = await listen(t)
   const { app, open, head } = service
   t.match(app.server, { headersTimeout: 10_000, requestTimeout: 15_000, timeout: 60_000 })
