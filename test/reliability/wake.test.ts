@@ -19,10 +19,11 @@ async function readinessDuring(service: Service, work: Promise<unknown>) {
   const over = work.finally(() => {
     isOver = true
   })
-  while (!isOver) {
+  await until(async () => {
     const { status, body } = await service.send('kubelet', 'GET', '/readyz')
     seen.add(`${status} ${body.status}`)
-  }
+    return isOver
+  })
   await over
   return [...seen]
 }
