@@ -304,6 +304,8 @@ async function openHeld(t: Test, pipelining: boolean, limits: Partial<PoolLimits
 for (const pipelining of [true, false])
   t.test(
     `a client that ${pipelining ? 'pipelines' : 'does not pipeline'} and comes back too early`,
+    // Side by side, since each waits for a second for the end of what is under way.
+    { jobs: 5 },
     async t => {
       t.test('with an open cursor is not given to the next user', async t => {
         const { client, isReplaced } = await openHeld(t, pipelining)

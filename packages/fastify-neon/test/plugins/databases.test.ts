@@ -158,7 +158,8 @@ t.test('a second database', async t => {
   })
 })
 
-t.test('health of several databases', async t => {
+// Side by side, since most of it is waiting for the next look, each at databases of its own.
+t.test('health of several databases', { jobs: 4 }, async t => {
   t.test('tells of each to operators, and names what can be left out', async t => {
     const { app } = await open(t)
     await until(async () => (await ready(app)) === '200 ok')

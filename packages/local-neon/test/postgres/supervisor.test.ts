@@ -10,7 +10,8 @@ import { endWith, folder, groupOf, isGone, lent, until } from '../fixtures/sandb
 const SUPERVISOR_URL = new URL('../../src/postgres/supervisor.ts', import.meta.url).href
 const WAIT = 'echo waiting; exec sleep 1000'
 
-t.test('supervised program', async t => {
+// Side by side, since most of it is waiting for a program that does not end.
+t.test('supervised program', { jobs: 4 }, async t => {
   t.test('reads its input, writes to the log and ends with its own code', async t => {
     const { program, output } = await run(t, 'cat; echo err >&2; exit 7', { input: 'hello\n' })
 

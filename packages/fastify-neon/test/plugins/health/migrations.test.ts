@@ -38,7 +38,8 @@ async function expecting(
   }
 }
 
-t.test('health with migrations', async t => {
+// Side by side, since most of it is waiting for the next look, each at a database of its own.
+t.test('health with migrations', { jobs: 4 }, async t => {
   t.test(
     'is alive and not ready while some are pending, says why to operators, and is ready soon after',
     async t => {
