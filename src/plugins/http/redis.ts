@@ -31,6 +31,9 @@ export async function openRedis(fastify: FastifyInstance, url: string): Promise<
     if (isFailing) fastify.log.info('redis answers again: requests are counted for all processes')
     isFailing = false
   })
+  // ioredis leaves the timer of a connection that was lost before an answer: it would end the next one, and keeps the
+  // process alive until then.
+  redis.on('close', () => clearTimeout(Reflect.get(redis, 'socketTimeoutTimer')))
   fastify.addHook('onClose', async () => redis.disconnect())
   // What is wrong is told as an event.
   await redis.connect().catch(() => {})
