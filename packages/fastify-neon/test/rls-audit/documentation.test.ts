@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { administer, createDatabase } from '../../../../test/postgres.ts'
 import { FINDINGS_EXIT_CODE } from '../../src/cli/audit-command.ts'
+import { WARNING_LEVELS } from '../../src/plugins/isolation/check.ts'
 import { ISOLATION_FINDINGS, isolationScope } from '../../src/rls-audit/audit.ts'
 import { read } from './audits.ts'
 
@@ -51,6 +52,7 @@ t.test('docs/isolation.md', async t => {
       documented.map(([, name, value]) => [name, value]),
       [
         ['database', undefined],
+        ['warningLevel', `'${WARNING_LEVELS[0]}'`],
         ['role', role],
         ...Object.entries(defaults).map(([name, value]) => [name, JSON.stringify(value).replaceAll('"', "'")])
       ]
