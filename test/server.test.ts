@@ -20,6 +20,8 @@ async function start(t: Test, env: Record<string, string> = {}) {
   return { ...program, url, headers, databaseUrl }
 }
 
+const THROWS = "process.once('SIGUSR2', () => { throw new Error('thrown by chance') })"
+
 const statusOf = async (url: string) => (await fetch(url)).status
 
 t.test('the process', async t => {
@@ -101,6 +103,16 @@ t.test('the process', async t => {
 
     t.equal(await ended, 1)
     await cutOff
+  })
+
+  t.test('closes when something is thrown that nobody has caught, and says what', async t => {
+    const options = `${process.env.NODE_OPTIONS ?? ''} --import=data:text/javascript,${encodeURIComponent(THROWS)}`
+    const { child, ended, said } = await start(t, { NODE_OPTIONS: options })
+
+    child.kill('SIGUSR2')
+
+    await said(/"level":60.*"msg":"unexpected error, closing"/)
+    t.equal(await ended, 1)
   })
 
   t.test('says which address is taken, and what to do, and ends', async t => {

@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import t from 'tap'
 import { until } from '../../../../test/helper.ts'
 import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { runTransaction } from '../../src/transaction/transaction.ts'
 import { kill, openPool, pidOf, take, untilIdleFor } from '../support/pools.ts'
 
 t.test('the loss of a client', async t => {
@@ -179,6 +180,29 @@ t.test('a client that is never given back', async t => {
     function forgetful() {
       return pool.connect()
     }
+  })
+
+  t.test('is reported once, and another one after it', async t => {
+    const { pool } = await openPool(t, { checkoutWarningMs: 20, max: 2 })
+    const first = await pool.connect()
+    await until(() => pool.stats().longCheckouts === 1)
+
+    const second = await pool.connect()
+    await until(() => pool.stats().longCheckouts === 2)
+
+    first.release()
+    second.release()
+  })
+
+  t.test('is reported as a transaction when it is one', async t => {
+    const { pool, events } = await openPool(t, { checkoutWarningMs: 20 })
+
+    await runTransaction(pool, {}, () => until(() => pool.stats().longCheckouts === 1))
+
+    t.match(
+      events.find(({ type }) => type === 'long-checkout'),
+      { place: 'a transaction' }
+    )
   })
 })
 
