@@ -1,5 +1,5 @@
+import { mock } from 'node:test'
 import t from 'tap'
-import { until } from '../../../../test/helper.ts'
 import type { NeonClient } from '../../src/client/client.ts'
 import { createIdleList } from '../../src/pool/idle-list.ts'
 
@@ -46,6 +46,8 @@ t.test('the stock', async t => {
   })
 
   t.test('ends the lifetimes of one burst at different times', async t => {
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.teardown(() => mock.timers.reset())
     const random = [0, 0.99]
     const { stock, closed } = setUp({ maxLifetimeMs: 200, random: () => random.pop() ?? 0 })
     const [short, long] = [client('short'), client('long')]
@@ -53,9 +55,10 @@ t.test('the stock', async t => {
     stock.add(long)
     stock.put(short)
 
-    await until(() => closed.length === 1)
-    t.strictSame([closed[0] === short, stock.isStale(long)], [true, false])
-    await until(() => stock.isStale(long))
+    mock.timers.tick(170)
+    t.strictSame([closed.length, closed[0] === short, stock.isStale(long)], [1, true, false])
+    mock.timers.tick(30)
+    t.ok(stock.isStale(long))
     t.equal(closed.length, 1, 'one that is out is closed when it comes back')
   })
 })
