@@ -83,16 +83,4 @@ t.test('npx local-neon', async t => {
       /^Postgres did not start [^\n]*FATAL: {2}database files are incompatible with server[^\n]*\n$/
     )
   })
-
-  t.test('tells in one line that the folder is served already', async t => {
-    const { directory, url } = await serve(t)
-
-    const { child, complaint } = await run(t, { LOCAL_NEON_DIRECTORY: directory })
-
-    t.strictSame(await once(child, 'close'), [1, null])
-    t.match(
-      complaint(),
-      new RegExp(`^${directory} is served already by pid \\d+ at 127.0.0.1:${new URL(url).port}\n$`)
-    )
-  })
 })
