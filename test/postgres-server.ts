@@ -14,12 +14,14 @@ import { dataDirectoryOf } from '../packages/local-neon/src/postgres/cluster.ts'
 import { SOCKET_PORT, socketDirectoryOf } from '../packages/local-neon/src/postgres/socket-directory.ts'
 import { isAlive } from '../packages/local-neon/src/postgres/staging.ts'
 import { DATA_PARENT } from './data-parent.ts'
-import { temporaryPath } from './temporary-folder.ts'
+import { removeLeftovers, temporaryPath } from './temporary-folder.ts'
 
 const [runPid, addressFile] = process.argv.slice(2)
 const MIGRATIONS = fileURLToPath(new URL('../drizzle', import.meta.url))
 const POLL_MS = 200
 
+// Here, since tap adds up the coverage of what it starts itself.
+await removeLeftovers()
 const directory = await mkdtemp(temporaryPath('server', DATA_PARENT))
 // Root's Postgres runs as another user, who has to get in.
 await chmod(directory, 0o755)

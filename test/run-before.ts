@@ -5,11 +5,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { addressFile } from './postgres.ts'
-import { removeLeftovers } from './temporary-folder.ts'
 
 const SERVER = fileURLToPath(new URL('postgres-server.ts', import.meta.url))
 
-await removeLeftovers()
 // tap's coverage would wait for a process that outlives it.
 const { NODE_V8_COVERAGE: _coverage, NODE_OPTIONS: _options, ...env } = process.env
 const server = spawn(
