@@ -334,8 +334,7 @@ function errorOf(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
 }
 
-/** What was prepared for it. */
-/** Another one may have prepared what this one reuses again, and be awaited. */
+/** What was prepared for it: another one may have prepared what this one reuses again, and be awaited. */
 function newNamesOf(sent: Sent | undefined): string[] {
   if (sent?.query instanceof Pipeline) return sent.query.names
   return sent?.isReused ? [] : [sent?.name ?? '']

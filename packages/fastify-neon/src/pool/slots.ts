@@ -92,7 +92,8 @@ export function createSlots<Place = never>({
     joinNow,
     async acquireOrJoin(join, share) {
       if (closed) throw new DatabaseFailure('closed')
-      if (takeFree(share)) return { giveBack: once(() => giveBack(share)) }
+      const taken = acquireNow(share)
+      if (taken) return { giveBack: taken }
       const place = joinNow(join) ?? (await line(undefined, { mark: join, share }))
       return place === undefined ? { giveBack: once(() => giveBack(share)) } : { place }
     },
