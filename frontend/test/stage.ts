@@ -4,7 +4,7 @@
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import root, { type Test } from 'tap'
 import { type Issuer, openIssuer } from '../../dev/token-issuer.ts'
 import { applyMigrations } from '../../packages/fastify-neon/src/migrations/migrations.ts'
@@ -192,10 +192,21 @@ export async function banner(page: Page, words: RegExp) {
 }
 
 /** Ticks a task off, or takes that back. Resolves when it is answered. */
-export async function tick(page: Page, title: string) {
+export function tick(page: Page, title: string) {
+  return clickAndAwait(page, 'PATCH', page.getByRole('checkbox', { name: title }))
+}
+
+/** Deletes a task, and says so when asked. Resolves when it is answered. */
+export async function remove(page: Page, title: string) {
+  await page.getByRole('button', { name: `Delete ${title}` }).click()
+  await clickAndAwait(page, 'DELETE', page.getByRole('dialog').getByRole('button', { name: 'Delete' }))
+}
+
+/** Clicks, and resolves when the request of this method is answered: the page shows what it expects before that. */
+export async function clickAndAwait(page: Page, method: string, target: Locator) {
   await Promise.all([
-    page.waitForResponse(response => response.request().method() === 'PATCH'),
-    page.getByRole('checkbox', { name: title }).click()
+    page.waitForResponse(response => response.request().method() === method),
+    target.click()
   ])
 }
 

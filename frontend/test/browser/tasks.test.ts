@@ -8,6 +8,7 @@ import {
   listShown,
   noBanner,
   openStage,
+  remove,
   rowOf,
   signInAs,
   tick,
@@ -34,8 +35,7 @@ t.test('the tasks of a user, in a browser', { skip: NO_BROWSER }, async t => {
     const { body } = await stage.send('alice', 'GET', '/tasks')
     t.match(body.items, [{ title: 'water the garden', notes: 'the fern as well', done: true, version: 3 }])
 
-    await page.getByRole('button', { name: 'Delete water the garden' }).click()
-    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await remove(page, 'water the garden')
     await page.getByText('No tasks yet.').waitFor()
     t.strictSame((await stage.send('alice', 'GET', '/tasks')).body.items, [])
   })

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import t from 'tap'
 import { NO_BROWSER } from '../../../test/browser.ts'
 import { problemsInBothSchemes } from '../accessibility.ts'
-import { add, listShown, openStage, rowOf, type Stage, tick } from '../stage.ts'
+import { add, clickAndAwait, listShown, openStage, remove, rowOf, type Stage, tick } from '../stage.ts'
 
 /** Two windows of one user, who see one task in both. */
 async function openTwo(stage: Stage, user: string): Promise<[Page, Page]> {
@@ -71,8 +71,7 @@ t.test('two windows that change one task', { skip: NO_BROWSER }, async t => {
   t.test('say when one has deleted what the other changes, and can make it again', async t => {
     const [first, second] = await openTwo(stage, 'gone')
     await startEdit(second, 'buy milk', 'still wanted')
-    await first.getByRole('button', { name: 'Delete buy milk' }).click()
-    await first.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await remove(first, 'buy milk')
     await first.getByText('No tasks yet.').waitFor()
 
     await second.getByRole('button', { name: 'Save' }).click()
@@ -87,11 +86,10 @@ t.test('two windows that change one task', { skip: NO_BROWSER }, async t => {
     const [first, second] = await openTwo(stage, 'deletion')
     await tick(first, 'buy milk')
 
-    await second.getByRole('button', { name: 'Delete buy milk' }).click()
-    await second.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await remove(second, 'buy milk')
     await second.getByText('changed somewhere else meanwhile').waitFor()
     t.match(await taskOf('deletion'), { done: true })
-    await second.getByRole('button', { name: 'Delete it' }).click()
+    await clickAndAwait(second, 'DELETE', second.getByRole('button', { name: 'Delete it' }))
     await second.getByText('No tasks yet.').waitFor()
 
     t.equal(await taskOf('deletion'), undefined)
