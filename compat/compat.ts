@@ -1,6 +1,6 @@
 /**
  * `npm run compat -- [NAME …] [--document]`: runs the rows, or those whose name begins with a NAME. Prints a line for
- * each, and a last one in JSON. With `--document` it writes what it has found to docs/compatibility.md.
+ * each, and a last one in JSON. With `--document` it writes what it has found to docs/reference/compatibility.md.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
@@ -15,7 +15,7 @@ import { ROWS, type Row } from './rows.ts'
 /** More would only wait for the processors. */
 const AT_ONCE = 2
 const NAME_WIDTH = 22
-const PAGE = join(ROOT, 'docs', 'compatibility.md')
+const PAGE = join(ROOT, 'docs', 'reference', 'compatibility.md')
 
 const { values, positionals } = parseArgs({
   options: { document: { type: 'boolean' } },

@@ -1,5 +1,5 @@
 /**
- * docs/compatibility.md, made of what a run of all rows has shown.
+ * docs/reference/compatibility.md, made of what a run of all rows has shown.
  */
 import type { Versions } from './row.ts'
 import { ROWS, type Row } from './rows.ts'
@@ -22,7 +22,7 @@ connections: the app has to answer that request with anything at all, and to do 
 close and its process to exit by itself, with nothing left open.
 
 A workflow runs all rows weekly. \`npm run compat -- NAME\` runs those whose name begins with NAME;
-with \`--document\` the command writes what it has found to this page. The apps are in [compat/apps](../compat/apps), and each is short
+with \`--document\` the command writes what it has found to this page. The apps are in [compat/apps](../../compat/apps), and each is short
 enough to copy.
 
 | row | what it shows | installed | result |

@@ -4,7 +4,7 @@
 
 export interface Row {
   name: string
-  /** What a reader of docs/compatibility.md finds it by. */
+  /** What a reader of docs/reference/compatibility.md finds it by. */
   title: string
   /** Folder in apps/, or any other. */
   app: string

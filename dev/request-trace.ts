@@ -1,5 +1,5 @@
 /**
- * The trace of one request that wakes the database, by the OpenTelemetry SDK, as docs/tracing.md shows it.
+ * The trace of one request that wakes the database, by the OpenTelemetry SDK, as docs/how-to/traces.md shows it.
  */
 import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'

@@ -1,5 +1,5 @@
 /**
- * Every error code of the service, with its HTTP status. docs/errors.md says for each what it means and what to do.
+ * Every error code of the service, with its HTTP status. docs/reference/errors.md says for each what it means and what to do.
  */
 import createError from '@fastify/error'
 

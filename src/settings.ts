@@ -1,6 +1,6 @@
 /**
  * Every setting of the service, with its type, range, default and meaning.
- * docs/configuration.md and .env.example are compared with it by a test.
+ * docs/reference/configuration.md and .env.example are compared with it by a test.
  */
 import { type Static, Type } from '@sinclair/typebox'
 import { POOL_DEFAULTS } from 'fastify-neon/db'

@@ -7,8 +7,8 @@ import t from 'tap'
 import { ROWS } from '../compat/rows.ts'
 import { ROOT } from './processes.ts'
 
-t.test('docs/compatibility.md has each row, with its title', async t => {
-  const page = readFileSync(join(ROOT, 'docs', 'compatibility.md'), 'utf8')
+t.test('docs/reference/compatibility.md has each row, with its title', async t => {
+  const page = readFileSync(join(ROOT, 'docs', 'reference', 'compatibility.md'), 'utf8')
   const documented = [...page.matchAll(/^\| `([^`]+)` \| (.*?) \|/gm)].map(([, name, title]) => [name, title])
 
   t.strictSame(

@@ -1,11 +1,11 @@
 /**
- * docs/data-model.md is compared with the catalog of a migrated database, row by row.
+ * docs/reference/data-model.md is compared with the catalog of a migrated database, row by row.
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { administer, createDatabase } from './postgres.ts'
 
-const text = readFileSync(new URL('../docs/data-model.md', import.meta.url), 'utf8')
+const text = readFileSync(new URL('../docs/reference/data-model.md', import.meta.url), 'utf8')
 
 /** Cells of the first table under the heading, without backticks. */
 function documented(heading: string): string[][] {
@@ -100,7 +100,7 @@ const TABLES: { heading: string; of: string; sql: string }[] = [
   }
 ]
 
-t.test('docs/data-model.md has', async t => {
+t.test('docs/reference/data-model.md has', async t => {
   const url = await createDatabase(t)
 
   for (const { heading, of, sql } of TABLES) {

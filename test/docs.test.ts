@@ -24,7 +24,7 @@ interface Setting {
   enum?: string[]
 }
 
-t.test('docs/errors.md', async t => {
+t.test('docs/reference/errors.md', async t => {
   const { DATABASE_FAILURES, ...classes } = errors
   const inCode = [
     ...Object.values({ ...classes, ...serviceErrors })
@@ -32,7 +32,7 @@ t.test('docs/errors.md', async t => {
       .map(({ code, statusCode }) => `${code} ${statusCode}`),
     ...Object.values(DATABASE_FAILURES).map(({ code, statusCode }) => `${code} ${statusCode}`)
   ]
-  const inDocs = [...read('docs/errors.md').matchAll(/^\| `(\w+)` +\| (\d+) +\|/gm)].map(
+  const inDocs = [...read('docs/reference/errors.md').matchAll(/^\| `(\w+)` +\| (\d+) +\|/gm)].map(
     ([, code, status]) => `${code} ${status}`
   )
 
@@ -53,8 +53,8 @@ t.test('README.md', async t => {
   })
 })
 
-t.test('docs/configuration.md', async t => {
-  const rows = [...read('docs/configuration.md').matchAll(/^\| `(\w+)` +\|(.*)\|(.*)\|(.*)\|$/gm)]
+t.test('docs/reference/configuration.md', async t => {
+  const rows = [...read('docs/reference/configuration.md').matchAll(/^\| `(\w+)` +\|(.*)\|(.*)\|(.*)\|$/gm)]
 
   t.test('has every setting with its default, range and meaning, in order', async t => {
     const settings = Object.entries<Setting>(Settings.properties).map(([name, setting]) => [
@@ -85,8 +85,8 @@ t.test('.env.example', async t => {
   })
 })
 
-t.test('docs/local-neon.md', async t => {
-  const text = read('docs/local-neon.md')
+t.test('docs/reference/local-neon.md', async t => {
+  const text = read('docs/reference/local-neon.md')
   const common = ['type', 'connections', 'where', 'after', 'times', 'forMs']
 
   t.test('has every fault with what it takes, and no other', async t => {
@@ -115,32 +115,32 @@ t.test('docs/local-neon.md', async t => {
   })
 
   t.test('names tests that are there', async t => {
-    const rows = [...text.matchAll(/^\|.*\| \[([\w.-]+)\]\((\.\.\/packages\/[\w./-]+)\): (.*?) +\|$/gm)]
+    const rows = [...text.matchAll(/^\|.*\| \[([\w.-]+)\]\(((?:\.\.\/)+packages\/[\w./-]+)\): (.*?) +\|$/gm)]
 
     t.ok(rows.length > 0)
     for (const [, , file = '', titles = ''] of rows) {
-      const source = read(join('docs', file))
+      const source = read(join('docs/reference', file))
       for (const title of titles.split('; ')) t.ok(source.includes(title), `${file}: ${title}`)
     }
   })
 })
 
-for (const document of ['docs/reliability.md', 'docs/security.md']) {
+for (const document of ['docs/explanation/reliability.md', 'docs/explanation/security.md']) {
   t.test(`${document} names tests that are there`, async t => {
     const cells = [...read(document).matchAll(/^\| [A-H]\d+ .*\| (.+) \|$/gm)].map(([, tests = '']) => tests)
     t.ok(cells.length > 0)
 
     for (const cell of cells) {
       for (const [, path = '', titles = ''] of cell.matchAll(/\[[^\]]+\]\(([^)]+)\): ((?:(?!, \[).)+)/g)) {
-        const source = read(join('docs', path))
+        const source = read(join(dirname(document), path))
         for (const title of titles.split('; ')) t.ok(source.includes(title), `${path}: ${title}`)
       }
     }
   })
 }
 
-t.test('docs/configuration.md has every variable of the local Neon', async t => {
-  const inDocs = [...read('docs/configuration.md').matchAll(/^\| (LOCAL_NEON_\w+) /gm)].map(
+t.test('docs/reference/configuration.md has every variable of the local Neon', async t => {
+  const inDocs = [...read('docs/reference/configuration.md').matchAll(/^\| (LOCAL_NEON_\w+) /gm)].map(
     ([, name]) => name
   )
 

@@ -1,5 +1,5 @@
 /**
- * Owns docs/benchmarks.md and its plots, all of it made from one run.
+ * Owns docs/reference/benchmarks.md and its plots, all of it made from one run.
  */
 import { median, spread } from '../endpoint/figures.ts'
 import { CONTESTANT_NAMES, type ContestantName, FLOORS, HTTP_NAMES } from './names.ts'
@@ -85,7 +85,7 @@ export function documentOf(run: Run): string {
 one relay and one [local Neon](local-neon.md), in rounds that take turns. A ratio is the median of the ratios of the
 rounds, each of which was disturbed alike, so trust the ratios and not the absolute figures of a shared machine.`,
     '```\nnpm ci && npm ci --prefix bench\nnpm --prefix bench run all\nnpm --prefix bench run report\n```',
-    `This page and its plots are made by the last command from [one run](../bench/comparison.json), of
+    `This page and its plots are made by the last command from [one run](../../bench/comparison.json), of
 ${at.slice(0, 10)} on ${machine.cpus} processors (${machine.platform}, Node.js ${machine.node.slice(1)}), which the contestants, the
 relay, the local Neon and its Postgres share. \`npm --prefix bench run quick\` measures what the first table
 is made from in less than two minutes, and fails when a row is not ok.`,

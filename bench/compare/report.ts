@@ -1,5 +1,5 @@
 /**
- * `npm --prefix bench run report`: docs/benchmarks.md and its plots, from the last run of `all`, which is kept
+ * `npm --prefix bench run report`: docs/reference/benchmarks.md and its plots, from the last run of `all`, which is kept
  * beside them, or from the one that is kept already. `-- quick` takes the last one of `quick`.
  */
 import { existsSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { type Run, textOf } from './results.ts'
 import { rowsOf } from './rows.ts'
 
 const KEPT = new URL('../comparison.json', import.meta.url)
-const DOCS = new URL('../../docs/', import.meta.url)
+const DOCS = new URL('../../docs/reference/', import.meta.url)
 
 const [kind = 'all'] = process.argv.slice(2)
 const last = new URL(`../results/${kind}-last.json`, import.meta.url)

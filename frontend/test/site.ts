@@ -1,5 +1,5 @@
 /**
- * The built frontend on an origin of its own, under the policy that docs/frontend.md names, as a web server would have it.
+ * The built frontend on an origin of its own, under the policy that docs/how-to/frontend.md names, as a web server would have it.
  */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -45,10 +45,10 @@ async function build(): Promise<string> {
   return folder
 }
 
-/** As docs/frontend.md has it, for these origins. */
+/** As docs/how-to/frontend.md has it, for these origins. */
 export function contentSecurityPolicy(apiUrl: string, issuer: string | undefined): string {
   const [policy = ''] =
-    /default-src 'none'; [^"`\n]+/.exec(readFileSync(join(ROOT, 'docs/frontend.md'), 'utf8')) ?? []
+    /default-src 'none'; [^"`\n]+/.exec(readFileSync(join(ROOT, 'docs/how-to/frontend.md'), 'utf8')) ?? []
   return policy
     .replace('https://api.example', apiUrl)
     .replace('https://issuer.example', issuer === undefined ? '' : new URL(issuer).origin)

@@ -25,7 +25,7 @@ export interface Claim {
   answer: StoredAnswer | undefined
 }
 
-/** Published in docs/errors.md; a client gives up long before. */
+/** Published in docs/reference/errors.md; a client gives up long before. */
 const KEPT_FOR = sql`interval '24 hours'`
 
 // Each answer that is stored makes room for as many, so that the table shrinks to what is

@@ -142,12 +142,12 @@ t.test('the file of a run', async t => {
 
 t.test('the page', async t => {
   t.test('is the one that the kept run makes', async t => {
-    t.equal(readFileSync(`${ROOT}docs/benchmarks.md`, 'utf8'), documentOf(kept()))
+    t.equal(readFileSync(`${ROOT}docs/reference/benchmarks.md`, 'utf8'), documentOf(kept()))
   })
 
   t.test('has the plots that the kept run makes', async t => {
     for (const [name, svg] of Object.entries(plotsOf(kept()))) {
-      t.equal(readFileSync(`${ROOT}docs/${name}`, 'utf8'), svg, name)
+      t.equal(readFileSync(`${ROOT}docs/reference/${name}`, 'utf8'), svg, name)
     }
   })
 

@@ -172,8 +172,8 @@ t.test('the plot', async t => {
   })
 
   t.test('in the documentation is of the run whose figures stand beside it', async t => {
-    const documentation = readFileSync(new URL('../../docs/probes.md', import.meta.url), 'utf8')
-    const plot = readFileSync(new URL('../../docs/probes.svg', import.meta.url), 'utf8')
+    const documentation = readFileSync(new URL('../../docs/explanation/probes.md', import.meta.url), 'utf8')
+    const plot = readFileSync(new URL('../../docs/explanation/probes.svg', import.meta.url), 'utf8')
     const figures = JSON.parse(/^\{"fastify-neon".*$/m.exec(documentation)?.[0] ?? '{}')
 
     for (const contestant of CONTESTANTS) {

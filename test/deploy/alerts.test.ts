@@ -85,15 +85,15 @@ t.test('each query names metrics and labels that exist', async t => {
   })
 })
 
-t.test('docs/alerts.md has a section for each alert, to which the alert leads', async t => {
-  const sections = [...read('docs/alerts.md').matchAll(/^## (.*)$/gm)].map(([, title]) => title)
+t.test('docs/how-to/alerts.md has a section for each alert, to which the alert leads', async t => {
+  const sections = [...read('docs/how-to/alerts.md').matchAll(/^## (.*)$/gm)].map(([, title]) => title)
 
   t.strictSame(
     sections,
     alerts.map(({ alert }) => alert)
   )
   for (const { alert, annotations } of alerts)
-    t.equal(annotations.runbook_url, `docs/alerts.md#${alert.toLowerCase()}`)
+    t.equal(annotations.runbook_url, `docs/how-to/alerts.md#${alert.toLowerCase()}`)
 })
 
 t.test('Prometheus', { skip: NO_PROMTOOL }, async t => {

@@ -1,5 +1,5 @@
 /**
- * docs/kubernetes.md is compared with the manifests.
+ * docs/how-to/kubernetes.md is compared with the manifests.
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -19,11 +19,11 @@ import {
   the
 } from './manifests.ts'
 
-const text = readFileSync(join(ROOT, 'docs/kubernetes.md'), 'utf8')
+const text = readFileSync(join(ROOT, 'docs/how-to/kubernetes.md'), 'utf8')
 const deployment = the('Deployment')
 const settings = settingsOf(manifests)
 
-t.test('docs/kubernetes.md', async t => {
+t.test('docs/how-to/kubernetes.md', async t => {
   t.test('counts the sessions of these manifests, which fit the smallest compute', async t => {
     const { replicas, surge, terminating, poolMax, jobs, sessions } = sessionsOf(manifests)
     const counted = [
@@ -98,7 +98,7 @@ t.test('docs/kubernetes.md', async t => {
   })
 })
 
-t.test('the overlay of docs/kubernetes.md', async t => {
+t.test('the overlay of docs/how-to/kubernetes.md', async t => {
   const overlay = (/```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? '').replace(/^ {3}/gm, '')
   const database = {
     DATABASE_URL: 'postgresql://me:a-word@ep-x-1.us-east-2.aws.neon.tech/neondb?sslmode=require'

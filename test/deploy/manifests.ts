@@ -79,7 +79,7 @@ export function settingsOf(among: Manifest[]): Map<string, string> {
   return new Map(Object.entries(the('ConfigMap', among).data ?? {}))
 }
 
-/** What connects to the database at most, in the words of docs/kubernetes.md. */
+/** What connects to the database at most, in the words of docs/how-to/kubernetes.md. */
 export function sessionsOf(among: Manifest[]) {
   const replicas = the('HorizontalPodAutoscaler', among).spec?.maxReplicas ?? Number.NaN
   const surge = Number(the('Deployment', among).spec?.strategy?.rollingUpdate?.maxSurge)

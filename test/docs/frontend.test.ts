@@ -16,7 +16,7 @@ t.test('the example of a frontend does what it says, against the service', async
     `API_URL=${await app.listen({ port: 0, host: '127.0.0.1' })}`,
     `TOKEN=${await token('alice')}`
   ]
-  const program = [process.execPath, ...NODE_ARGS, 'docs/frontend/example.ts']
+  const program = [process.execPath, ...NODE_ARGS, 'docs/how-to/frontend/example.ts']
 
   const { stdout } = await execute('env', [...WITHOUT_COVERAGE, ...settings, ...program], {
     cwd: ROOT,

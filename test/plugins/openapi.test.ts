@@ -13,7 +13,7 @@ import { ROOT } from '../processes.ts'
 import { withRouteTable } from '../route-table.ts'
 import { requestsOf, type Schema } from './openapi-requests.ts'
 
-// They are for the platform, and in docs/health-api.md and docs/metrics.md; and what shows the document is not in it.
+// They are for the platform, and in docs/reference/health-api.md and docs/reference/metrics.md; and what shows the document is not in it.
 const LEFT_OUT = /^(?:HEAD,)?GET \/(?:livez|readyz|startupz|metrics|openapi\.json|docs(?:\/.*)?)$/
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')

@@ -72,7 +72,7 @@ function kit(project: string, ...args: string[]): Promise<Run> {
   })
 }
 
-/** With the types that 1.0 writes without a blank, as docs/migrations.md says. */
+/** With the types that 1.0 writes without a blank, as docs/reference/migrations.md says. */
 async function up(t: Test, project: string) {
   t.match(await kit(project, 'up'), { code: 0 })
   for (const name of readdirSync(join(project, 'drizzle'))) {

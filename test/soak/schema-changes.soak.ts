@@ -1,5 +1,5 @@
 /**
- * docs/schema-changes.md: its SQL is what drizzle-kit writes, each of its releases works beside its neighbours,
+ * docs/how-to/schema-changes.md: its SQL is what drizzle-kit writes, each of its releases works beside its neighbours,
  * and its commands get a branch out of a conflict.
  */
 import { execFileSync } from 'node:child_process'
@@ -14,7 +14,7 @@ import { administer, createDatabase } from '../postgres.ts'
 import { ROOT } from '../processes.ts'
 import { copyProject } from '../project-copy.ts'
 
-const page = readFileSync(join(ROOT, 'docs/schema-changes.md'), 'utf8')
+const page = readFileSync(join(ROOT, 'docs/how-to/schema-changes.md'), 'utf8')
 const [expand = '', batch = '', missed = '', tooEarly = '', leave = '', contract = ''] = blocks('sql')
 
 const KIT = join(ROOT, 'node_modules/drizzle-kit/bin.cjs')

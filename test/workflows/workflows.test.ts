@@ -133,8 +133,8 @@ t.test('tests', async t => {
       ['README.md', `Node.js ${oldest} or later`],
       ['CONTRIBUTING.md', `Node.js ${oldest} or later`],
       ['CONTRIBUTING.md', all],
-      ['docs/schema-changes.md', all],
-      ['docs/schema-changes.md', checks.join(', ')]
+      ['docs/how-to/schema-changes.md', all],
+      ['docs/how-to/schema-changes.md', checks.join(', ')]
     ] as const) {
       t.ok(read(file).includes(sentence), `${file}: ${sentence}`)
     }
@@ -232,8 +232,10 @@ t.test('the deployment', async t => {
     t.strictSame(names?.slice(-3), ['Migrate', 'Compare the database with the folder', 'Roll out'])
   })
 
-  t.test('rolls out with the commands of docs/kubernetes.md', async t => {
-    const inDocs = kubectlIn(read('docs/kubernetes.md').match(/^4\. Migrate[\s\S]*?```\n([\s\S]*?)```/m)?.[1])
+  t.test('rolls out with the commands of docs/how-to/kubernetes.md', async t => {
+    const inDocs = kubectlIn(
+      read('docs/how-to/kubernetes.md').match(/^4\. Migrate[\s\S]*?```\n([\s\S]*?)```/m)?.[1]
+    )
     const inWorkflow = kubectlIn(workflow.jobs.production?.steps?.at(-1)?.run).map(line =>
       line.replace('"$NAMESPACE"', 'tasks').replace('"$OVERLAY"', 'overlays/production')
     )
@@ -243,7 +245,7 @@ t.test('the deployment', async t => {
   })
 })
 
-t.test('docs/schema-changes.md has every variable and secret that is read, and no other', async t => {
+t.test('docs/how-to/schema-changes.md has every variable and secret that is read, and no other', async t => {
   const inWorkflows = [
     ...new Set(
       workflows.flatMap(({ text }) =>
@@ -251,9 +253,9 @@ t.test('docs/schema-changes.md has every variable and secret that is read, and n
       )
     )
   ]
-  const inDocs = [...read('docs/schema-changes.md').matchAll(/^\| `([A-Z_]+)` +\| (variable|secret)/gm)].map(
-    ([, name, kind]) => `${name} ${kind === 'secret' ? 'secrets' : 'vars'}`
-  )
+  const inDocs = [
+    ...read('docs/how-to/schema-changes.md').matchAll(/^\| `([A-Z_]+)` +\| (variable|secret)/gm)
+  ].map(([, name, kind]) => `${name} ${kind === 'secret' ? 'secrets' : 'vars'}`)
 
   t.strictSame(inDocs.sort(), inWorkflows.sort())
 })

@@ -1,5 +1,5 @@
 /**
- * The pictures of docs/frontend.md, for the folder that SCREENSHOTS names; without it nothing is kept.
+ * The pictures of docs/how-to/frontend.md, for the folder that SCREENSHOTS names; without it nothing is kept.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const { SCREENSHOTS } = process.env
 const PICTURES = ['list', 'phone', 'waking', 'conflict']
 
 t.test('the pictures of the documentation', async t => {
-  for (const name of PICTURES) t.ok(existsSync(join(ROOT, 'docs/frontend', `${name}.png`)), name)
+  for (const name of PICTURES) t.ok(existsSync(join(ROOT, 'docs/how-to/frontend', `${name}.png`)), name)
 })
 
 t.test(

@@ -7,7 +7,7 @@ import { openBrowser } from '../../../test/browser.ts'
 import type { ComputeState } from '../src/compute.ts'
 import { openFakeConsole } from './fixtures/console-page.ts'
 
-const FOLDER = fileURLToPath(new URL('../../../docs/console/', import.meta.url))
+const FOLDER = fileURLToPath(new URL('../../../docs/reference/console/', import.meta.url))
 const MINUTE_MS = 60_000
 const DESKTOP = { width: 1100, height: 800 }
 const PHONE = { width: 390, height: 844 }

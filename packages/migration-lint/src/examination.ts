@@ -55,7 +55,7 @@ function examineOne({ name: migration, statements, directives }: Migration, scop
     migration,
     line,
     message: `nobody knows the line -- fastify-neon:${text}`,
-    fix: 'write no-transaction, or allow HAZARD: REASON with a name of docs/migration-hazards.md'
+    fix: 'write no-transaction, or allow HAZARD: REASON with a name of docs/reference/migration-hazards.md'
   }))
   return [...hazards, ...unknown, ...[...unused].map(allowance => unusedFinding(migration, allowance))]
 }
@@ -77,6 +77,7 @@ function unusedFinding(migration: string, { hazard, line }: Allowance): LintFind
   const message = isHazardName(hazard)
     ? `it allows ${hazard}, which the statement below is not`
     : `it allows ${hazard}, and there is no such hazard`
-  const fix = 'take the line out, or put it above the statement with a name of docs/migration-hazards.md'
+  const fix =
+    'take the line out, or put it above the statement with a name of docs/reference/migration-hazards.md'
   return { kind: 'hazard', migration, line, message, fix }
 }

@@ -1,5 +1,5 @@
 /**
- * Every statement that is pointed out, by the name that allows it. docs/migration-hazards.md has the table; a test
+ * Every statement that is pointed out, by the name that allows it. docs/reference/migration-hazards.md has the table; a test
  * compares the two. Chosen after strong_migrations, squawk and eugene; the locks are those of PostgreSQL's manual.
  */
 import type { Node } from 'libpg-query'

@@ -329,8 +329,8 @@ t.test('SET NOT NULL', async t => {
   })
 })
 
-t.test('docs/migration-hazards.md has every hazard as the code has it, in order', async t => {
-  const text = readFileSync(new URL('../../../docs/migration-hazards.md', import.meta.url), 'utf8')
+t.test('docs/reference/migration-hazards.md has every hazard as the code has it, in order', async t => {
+  const text = readFileSync(new URL('../../../docs/reference/migration-hazards.md', import.meta.url), 'utf8')
   const rows = [
     ...text.matchAll(
       /^\| `([a-z-]+)` \| (.*) \| (.*) \| \[[\w-]+\]\(https:\/\/www\.postgresql\.org\/docs\/current\/([\w-]+)\.html\) \|$/gm

@@ -1,6 +1,6 @@
 /**
  * Who may reach a row that has an owner: the role that the service works as, and of the rows only those
- * whose owner is the user of the transaction. docs/data-model.md says what the migrations add to it.
+ * whose owner is the user of the transaction. docs/reference/data-model.md says what the migrations add to it.
  */
 import { type SQL, sql } from 'drizzle-orm'
 import { type PgColumn, type PgPolicy, pgPolicy, pgRole } from 'drizzle-orm/pg-core'

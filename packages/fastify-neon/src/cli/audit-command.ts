@@ -7,7 +7,7 @@ import { auditLines } from './audit-report.ts'
 import { runCommand } from './command.ts'
 import { type Terminal, toJson } from './terminal.ts'
 
-/** When there is an error among the findings; beside those of docs/migrations.md. */
+/** When there is an error among the findings; beside those of docs/reference/migrations.md. */
 export const FINDINGS_EXIT_CODE = 30
 
 /**

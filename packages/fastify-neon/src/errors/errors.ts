@@ -1,6 +1,6 @@
 /**
  * Every error code of the package, with the status it has when it reaches HTTP.
- * docs/errors.md says for each what it means and what to do; a test compares the two.
+ * docs/reference/errors.md says for each what it means and what to do; a test compares the two.
  */
 import { createError } from '@fastify/error'
 

@@ -1,6 +1,6 @@
 /**
  * Everything that can be wrong with migrations, each with an exit code of its own for CI.
- * docs/migrations.md has the table; a test compares the two.
+ * docs/reference/migrations.md has the table; a test compares the two.
  */
 
 /** Who can tell: `status` from folder and ledger, `gate` from the folder and the branch that it goes to. */

@@ -1,6 +1,6 @@
 /**
  * Everything that can let one user reach the rows of another in the database itself.
- * docs/isolation.md has the table; a test compares the two.
+ * docs/reference/isolation.md has the table; a test compares the two.
  */
 
 /** `error` keeps the process from being ready; `warning` is named. */

@@ -1,6 +1,6 @@
 /**
  * What this package tells of its work while it is under way: tracing channels of `node:diagnostics_channel`. Without a
- * subscriber each costs one check. docs/tracing.md says how to subscribe.
+ * subscriber each costs one check. docs/how-to/traces.md says how to subscribe.
  */
 import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
 

@@ -1,5 +1,5 @@
 /**
- * What the doctor says of a healthy database, and of each that is broken: docs/doctor.md shows both.
+ * What the doctor says of a healthy database, and of each that is broken: docs/reference/doctor.md shows both.
  */
 
 import { readFileSync } from 'node:fs'
@@ -363,8 +363,8 @@ t.test('the command', async t => {
   })
 })
 
-t.test('docs/doctor.md has each that is broken, with what is said of it', async t => {
-  const [, table = ''] = readFileSync(join(ROOT, 'docs/doctor.md'), 'utf8').split('| broken |')
+t.test('docs/reference/doctor.md has each that is broken, with what is said of it', async t => {
+  const [, table = ''] = readFileSync(join(ROOT, 'docs/reference/doctor.md'), 'utf8').split('| broken |')
   const rows = [...table.matchAll(/^\| (.*?) \| (.*?) \| (.*?) \|$/gm)].slice(1)
 
   t.strictSame(

@@ -1,5 +1,5 @@
 /**
- * Every row of the table "What to do about a finding" in docs/migrations.md, walked from its start to a clean
+ * Every row of the table "What to do about a finding" in docs/reference/migrations.md, walked from its start to a clean
  * status: what it advises is carried out as it stands there. And what mark-applied and repair do not do.
  */
 import { execFile } from 'node:child_process'
@@ -416,7 +416,10 @@ async function uncommented(t: Test): Promise<Start> {
   return { ...start, name: A.name }
 }
 
-const documentation = readFileSync(new URL('../../../../docs/migrations.md', import.meta.url), 'utf8')
+const documentation = readFileSync(
+  new URL('../../../../docs/reference/migrations.md', import.meta.url),
+  'utf8'
+)
 const [, table = ''] = /^\| finding \| how it comes about .*\n((?:\|.*\n)+)/m.exec(documentation) ?? []
 const ROWS = [...table.matchAll(/^\| `([\w-]+)` \| (.*?) \| (.*?) \|$/gm)].map(
   ([, kind = '', how = '', way = '']) => ({
@@ -426,19 +429,22 @@ const ROWS = [...table.matchAll(/^\| `([\w-]+)` \| (.*?) \| (.*?) \|$/gm)].map(
   })
 )
 
-t.test('docs/migrations.md has a way out of each finding of status, and each is walked here', async t => {
-  const { MIGRATION_FINDINGS } = await import('../../src/migrations/migrations.ts')
+t.test(
+  'docs/reference/migrations.md has a way out of each finding of status, and each is walked here',
+  async t => {
+    const { MIGRATION_FINDINGS } = await import('../../src/migrations/migrations.ts')
 
-  t.strictSame(ROWS.map(({ kind, how }) => `${kind}: ${how}`).sort(), Object.keys(STARTS).sort())
-  t.strictSame(
-    new Set(ROWS.map(({ kind }) => kind)),
-    new Set(
-      Object.entries(MIGRATION_FINDINGS)
-        .filter(([, { tellers }]) => tellers.some(teller => teller === 'status'))
-        .map(([kind]) => kind)
+    t.strictSame(ROWS.map(({ kind, how }) => `${kind}: ${how}`).sort(), Object.keys(STARTS).sort())
+    t.strictSame(
+      new Set(ROWS.map(({ kind }) => kind)),
+      new Set(
+        Object.entries(MIGRATION_FINDINGS)
+          .filter(([, { tellers }]) => tellers.some(teller => teller === 'status'))
+          .map(([kind]) => kind)
+      )
     )
-  )
-})
+  }
+)
 
 inBothLayouts(t, (layout, t) => {
   for (const { kind, how, commands } of waysOf(layout))

@@ -15,7 +15,7 @@ import {
 } from '../../src/errors/failure-table.ts'
 import { errorEvent, SPOKEN, SYSTEM_CODES, serverError, systemError } from '../support/thrown-errors.ts'
 
-const ERRORS_DOCUMENT = new URL('../../../../docs/errors.md', import.meta.url)
+const ERRORS_DOCUMENT = new URL('../../../../docs/reference/errors.md', import.meta.url)
 const SECRET = 'row-content-4711'
 const PHASES = ['connect', 'begin', 'statement', 'commit'] as const
 const RANKS = ['nothing', 'transaction', 'anything']
@@ -84,7 +84,7 @@ t.test('the table of failures', async t => {
       )
   })
 
-  t.test('has each reason of a server in docs/errors.md, with what to do', async t => {
+  t.test('has each reason of a server in docs/reference/errors.md, with what to do', async t => {
     const [, table = ''] = readFileSync(ERRORS_DOCUMENT, 'utf8').split('The reasons, and what to do:')
     const documented = [...table.matchAll(/^\| `([^`]+)` +\|/gm)].map(([, reason]) => reason)
     const reasons = [...CAUSE_BY_MESSAGE.map(({ reason }) => reason), 'unreadable-answer', 'setting']

@@ -1,17 +1,17 @@
 /**
- * docs/migrations.md is compared with the findings.
+ * docs/reference/migrations.md is compared with the findings.
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { exitCodeOf, type FindingKind, MIGRATION_FINDINGS } from '../../src/migrations/findings.ts'
 
-const text = readFileSync(new URL('../../../../docs/migrations.md', import.meta.url), 'utf8')
+const text = readFileSync(new URL('../../../../docs/reference/migrations.md', import.meta.url), 'utf8')
 
 const rows = [...text.matchAll(/^\| `([\w-]+)` +\| (\d+) +\| ([\w, ]+?) +\| (.*?) +\| (.*?) +\|$/gm)].map(
   row => row.slice(1)
 )
 
-t.test('docs/migrations.md', async t => {
+t.test('docs/reference/migrations.md', async t => {
   t.test('has every finding with its code, in order of precedence', async t => {
     t.strictSame(
       rows,

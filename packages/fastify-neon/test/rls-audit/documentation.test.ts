@@ -1,5 +1,5 @@
 /**
- * docs/isolation.md is compared with the findings, and what docs/data-model.md tells to write with the audit.
+ * docs/reference/isolation.md is compared with the findings, and what docs/reference/data-model.md tells to write with the audit.
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
@@ -10,7 +10,7 @@ import { ISOLATION_FINDINGS, isolationScope } from '../../src/rls-audit/audit.ts
 import { read } from './audits.ts'
 
 const readDocument = (name: string) =>
-  readFileSync(new URL(`../../../../docs/${name}`, import.meta.url), 'utf8')
+  readFileSync(new URL(`../../../../docs/reference/${name}`, import.meta.url), 'utf8')
 const text = readDocument('isolation.md')
 
 /** As drizzle-kit generates it from the schema of the example. */
@@ -29,7 +29,7 @@ CREATE POLICY "notes_owner_insert" ON "notes" AS PERMISSIVE FOR INSERT TO "app_u
 CREATE POLICY "notes_owner_update" ON "notes" AS PERMISSIVE FOR UPDATE TO "app_user" USING ("notes"."owner" = (select app.user_id())) WITH CHECK ("notes"."owner" = (select app.user_id()));
 CREATE POLICY "notes_owner_delete" ON "notes" AS PERMISSIVE FOR DELETE TO "app_user" USING ("notes"."owner" = (select app.user_id()));`
 
-t.test('docs/isolation.md', async t => {
+t.test('docs/reference/isolation.md', async t => {
   t.test('has every finding with its severity, meaning and fix, in order', async t => {
     const rows = [...text.matchAll(/^\| `([\w-]+)` +\| (error|warning) +\| (.*?) +\| (.*?) +\|$/gm)]
 
@@ -61,7 +61,7 @@ t.test('docs/isolation.md', async t => {
   })
 })
 
-t.test('docs/data-model.md tells to write by hand what a new table needs, and no less', async t => {
+t.test('docs/reference/data-model.md tells to write by hand what a new table needs, and no less', async t => {
   const [, byHand = ''] =
     /```sql\n\s*--> statement-breakpoint\n([\s\S]*?)```/.exec(readDocument('data-model.md')) ?? []
   const url = await createDatabase(t)

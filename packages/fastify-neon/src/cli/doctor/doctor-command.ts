@@ -16,7 +16,7 @@ import { NETWORK_STEPS } from './network-steps.ts'
 import { ISSUER_STEP, MIGRATIONS_STEP } from './project-steps.ts'
 import { type Finding, failed, type LoggedIn, ok, type Patient, type Step, warning } from './step.ts'
 
-/** When a step has failed; beside those of docs/migrations.md. */
+/** When a step has failed; beside those of docs/reference/migrations.md. */
 export const FAILED_EXIT_CODE = 40
 
 const USAGE = `npx fastify-neon doctor [options]

@@ -1,5 +1,5 @@
 /**
- * The bodies of the health routes. docs/health-api.md shows them; a test compares the two.
+ * The bodies of the health routes. docs/reference/health-api.md shows them; a test compares the two.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { DATABASE_STATES, FAILURE_REASONS } from '../../health/database.ts'

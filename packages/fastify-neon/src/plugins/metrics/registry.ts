@@ -1,6 +1,6 @@
 /**
  * The metrics, by Prometheus's conventions: seconds, `_total` for what only grows, labels of a few fixed
- * values. No label holds a user, a URL or a statement. docs/metrics.md lists them; a test compares the two.
+ * values. No label holds a user, a URL or a statement. docs/reference/metrics.md lists them; a test compares the two.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { DATABASE_STATES } from '../../health/database.ts'

@@ -1,5 +1,5 @@
 /**
- * Owns the spans and the metrics for OpenTelemetry, of all databases of this server. docs/tracing.md lists them.
+ * Owns the spans and the metrics for OpenTelemetry, of all databases of this server. docs/how-to/traces.md lists them.
  */
 import type { PoolConfig } from '@neondatabase/serverless'
 import { type Attributes, type MeterProvider, metrics, type TracerProvider, trace } from '@opentelemetry/api'

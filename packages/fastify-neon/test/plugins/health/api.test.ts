@@ -1,5 +1,5 @@
 /**
- * docs/health-api.md is compared with the schemas, the options and the tables.
+ * docs/reference/health-api.md is compared with the schemas, the options and the tables.
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
@@ -15,7 +15,7 @@ import { CHECK_STATES, READINESS, READINESS_BY_STATE } from '../../../src/health
 import { HEALTH_DEFAULTS } from '../../../src/plugins/health/options.ts'
 import { Detail } from '../../../src/plugins/health/schemas.ts'
 
-const text = readFileSync(new URL('../../../../../docs/health-api.md', import.meta.url), 'utf8')
+const text = readFileSync(new URL('../../../../../docs/reference/health-api.md', import.meta.url), 'utf8')
 
 /** Cells of the table whose head begins so, without backticks. */
 function table(head: string): string[][] {
@@ -35,7 +35,7 @@ function words(from: string, to: string): string[] {
   return [...text.slice(start, text.indexOf(to, start)).matchAll(/`([^`]+)`/g)].map(([, word = '']) => word)
 }
 
-t.test('docs/health-api.md', async t => {
+t.test('docs/reference/health-api.md', async t => {
   t.test('has every option with its default, in order', async t => {
     t.strictSame(
       table('| option ').map(([name, value]) => [name, value]),

@@ -85,7 +85,7 @@ t.test('metrics', async t => {
     t.equal(samples.get('fastify_neon_health_database{database="db",state="unknown"}'), 1)
   })
 
-  t.test('are in docs/metrics.md with name, type and labels, and no other', async t => {
+  t.test('are in docs/reference/metrics.md with name, type and labels, and no other', async t => {
     const { app } = await build(t)
     const inCode = app.metrics.getMetricsAsArray().map(metric => {
       const { name, type, labelNames } = metric as unknown as {
@@ -95,7 +95,7 @@ t.test('metrics', async t => {
       }
       return [name, type, labelNames.join(', ')]
     })
-    const text = readFileSync(new URL('../../../../../docs/metrics.md', import.meta.url), 'utf8')
+    const text = readFileSync(new URL('../../../../../docs/reference/metrics.md', import.meta.url), 'utf8')
     const inDocs = [...text.matchAll(/^\| `(\w+)` +\| (\w+) +\| ([^|]*?) *\|/gm)].map(
       ([, name, type, labels = '']) => [name, type, labels.replaceAll('`', '').replace(/:[^,]*/g, '')]
     )

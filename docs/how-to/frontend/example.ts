@@ -1,6 +1,6 @@
 /**
  * Makes, lists, changes and deletes tasks as a frontend does:
- * `TOKEN=$(npm run -s token -- alice) node --import ./typescript-loader.mjs docs/frontend/example.ts`
+ * `TOKEN=$(npm run -s token -- alice) node --import ./typescript-loader.mjs docs/how-to/frontend/example.ts`
  */
 import { randomUUID } from 'node:crypto'
 import { allTasks, createTaskClient, etagOf, type Problem, type Task } from './client.ts'

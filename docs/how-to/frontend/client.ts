@@ -3,7 +3,7 @@
  * Copy both files.
  */
 import createClient, { type Middleware } from 'openapi-fetch'
-import type { components, paths } from '../../frontend/src/services/api.d.ts'
+import type { components, paths } from '../../../frontend/src/services/api.d.ts'
 
 export type Task = components['schemas']['Task']
 export type Problem = components['schemas']['Problem']
