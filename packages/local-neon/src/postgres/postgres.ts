@@ -40,11 +40,15 @@ export interface Postgres {
 const STOP_DEADLINE_MS = 5_000
 const START_DEADLINE_MS = 60_000
 const POLL_INTERVAL_MS = 10
-/** Another Postgres of this folder may be taking its last breath: two of them in a row are not expected. */
-const START_ATTEMPTS = 3
+/** Before each further attempt, while another Postgres of this folder ends. */
+const RETRY_PAUSES_MS = [100, 1_000]
 const READABLE_FILE_MODE = 0o644
-/** Postgres loses the race for a lock file, or its socket's folder goes with the one that ends. */
-const COLLISION = /lock file ".*" already exists|could not create lock file ".*": No such file/
+/**
+ * Postgres loses the race for a lock file, or its socket's folder goes with the one that ends, or the backends of one that was killed
+ * have not noticed it yet.
+ */
+const COLLISION =
+  /lock file ".*" already exists|could not create lock file ".*": No such file|pre-existing shared memory block/
 
 // The first lines of Postgres that have these.
 const IO_METHODS = 18
@@ -61,10 +65,10 @@ const loginNames = (account: string | undefined) =>
     .join('')
 
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
-  return await attemptStart(options, START_ATTEMPTS)
+  return await attemptStart(options, RETRY_PAUSES_MS)
 }
 
-async function attemptStart(options: PostgresOptions, attemptsLeft: number): Promise<Postgres> {
+async function attemptStart(options: PostgresOptions, [pause, ...pauses]: number[]): Promise<Postgres> {
   const { home, dataDirectory, account, serverLog } = options
   const stalePid = await awaitUnused(home, dataDirectory)
   await prepareSocketDirectory(socketDirectoryOf(dataDirectory), account)
@@ -78,8 +82,9 @@ async function attemptStart(options: PostgresOptions, attemptsLeft: number): Pro
   } catch (error) {
     await program.stop()
     const hasCollided = COLLISION.test(await textOf(serverLog))
-    if (!hasCollided || attemptsLeft === 1) throw error
-    return await attemptStart(options, attemptsLeft - 1)
+    if (!hasCollided || pause === undefined) throw error
+    await setTimeout(pause)
+    return await attemptStart(options, pauses)
   }
 }
 
