@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
+import { type FileHandle, open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { NODE_ARGS } from '../../../../test/processes.ts'
@@ -157,9 +157,12 @@ t.test('supervised program', { jobs: 4 }, async t => {
   })
 
   t.test('leaves nothing in its group that it has started itself', async t => {
-    const { program, waiting, untilNobodyIsLeft } = await run(t, `(${WAIT}) & sleep 0.2`)
+    const end = join(await folder(t), 'end')
+    const untilTold = `until [ -e '${end}' ]; do sleep 0.05; done`
+    const { program, waiting, untilNobodyIsLeft } = await run(t, `(${WAIT}) & ${untilTold}`)
     await waiting()
 
+    await writeFile(end, '')
     await program.exited
 
     await untilNobodyIsLeft()
