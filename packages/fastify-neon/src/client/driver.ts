@@ -58,6 +58,9 @@ export interface DriverInside {
   readyForQuery: boolean | undefined
   hasExecuted: boolean | undefined
   _types: unknown
+  /** False once the connection is lost. */
+  readonly _queryable: boolean
+  readonly _ending: boolean
   /** The driver reads the statement timeout there, for each query. */
   readonly connectionParameters: { query_timeout?: unknown }
   readonly processID: number | null
@@ -142,6 +145,8 @@ export function findMisfit(
     missingMethod('connection', connection, METHODS_OF_CONNECTION) ??
     missingMethod('connection.stream', Reflect.get(connection, 'stream'), ['write', 'emit']) ??
     (Array.isArray(Reflect.get(client, 'queryQueue')) ? undefined : 'client.queryQueue') ??
+    (Reflect.get(client, '_queryable') === true ? undefined : 'client._queryable') ??
+    (Reflect.get(client, '_ending') === false ? undefined : 'client._ending') ??
     (isObject(Reflect.get(connection, 'parsedStatements')) ? undefined : 'connection.parsedStatements') ??
     (canPrepareValues(Query) ? undefined : 'prepareValue')
   )

@@ -6,13 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { isTimeout } from '../errors/timeout.ts'
 import { isSingle, mayPipeline } from '../runtime/statement-text.ts'
 import type { StatementMessage } from '../tracing/channels.ts'
-import {
-  type Answerable,
-  boundValues,
-  DriverQuery,
-  type DriverQueryConfig,
-  type Submittable
-} from './driver.ts'
+import { boundValues, DriverQuery, type DriverQueryConfig, type Submittable } from './driver.ts'
 import type { BoundValue, FrontendMessages } from './frontend-messages.ts'
 import { canBeName, type PreparedStatements } from './prepared-statements.ts'
 import { ProtocolViolationError } from './response-order.ts'
@@ -48,6 +42,7 @@ interface Step {
 const PROCESS = randomBytes(6).toString('base64url')
 let pipelines = 0
 
+const NONE: string[] = []
 const NO_RESULT: PipelineResult = { rows: [], rowCount: 0, command: '' }
 
 export interface PipelineSettings {
@@ -69,9 +64,8 @@ export class Pipeline implements Submittable {
   /** Once it was sent, where anybody subscribes. */
   message: StatementMessage | undefined
   onOutcome: (error: unknown, results?: PipelineResult[]) => void = ignore
-  /** The driver wraps it with the limit of time, and takes it away when that is over. */
-  callback: Answerable['callback'] = (error, results) =>
-    this.onOutcome(error, isResults(results) ? results : [])
+  /** Answered, failed, or given up for lack of time. */
+  isOver = false
   /** How many statements were answered with success. */
   answered = 0
   /** Nobody wants its answer any more, and the server is told. */
@@ -80,8 +74,8 @@ export class Pipeline implements Submittable {
   isMetByCancel = false
   #onReached = ignore
   #isReached = false
+  #hasNewNames = false
   readonly #steps: Step[]
-  #hasFailed = false
   #error: unknown
 
   /** Throws what a value throws that cannot be one of Postgres; then nothing was sent. */
@@ -94,7 +88,7 @@ export class Pipeline implements Submittable {
     this.isBatch = isBatch
     this.previous = previous
     this.#steps = statements.map(statement => ({
-      statement: canBeName(statement.name) ? statement : { ...statement, name: undefined },
+      statement: canBeName(statement.name) ? statement : withName(statement, undefined),
       query: statement.isQuiet ? undefined : new DriverQuery(statement),
       values: boundValues(valuesOf(statement)),
       name: '',
@@ -105,6 +99,7 @@ export class Pipeline implements Submittable {
 
   /** That its statements are prepared under, where they had not been before. */
   get names(): string[] {
+    if (!this.#hasNewNames) return NONE
     return this.#steps.flatMap(({ name, isReused }) => (isReused ? [] : name || []))
   }
 
@@ -140,7 +135,12 @@ export class Pipeline implements Submittable {
       const { statement, values, query } = step
       const name = nameFor(statement, prepared)
       if (name === '') messages.parse('', statement.text)
-      else Object.assign(step, prepared.write({ name, text: statement.text }, messages))
+      else {
+        const written = prepared.write({ name, text: statement.text }, messages)
+        step.name = written.name
+        step.isReused = written.isReused
+        this.#hasNewNames ||= written.name !== '' && !written.isReused
+      }
       messages.bind(step.name, values)
       if (query) messages.describePortal()
       messages.execute()
@@ -206,14 +206,14 @@ export class Pipeline implements Submittable {
 
   handleError(error: unknown) {
     this.#onReached()
-    if (this.#hasFailed) return
-    this.#hasFailed = true
-    this.callback?.(this.#error ?? error)
+    if (this.isOver) return
+    this.isOver = true
+    this.onOutcome(this.#error ?? error)
   }
 
   handleReadyForQuery(connection: object) {
     if (this.#error !== undefined) return this.handleError(this.#error)
-    const results: unknown[] = []
+    const results: PipelineResult[] = []
     for (const { query } of this.#steps) {
       if (query === undefined) {
         results.push(NO_RESULT)
@@ -221,11 +221,13 @@ export class Pipeline implements Submittable {
       }
       query.callback = (error, result) => {
         if (error) this.handleError(error)
-        else results.push(result)
+        else if (isResult(result)) results.push(result)
       }
       query.handleReadyForQuery(connection)
     }
-    if (!this.#hasFailed) this.callback?.(null, results)
+    if (this.isOver) return
+    this.isOver = true
+    this.onOutcome(null, results)
   }
 
   get #current(): Step | undefined {
@@ -261,15 +263,21 @@ function nameFor({ name = '', text }: PipelineStatement, prepared: PreparedState
   return prepared.isAwaited(statement) || prepared.isTaken(statement) ? '' : name
 }
 
-function isResults(results: unknown): results is PipelineResult[] {
-  return Array.isArray(results)
+function isResult(result: unknown): result is PipelineResult {
+  return typeof result === 'object' && result !== null
 }
 
 function ignore() {}
 
 /** For what is sent again: an unnamed statement is prepared each time, so it cannot be stale. */
 export function unnamed(statement: PipelineStatement): PipelineStatement {
-  return { ...statement, name: undefined }
+  return withName(statement, undefined)
+}
+
+/** Field by field: all statements of one shape are faster than copies of what was given. */
+export function withName(statement: PipelineStatement, name: string | undefined): PipelineStatement {
+  const { text, values, rowMode, types, isQuiet, isEchoed } = statement
+  return { text, values, name, rowMode, types, isQuiet, isEchoed }
 }
 
 /** The arguments of the driver's `query` as a statement of a pipeline; undefined for what cannot be one. */
@@ -280,11 +288,10 @@ export function asPipelineStatement(
 ): PipelineStatement | undefined {
   const given = typeof config === 'string' ? { text: config } : config
   if (!isConfig(given) || (others.length > 0 && others[0] !== undefined)) return undefined
-  const statement = values === undefined ? given : { ...given, values }
-  if (statement.values !== undefined && !Array.isArray(statement.values)) return undefined
-  return isSingle(given.text) && mayPipeline(given.text)
-    ? { ...statement, values: statement.values }
-    : undefined
+  if (!isSingle(given.text) || !mayPipeline(given.text)) return undefined
+  const statement = withName(given, given.name)
+  if (values !== undefined) Object.assign(statement, { values })
+  return statement.values === undefined || Array.isArray(statement.values) ? statement : undefined
 }
 
 const TAKES_MORE = ['submit', 'callback', 'rows', 'portal', 'binary']

@@ -13,6 +13,7 @@ import {
   type Submittable
 } from './driver.ts'
 import { type BoundValue, createFrontendMessages } from './frontend-messages.ts'
+import { emitMessagesDirectly } from './message-events.ts'
 import { Pipeline, type PipelineResult } from './pipeline.ts'
 import {
   canBeName,
@@ -23,6 +24,7 @@ import {
 } from './prepared-statements.ts'
 import { ProtocolViolationError } from './response-order.ts'
 import type { StatementNames } from './statement-names.ts'
+import { createStatementTimeouts } from './statement-timeouts.ts'
 
 interface Sent {
   query: Submittable
@@ -43,6 +45,10 @@ interface Sent {
 // A pipeline's answer is told from those of the two before it.
 const MARKS = 3
 
+// As the driver says it.
+const CLOSED = 'Client was closed and is not queryable'
+const LOST = 'Client has encountered a connection error and is not queryable'
+
 // It is empty between two statements, so one is enough for all clients.
 const MESSAGES = createFrontendMessages()
 
@@ -55,6 +61,7 @@ export abstract class PipeliningClient extends DriverClient {
   /** Of statements that went unnamed; whether the server parses them is not known yet. */
   readonly #newNames = new Set<string>()
   readonly #prepared: PreparedStatements
+  readonly #timeouts = createStatementTimeouts(pipeline => this.#giveUp(pipeline))
   #last: Sent | undefined
   #marked = 0
   /** Whose answer comes, or came last. */
@@ -63,8 +70,10 @@ export abstract class PipeliningClient extends DriverClient {
   constructor(config: ClientConfig, pipelines: boolean, names?: StatementNames) {
     super(config)
     this.pipelines = pipelines
+    emitMessagesDirectly(this.connection)
     this.#prepared = createPreparedStatements({ names })
     this.connection.on('readyForQuery', () => this.#settleNames())
+    this.connection.once('end', () => this.#timeouts.stop())
     if (pipelines) this.#syncAfterErrors()
   }
 
@@ -80,8 +89,27 @@ export abstract class PipeliningClient extends DriverClient {
   runPipeline(pipeline: Pipeline): Promise<PipelineResult[]> {
     return new Promise((resolve, reject) => {
       pipeline.onOutcome = (error, results = []) => (error ? reject(error) : resolve(results))
-      this.query(pipeline)
+      this.#enqueue(pipeline)
     })
+  }
+
+  /** As the driver's `query`, which would make a callback and a timer for each. */
+  #enqueue(pipeline: Pipeline) {
+    if (!this._queryable || this._ending) {
+      const error = new Error(this._queryable ? CLOSED : LOST)
+      return process.nextTick(() => pipeline.handleError(error))
+    }
+    const { query_timeout: timeoutMs } = this.connectionParameters
+    if (typeof timeoutMs === 'number' && timeoutMs > 0) this.#timeouts.start(pipeline, timeoutMs)
+    this.queryQueue.push(pipeline)
+    this._pulseQueryQueue()
+  }
+
+  #giveUp(pipeline: Pipeline) {
+    pipeline.handleError(new Error('Query read timeout'))
+    const index = this.queryQueue.indexOf(pipeline)
+    if (index !== -1) this.queryQueue.splice(index, 1)
+    this._pulseQueryQueue()
   }
 
   /** The driver calls it whenever there may be something to send. */

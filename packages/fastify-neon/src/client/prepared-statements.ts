@@ -146,7 +146,9 @@ export function createPreparedStatements({
     if (texts.size > most) texts.delete(oldestOf(texts))
   }
 
+  /** Their order matters when the oldest has to go, and costs a change of the map. */
   function touch(name: string, text: string) {
+    if (there.size < most / 2 && there.has(name)) return
     there.delete(name)
     there.set(name, text)
   }

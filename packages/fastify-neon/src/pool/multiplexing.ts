@@ -21,11 +21,34 @@ export interface MultiplexingOptions<Client> {
 }
 
 /** Of one pipeline. */
-export interface Place<Client> {
-  readonly client: Client
-  /** Pipelines that are on their way on its connection, with this one. */
-  readonly pipelines: number
+export class Place<Client> {
+  readonly connection: Connection<Client>
   readonly sentAt: number
+  hasLeft = false
+
+  constructor(connection: Connection<Client>, sentAt: number) {
+    this.connection = connection
+    this.sentAt = sentAt
+  }
+
+  get client(): Client {
+    return this.connection.client
+  }
+
+  /** Pipelines that are on their way on its connection, with this one. */
+  get pipelines(): number {
+    return this.connection.places.length
+  }
+}
+
+interface Connection<Client> {
+  client: Client
+  /** In the order of their answers. */
+  places: Place<Client>[]
+  isClosed: boolean
+  openedAt: number
+  /** When the last answer came. */
+  answeredAt: number
 }
 
 export interface Multiplexing<Client> {
@@ -54,85 +77,67 @@ const SLOW_MS = 50
 // Each connection comes back to the pool now and then, however many use it.
 const LONGEST_MS = 10_000
 
-interface Entry<Client> {
-  client: Client
-  /** In the order of their answers. */
-  places: Place<Client>[]
-  isClosed: boolean
-  openedAt: number
-  /** When the last answer came. */
-  answeredAt: number
-}
-
 export function createMultiplexing<Client extends OnTheWay>({
   depth,
   isUsable,
   clock = SYSTEM_CLOCK
 }: MultiplexingOptions<Client>): Multiplexing<Client> {
-  const entries = new Set<Entry<Client>>()
-  const entryOf = new Map<Place<Client>, Entry<Client>>()
+  const connections = new Set<Connection<Client>>()
   const roundTrip = createRoundTrip(clock)
 
   return {
     open(client) {
       const now = clock.now()
-      const entry: Entry<Client> = { client, places: [], isClosed: false, openedAt: now, answeredAt: now }
-      entries.add(entry)
-      return placeOn(entry)
+      const connection = { client, places: [], isClosed: false, openedAt: now, answeredAt: now }
+      connections.add(connection)
+      return placeOn(connection)
     },
     join() {
-      let best: Entry<Client> | undefined
-      for (const entry of entries)
-        if (entry.places.length < (best?.places.length ?? depth) && hasRoom(entry)) best = entry
+      let best: Connection<Client> | undefined
+      for (const connection of connections)
+        if (connection.places.length < (best?.places.length ?? depth) && hasRoom(connection))
+          best = connection
       return best && placeOn(best)
     },
     close(place) {
-      const entry = entryOf.get(place)
-      if (entry) entry.isClosed = true
+      place.connection.isClosed = true
     },
     leave,
     noteRoundTrip: roundTrip.note
   }
 
-  function placeOn(entry: Entry<Client>): Place<Client> {
-    const { client, places } = entry
-    const place = {
-      client,
-      sentAt: clock.now(),
-      get pipelines() {
-        return places.length
-      }
-    }
-    places.push(place)
-    entryOf.set(place, entry)
+  function placeOn(connection: Connection<Client>): Place<Client> {
+    const place = new Place(connection, clock.now())
+    connection.places.push(place)
     return place
   }
 
   function leave(place: Place<Client>, isAnswered: boolean): Left {
-    const entry = entryOf.get(place)
-    if (entry === undefined) return { isLast: false, wasSlow: undefined }
-    entryOf.delete(place)
-    const { places } = entry
+    if (place.hasLeft) return { isLast: false, wasSlow: undefined }
+    place.hasLeft = true
+    const { connection } = place
+    const { places } = connection
     const index = places.indexOf(place)
-    places.splice(index, 1)
+    if (index === 0) places.shift()
+    else places.splice(index, 1)
     const isLast = places.length === 0
-    if (isLast) entries.delete(entry)
+    if (isLast) connections.delete(connection)
     const now = clock.now()
     if (isAnswered) roundTrip.note(now - place.sentAt)
     if (index > 0) return { isLast, wasSlow: undefined }
-    const wasSlow = isSlow(place, entry)
-    entry.answeredAt = now
+    const wasSlow = isSlow(place, connection)
+    connection.answeredAt = now
     return { isLast, wasSlow }
   }
 
-  function hasRoom(entry: Entry<Client>): boolean {
-    const [first] = entry.places
-    const isInTime = clock.now() - entry.openedAt < LONGEST_MS && !(first && isSlow(first, entry))
-    return !entry.isClosed && isInTime && isUsable(entry.client)
+  function hasRoom(connection: Connection<Client>): boolean {
+    const [first] = connection.places
+    const isInTime = clock.now() - connection.openedAt < LONGEST_MS && !(first && isSlow(first, connection))
+    return !connection.isClosed && isInTime && isUsable(connection.client)
   }
 
   /** By the time that the server has been at it: since it had arrived there, and the one before was done. */
-  function isSlow({ sentAt }: Place<Client>, { answeredAt, client }: Entry<Client>): boolean {
+  function isSlow({ sentAt }: Place<Client>, { answeredAt, client }: Connection<Client>): boolean {
     // Where all statements are slow the shortest answer is one of theirs, and no way.
     const wayMs = Math.min(roundTrip.ms, client.upgradeMs || Number.POSITIVE_INFINITY)
     const since = Math.max(sentAt + wayMs, answeredAt)

@@ -11,7 +11,8 @@ import {
   asPipelineStatement,
   type Pipeline,
   type PipelineResult,
-  type PipelineStatement
+  type PipelineStatement,
+  withName
 } from '../client/pipeline.ts'
 import { createStatementNames, type StatementNames } from '../client/statement-names.ts'
 import type { ConnectionUrl } from '../connection-string/connection-url.ts'
@@ -304,7 +305,7 @@ export class NeonPool extends Pool {
   readonly named = (statement: PipelineStatement): PipelineStatement => {
     const { isFrequent } = this.statementCache.noteRun(statement.text)
     const name = statement.name || (isFrequent ? this.names.of(statement.text)?.name : undefined)
-    return { ...statement, name }
+    return withName(statement, name)
   }
 
   /**

@@ -15,6 +15,10 @@ export interface CachedStatement {
   changesSession: boolean
 }
 
+interface Entry extends CachedStatement {
+  runs: number
+}
+
 export interface StatementCache {
   /** What is known of it before it is run. */
   of(text: string): CachedStatement
@@ -29,7 +33,7 @@ export interface StatementCache {
 export interface StatementCacheOptions {
   /** Runs that make a statement a frequent one. @default 3 */
   runsForFrequent?: number
-  /** Statements that are remembered; the one that was not used for longest is forgotten. @default 500 */
+  /** Statements that are remembered at most; at least half as many, those that were used last. @default 500 */
   most?: number
 }
 
@@ -42,7 +46,10 @@ export function createStatementCache({
   runsForFrequent = RUNS_FOR_FREQUENT,
   most = MOST
 }: StatementCacheOptions = {}): StatementCache {
-  const entries = new Map<string, CachedStatement & { runs: number }>()
+  // Two halves: what is used of the older one moves to the newer one, which becomes the older one when it is full. To keep all in
+  // the order of their last use would change the map with each use.
+  let newer = new Map<string, Entry>()
+  let older = new Map<string, Entry>()
 
   return {
     of: entryOf,
@@ -56,28 +63,27 @@ export function createStatementCache({
       entryOf(text).isQuery = false
     },
     noteSpeed(text, isSlow) {
-      const entry = entries.get(text)
+      const entry = newer.get(text) ?? older.get(text)
       if (entry) entry.isSlow = isSlow
     }
   }
 
-  function entryOf(text: string) {
-    const entry = entries.get(text) ?? {
+  function entryOf(text: string): Entry {
+    const known = newer.get(text)
+    if (known) return known
+    const entry = older.get(text) ?? {
       runs: 0,
       isFrequent: false,
       isQuery: isQuery(text),
       isSlow: false,
       changesSession: sessionChangeOf(text) !== undefined
     }
-    // Behind all others, which makes the first one the oldest.
-    entries.delete(text)
-    if (text.length <= LONGEST_TEXT) entries.set(text, entry)
-    if (entries.size > most) forgetOldest()
+    if (text.length > LONGEST_TEXT) return entry
+    if (newer.size >= most / 2) {
+      older = newer
+      newer = new Map()
+    }
+    newer.set(text, entry)
     return entry
-  }
-
-  function forgetOldest() {
-    const [oldest = ''] = entries.keys()
-    entries.delete(oldest)
   }
 }

@@ -4,9 +4,9 @@ import { openPool } from '../support/pools.ts'
 
 t.test('what can be a statement of a pipeline', async t => {
   t.test('is a text, or what has one, with its values', async t => {
-    t.strictSame(asPipelineStatement('select 1'), { text: 'select 1', values: undefined })
-    t.strictSame(asPipelineStatement('select $1', [1]), { text: 'select $1', values: [1] })
-    t.strictSame(asPipelineStatement({ text: 'select $1', values: [1] }), { text: 'select $1', values: [1] })
+    t.match(asPipelineStatement('select 1'), { text: 'select 1', values: undefined })
+    t.match(asPipelineStatement('select $1', [1]), { text: 'select $1', values: [1] })
+    t.match(asPipelineStatement({ text: 'select $1', values: [1] }), { text: 'select $1', values: [1] })
     t.match(asPipelineStatement({ text: 'select 1', rowMode: 'array' }), { rowMode: 'array' })
     t.strictSame(asPipelineStatement({ text: 'select $1', values: [1] }, [2])?.values, [2])
   })

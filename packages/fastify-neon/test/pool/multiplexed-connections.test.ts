@@ -235,11 +235,15 @@ t.test('a read that takes too long', async t => {
     'and whose end is not answered takes the connection with it, at once for who has more time',
     async t => {
       const { pool, count } = await open(t, { statementTimeoutMs: 300 })
+      const [client] = await take(pool, 1)
+      client?.release()
       await silence(pool)
-      const patient = Object.assign(new Pipeline([{ text: 'select 2' }]), { query_timeout: 60_000 })
 
       const first = pool.runPipeline(() => new Pipeline([{ text: 'select 1' }]))
-      const second = pool.runPipeline(() => patient)
+      const second = pool.runPipeline(() => {
+        Object.assign(Reflect.get(client ?? {}, 'connectionParameters'), { query_timeout: 60_000 })
+        return new Pipeline([{ text: 'select 2' }])
+      })
       second.catch(() => {})
 
       await t.rejects(first, { message: 'Query read timeout' })
