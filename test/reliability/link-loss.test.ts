@@ -57,24 +57,32 @@ scenario(t, 'links that end each time a transaction is run', { neon }, async (t,
   t.equal(write.headers?.get('retry-after'), null, 'without a key it might be done twice')
 })
 
-scenario(t, 'a compute that suspends while all connections are free', { neon }, async (t, service) => {
-  await connectAll(service)
+// All wait on the server before the first is let go.
+const limits = { statementTimeoutMs: 10_000 }
 
-  await neon.suspend()
-  await until(() => service.stats().total === 0)
+scenario(
+  t,
+  'a compute that suspends while all connections are free',
+  { neon, limits },
+  async (t, service) => {
+    await connectAll(service)
 
-  t.match(service.stats(), { clientsLost: 1, clientsEvicted: 4 })
-  t.equal(linesOf(service, 'idle database client lost'), 1, 'one line for all')
-  t.equal((await service.read('alice')).status, 200, 'wakes it')
-  t.equal((await service.write('alice')).status, 201)
-})
+    await neon.suspend()
+    await until(() => service.stats().total === 0)
+
+    t.match(service.stats(), { clientsLost: 1, clientsEvicted: 4 })
+    t.equal(linesOf(service, 'idle database client lost'), 1, 'one line for all')
+    t.equal((await service.read('alice')).status, 200, 'wakes it')
+    t.equal((await service.write('alice')).status, 201)
+  }
+)
 
 const front = await openFront(t, neon)
 
 scenario(
   t,
   'free links that are dead, which shows only when one is used',
-  { neon, databaseUrl: front.through },
+  { neon, databaseUrl: front.through, limits },
   async (t, service) => {
     const { backends } = await connectAll(service)
     front.dropOnUse()
@@ -92,36 +100,31 @@ scenario(
   }
 )
 
-scenario(
-  t,
-  'a network that comes and goes',
-  { neon, limits: { statementTimeoutMs: 10_000 } },
-  async (t, service) => {
-    const over = new AbortController()
-    const answers: { status?: number; code?: string | undefined; headers?: Headers }[] = []
-    const users = ['alice', 'bob', 'carol'].map(async user => {
-      while (!over.signal.aborted) answers.push(await service.read(user), await service.write(user))
-    })
+scenario(t, 'a network that comes and goes', { neon, limits }, async (t, service) => {
+  const over = new AbortController()
+  const answers: { status?: number; code?: string | undefined; headers?: Headers }[] = []
+  const users = ['alice', 'bob', 'carol'].map(async user => {
+    while (!over.signal.aborted) answers.push(await service.read(user), await service.write(user))
+  })
 
-    for (let flaps = 0; flaps < 8; flaps += 1) {
-      const down = neon.inject({ type: 'upgrade', status: 503 })
-      neon.inject({ type: 'reset' })
-      await until(() => down.hits > 0)
-      down.remove()
-      const { checkouts } = service.stats()
-      await until(() => service.stats().checkouts > checkouts)
-    }
-    over.abort()
-    await Promise.all(users)
-
-    for (const { status = 0, code, headers } of answers.filter(({ status = 0 }) => status >= 400)) {
-      t.equal(status, 503)
-      t.match(code, /^FST_NEON_(?:UNREACHABLE|CONNECTION_LOST|COMMIT_OUTCOME_UNKNOWN)$/)
-      if (code === 'FST_NEON_UNREACHABLE') t.match(headers?.get('retry-after'), /^[123]$/)
-    }
-    t.ok(answers.some(({ status }) => status === 200 || status === 201))
+  for (let flaps = 0; flaps < 8; flaps += 1) {
+    const down = neon.inject({ type: 'upgrade', status: 503 })
+    neon.inject({ type: 'reset' })
+    await until(() => down.hits > 0)
+    down.remove()
+    const { checkouts } = service.stats()
+    await until(() => service.stats().checkouts > checkouts)
   }
-)
+  over.abort()
+  await Promise.all(users)
+
+  for (const { status = 0, code, headers } of answers.filter(({ status = 0 }) => status >= 400)) {
+    t.equal(status, 503)
+    t.match(code, /^FST_NEON_(?:UNREACHABLE|CONNECTION_LOST|COMMIT_OUTCOME_UNKNOWN)$/)
+    if (code === 'FST_NEON_UNREACHABLE') t.match(headers?.get('retry-after'), /^[123]$/)
+  }
+  t.ok(answers.some(({ status }) => status === 200 || status === 201))
+})
 
 /** As many connections as the pool may have, all free. A user for each, since none has all of them. */
 async function connectAll(service: Service) {

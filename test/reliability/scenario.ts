@@ -40,7 +40,7 @@ export function scenario(
     const service = await openService({ databaseUrl: databaseUrl(url), ...(limits && { limits }) })
     t.teardown(service.close)
     if (!atBoot)
-      await until(() => service.app.health.state().process === 'ready' && service.stats().idle === 1)
+      await until(() => service.app.health.state().process === 'ready' && service.stats().checkedOut === 0)
 
     await body(t, service)
 

@@ -24,7 +24,8 @@ export const LIMITS = {
   max: 5,
   checkoutTimeoutMs: 3000,
   connectTimeoutMs: 3000,
-  statementTimeoutMs: 2000,
+  // Nothing but a fault takes so long, also on a machine that is busy.
+  statementTimeoutMs: 5000,
   heartbeatIntervalMs: 500
 } as const satisfies Partial<PoolLimits>
 
