@@ -16,6 +16,7 @@ import {
 import { KeysUnavailableError, UnauthenticatedError } from '../../errors.ts'
 import { discoverKeys } from './discovery.ts'
 import { createRemoteKeys } from './keys.ts'
+import { createVerifiedTokens, type VerifiedToken } from './verified-tokens.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -55,6 +56,8 @@ const SUBJECT = /^[\x20-\x7e]{1,255}$/
 const BEARER = /^bearer ([\w\-.~+/]+=*)$/i
 // RFC 9068 for access tokens; many issuers write JWT, or nothing.
 const TYPES = new Set(['jwt', 'at+jwt'])
+// A set of keys looks at the header alone.
+const ANY_TOKEN = { payload: '', signature: '' }
 // 31 December 9999: what is later is a number by mistake.
 const END_OF_TIME_S = 253_402_300_799
 
@@ -67,6 +70,7 @@ async function authPlugin(fastify: FastifyInstance, options: AuthOptions) {
           locate: signal => jwksUrl ?? discoverKeys(issuer, signal),
           onFailure: err => fastify.log.warn({ err }, 'the keys of the issuer cannot be loaded')
         })
+  const verifiedTokens = createVerifiedTokens()
   const users = new WeakMap<FastifyRequest, User>()
 
   fastify.decorate('authenticate', authenticate)
@@ -90,7 +94,22 @@ async function authPlugin(fastify: FastifyInstance, options: AuthOptions) {
   }
 
   async function subjectOf(token: string): Promise<string> {
-    const { payload, protectedHeader } = await jwtVerify(token, keys, {
+    const known = verifiedTokens.get(token)
+    if (known && isInTime(known) && known.key === (await keys(known.header, ANY_TOKEN))) return known.subject
+    verifiedTokens.delete(token)
+    const verified = await verify(token)
+    verifiedTokens.add(token, verified)
+    return verified.subject
+  }
+
+  async function verify(token: string): Promise<VerifiedToken> {
+    let key: unknown
+    const findKey: JWTVerifyGetKey = async (header, jws) => {
+      const found = await keys(header, jws)
+      key = found
+      return found
+    }
+    const { payload, protectedHeader } = await jwtVerify(token, findKey, {
       algorithms: ALGORITHMS,
       issuer,
       audience,
@@ -98,13 +117,13 @@ async function authPlugin(fastify: FastifyInstance, options: AuthOptions) {
       requiredClaims: ['sub', 'exp'],
       ...(tokenType !== undefined && { typ: tokenType })
     })
-    const { sub } = payload
+    const { sub, exp = 0, nbf = 0, iat = 0 } = payload
     // An extension that a token must not be taken without: there is none that this service knows.
     if (protectedHeader.crit !== undefined) throw new TokenRefusedError('extension')
     if (!isOfType(protectedHeader, tokenType)) throw new TokenRefusedError('type')
     if (!isIssuedInTime(payload)) throw new TokenRefusedError('issued-at')
     if (typeof sub !== 'string' || !SUBJECT.test(sub)) throw new TokenRefusedError('subject')
-    return sub
+    return { subject: sub, header: protectedHeader, key, expiresAt: exp, validFrom: Math.max(nbf, iat) }
   }
 }
 
@@ -167,9 +186,18 @@ function isOfType({ typ }: JWTHeaderParameters, wanted: string | undefined): boo
 
 /** jose checks that they are numbers, and those that bound the time of the token. */
 function isIssuedInTime({ iat = 0, exp = 0 }: JWTPayload): boolean {
+  return iat <= secondsNow() + CLOCK_TOLERANCE_S && exp <= END_OF_TIME_S
+}
+
+/** Not more than jose and this service let pass. */
+function isInTime({ expiresAt, validFrom }: VerifiedToken): boolean {
+  const now = Math.floor(secondsNow())
+  return validFrom <= now + CLOCK_TOLERANCE_S && expiresAt > now - CLOCK_TOLERANCE_S
+}
+
+function secondsNow(): number {
   // biome-ignore lint/complexity/useDateNow: as jose reads it, so that one token is not judged by two clocks
-  const now = Number(new Date()) / 1000
-  return iat <= now + CLOCK_TOLERANCE_S && exp <= END_OF_TIME_S
+  return Number(new Date()) / 1000
 }
 
 export default fp(authPlugin, { name: 'auth', fastify: '5.x' })

@@ -1,7 +1,8 @@
+import { mock } from 'node:test'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import t from 'tap'
 import { keyServer } from './key-server.ts'
-import { AUDIENCE, buildGuarded, ISSUER, keys, others, tokenOf } from './tokens.ts'
+import { AUDIENCE, buildGuarded, ISSUER, keys, nowSeconds, others, tokenOf } from './tokens.ts'
 
 t.test('auth plugin', async t => {
   t.test('gives the request the subject of its token', async t => {
@@ -80,6 +81,61 @@ t.test('auth plugin', async t => {
 
     t.strictSame(statuses, [200, 200])
     t.equal(server.requests(), 1)
+  })
+
+  t.test('checks the signature of a token once', async t => {
+    const { statusOf } = await buildGuarded(t)
+    const [token, another] = [await tokenOf(), await tokenOf({ sub: 'bob' })]
+    const verifications = t.capture(crypto.subtle, 'verify', crypto.subtle.verify)
+
+    for (let times = 0; times < 3; times += 1) t.equal(await statusOf(token), 200)
+    t.equal(verifications().length, 1)
+
+    await statusOf(another)
+    await statusOf(`${token.slice(0, -4)}AAAA`)
+    t.equal(verifications().length, 2)
+  })
+
+  t.test('refuses a token that it has taken before', async t => {
+    const body = { keys: [keys.jwk] }
+    const server = await keyServer(t, () => ({ status: 200, body: JSON.stringify(body) }))
+    const refusalOf = async ({ get, logs }: Awaited<ReturnType<typeof buildGuarded>>, token: string) => {
+      t.equal((await get(`Bearer ${token}`)).statusCode, 401)
+      return logs.filter(({ msg }) => msg === 'token refused').at(-1)?.reason
+    }
+
+    await t.test('when its time has passed, and has not come by a clock that was set back', async t => {
+      const guarded = await buildGuarded(t)
+      const now = nowSeconds()
+      const token = await tokenOf({ nbf: now, exp: now + 60 })
+      mock.timers.enable({ apis: ['Date'], now: now * 1000 })
+      t.teardown(() => mock.timers.reset())
+      t.equal(await guarded.statusOf(token), 200)
+
+      mock.timers.setTime((now + 89) * 1000)
+      t.equal(await guarded.statusOf(token), 200, 'clocks differ')
+      mock.timers.setTime((now + 90) * 1000)
+      t.equal(await refusalOf(guarded, token), 'expiry')
+      mock.timers.setTime((now - 31) * 1000)
+      t.equal(await refusalOf(guarded, token), 'not-before')
+    })
+
+    await t.test('when the issuer has taken its key away, or has put another in its place', async t => {
+      const guarded = await buildGuarded(t, { jwksUrl: server.url })
+      const token = await tokenOf()
+      t.equal(await guarded.statusOf(token), 200)
+      const real = performance.now.bind(performance)
+      let passedMs = 0
+      t.intercept(performance, 'now', { value: () => real() + passedMs })
+
+      body.keys = [others.jwk]
+      t.equal(await guarded.statusOf(token), 200, 'keys are kept for ten minutes')
+      passedMs = 10 * 60_000
+      t.equal(await refusalOf(guarded, token), 'signature')
+      body.keys = []
+      passedMs *= 2
+      t.equal(await refusalOf(guarded, token), 'unknown-key')
+    })
   })
 
   t.test('answers 503, not 401, when it cannot load the keys', async t => {
