@@ -9,7 +9,7 @@ import { startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
 import { temporaryPath } from '../temporary-folder.ts'
 import { log } from './command-line.ts'
 import { createServiceDatabase } from './service.ts'
-import { isLossless, MANNERS, type Stop, stopOnce, tableOf } from './stops.ts'
+import { isLossless, STOP_CASES, type Stop, stopOnce, tableOf } from './stops.ts'
 
 const { values } = parseArgs({ options: { count: { type: 'string', default: '100' } } })
 const ends: (() => unknown)[] = []
@@ -20,8 +20,8 @@ const stops: Stop[] = []
 try {
   const options = { t, databaseUrl: await createServiceDatabase(neon), issuer: await openIssuer(directory) }
   for (let count = 0; count < Number(values.count); count += 1)
-    for (const manner of MANNERS.filter((_, index) => index === count % MANNERS.length))
-      stops.push(await stopOnce(options, manner))
+    for (const stopCase of STOP_CASES.filter((_, index) => index === count % STOP_CASES.length))
+      stops.push(await stopOnce(options, stopCase))
 } finally {
   for (const end of ends) await end()
   await neon.close()

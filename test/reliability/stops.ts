@@ -16,19 +16,19 @@ const WARM_UP_REQUESTS = 200
 const DRAIN_DELAY_MS = 300
 
 /** How clients connect, and how the service stops. */
-export interface Manner {
+export interface StopCase {
   keepAlive: boolean
   drainDelayMs: number
 }
 
-export const MANNERS: readonly Manner[] = [
+export const STOP_CASES: readonly StopCase[] = [
   { keepAlive: true, drainDelayMs: DRAIN_DELAY_MS },
   { keepAlive: true, drainDelayMs: 0 },
   { keepAlive: false, drainDelayMs: DRAIN_DELAY_MS },
   { keepAlive: false, drainDelayMs: 0 }
 ]
 
-export interface Stop extends Manner {
+export interface Stop extends StopCase {
   /** Requests on their way at the signal. */
   underWay: number
   /** Those of them that were answered with the work done, and with 503. */
@@ -58,14 +58,14 @@ interface Sent {
   status: number | undefined
 }
 
-export async function stopOnce({ t, databaseUrl, issuer }: StopsOptions, manner: Manner): Promise<Stop> {
+export async function stopOnce({ t, databaseUrl, issuer }: StopsOptions, stopCase: StopCase): Promise<Stop> {
   const { child, ended, said } = runProgram(t, 'src/server.ts', {
     env: {
       ...issuer.settings,
       ...NO_LIMIT,
       PORT: '0',
       DATABASE_URL: databaseUrl,
-      DRAIN_DELAY_MS: `${manner.drainDelayMs}`
+      DRAIN_DELAY_MS: `${stopCase.drainDelayMs}`
     }
   })
   const url = await said(/Server listening at (http:[^"]+)/)
@@ -90,7 +90,7 @@ export async function stopOnce({ t, databaseUrl, issuer }: StopsOptions, manner:
   )
   const after = sent.filter(one => one.sentAt !== undefined && !isBefore(one))
   return {
-    ...manner,
+    ...stopCase,
     underWay: underWay.length,
     served: underWay.filter(({ status = 0 }) => status < 300 && status > 0).length,
     refused: underWay.filter(({ status }) => status === 503).length,
@@ -103,7 +103,7 @@ export async function stopOnce({ t, databaseUrl, issuer }: StopsOptions, manner:
 
   /** Writes and reads in turn, each as soon as the one before is answered, until nobody listens any more. */
   async function load(index: number) {
-    const agent = new Agent({ keepAlive: manner.keepAlive, maxSockets: 1 })
+    const agent = new Agent({ keepAlive: stopCase.keepAlive, maxSockets: 1 })
     for (let turn = index; !isOver.signal.aborted; turn += 1) {
       const one: Sent = { sentAt: undefined, answeredAt: undefined, status: undefined }
       sent.push(one)
@@ -134,19 +134,20 @@ export async function stopOnce({ t, databaseUrl, issuer }: StopsOptions, manner:
   }
 }
 
-/** A line for each manner. */
+/** A line for each stopCase. */
 export function tableOf(stops: readonly Stop[]): string {
   const head =
     '| clients | drain delay | stops | under way | served | refused with 503 | reset | sent later: answered | sent later: reset | SIGTERM to exit, median |'
-  const rows = MANNERS.map(manner => {
+  const rows = STOP_CASES.map(stopCase => {
     const of = stops.filter(
-      ({ keepAlive, drainDelayMs }) => keepAlive === manner.keepAlive && drainDelayMs === manner.drainDelayMs
+      ({ keepAlive, drainDelayMs }) =>
+        keepAlive === stopCase.keepAlive && drainDelayMs === stopCase.drainDelayMs
     )
     const sum = (count: (stop: Stop) => number) => of.reduce((total, stop) => total + count(stop), 0)
     const times = of.map(({ tookMs }) => tookMs).sort((one, other) => one - other)
     return [
-      manner.keepAlive ? 'keep-alive' : 'a connection for each request',
-      manner.drainDelayMs === 0 ? 'none' : `${manner.drainDelayMs} ms`,
+      stopCase.keepAlive ? 'keep-alive' : 'a connection for each request',
+      stopCase.drainDelayMs === 0 ? 'none' : `${stopCase.drainDelayMs} ms`,
       of.length,
       sum(({ underWay }) => underWay),
       sum(({ served }) => served),

@@ -4,13 +4,13 @@
 import t from 'tap'
 import { openIssuer } from '../../dev/token-issuer.ts'
 import { createDatabase } from '../postgres.ts'
-import { isLossless, MANNERS, type Stop, stopOnce, tableOf } from '../reliability/stops.ts'
+import { isLossless, STOP_CASES, type Stop, stopOnce, tableOf } from '../reliability/stops.ts'
 
 t.test('a stop under load loses no request', async t => {
   const options = { t, databaseUrl: await createDatabase(t), issuer: await openIssuer(t.testdir({})) }
   const stops: Stop[] = []
 
-  for (const manner of [...MANNERS, ...MANNERS]) stops.push(await stopOnce(options, manner))
+  for (const stopCase of [...STOP_CASES, ...STOP_CASES]) stops.push(await stopOnce(options, stopCase))
 
   t.ok(isLossless(stops), `\n${tableOf(stops)}`)
 })
