@@ -4,14 +4,17 @@
 import { Client } from '@neondatabase/serverless'
 import type { Pool } from 'fastify-neon/db'
 import type { Test } from 'tap'
+import { NeonClient } from '../../packages/fastify-neon/src/client/client.ts'
 
-/** The reads of tasks that reached the driver since the last call. */
+/** The reads of tasks since the last call, by themselves and in transactions. */
 export function captureStatements(t: Test) {
   const { query } = Client.prototype
-  const calls = t.capture(Client.prototype, 'query', query)
+  const { runPipeline } = NeonClient.prototype
+  const queries = t.capture(Client.prototype, 'query', query)
+  const pipelines = t.capture(NeonClient.prototype, 'runPipeline', runPipeline)
   return () =>
-    calls()
-      .map(({ args: [query, values] }) => {
+    [...queries(), ...pipelines()]
+      .map(({ args: [query, values] }: { args: unknown[] }) => {
         const { text, values: own } = typeof query === 'object' ? Object(query) : { text: query, values }
         return { text: String(text), values: own ?? values }
       })
