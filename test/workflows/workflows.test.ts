@@ -56,12 +56,16 @@ for (const file of workflows) {
       t.strictSame(loosePins(text), [])
     })
 
-    t.test('begins without permissions, and each job asks to read or for comments at most', async t => {
+    t.test('begins without permissions, and each job asks for no more than it needs', async t => {
       t.strictSame(workflow.permissions, {})
-      for (const [name, { permissions }] of jobs) {
+      for (const [name, { permissions, environment }] of jobs) {
         const asked = Object.entries(permissions ?? { all: 'write' }).map(String)
+        const allowed =
+          environment === 'github-pages'
+            ? ['pages,write', 'id-token,write']
+            : ['contents,read', 'pull-requests,write']
         t.ok(
-          asked.every(permission => ['contents,read', 'pull-requests,write'].includes(permission)),
+          asked.every(permission => allowed.includes(permission)),
           name
         )
       }
@@ -242,6 +246,23 @@ t.test('the deployment', async t => {
 
     t.ok(inDocs.length > 0)
     t.strictSame(inWorkflow, inDocs)
+  })
+})
+
+t.test('the site', async t => {
+  const { workflow } = theWorkflow('site.yml')
+
+  t.test('is built for pull requests, and published from main alone', async t => {
+    t.ok('pull_request' in workflow.on)
+    t.match(workflow.on.push, { branches: ['main'] })
+    t.equal(workflow.jobs.publish?.if, "github.event_name == 'push'")
+  })
+
+  t.test('is published by a job that runs nothing of the repository', async t => {
+    t.strictSame(
+      workflow.jobs.publish?.steps?.map(({ uses = '' }) => uses.split('@')[0]),
+      ['actions/deploy-pages']
+    )
   })
 })
 
