@@ -16,7 +16,7 @@ export interface UnknownCommit {
 }
 
 export class CommitOutcomeUnknown extends DatabaseFailure {
-  /** The transaction's id on the server; undefined unless it ran with `trackOutcome`. */
+  /** The transaction's id on the server; undefined unless it ran with `trackCommitOutcome`. */
   readonly xid: string | undefined
   readonly #pool: NeonPool
 

@@ -51,7 +51,7 @@ type Optional = keyof AccessOptions | 'listen' | 'migrations'
 type HealthDefaults = Required<Omit<HealthOptions, Optional>>
 export type ResolvedHealthOptions = HealthDefaults & Pick<HealthOptions, Optional>
 
-/** docs/reference/health-api.md has them; a test compares the two. */
+/** docs/reference/plugins.md has them; a test compares the two. */
 export const HEALTH_DEFAULTS: HealthDefaults = {
   prefix: '',
   livePath: '/livez',
