@@ -73,7 +73,7 @@ export function createIsolationCheck(options: IsolationCheckOptions): (signal: A
       hasWarned = true
       log[warningLevel](
         { role, login, ...described(warnings) },
-        'the rows of users could be kept apart better'
+        'the RLS audit has warnings'
       )
     }
     if (errors.length === 0) return undefined
