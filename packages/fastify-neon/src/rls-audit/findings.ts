@@ -36,7 +36,8 @@ export const ISOLATION_FINDINGS = {
   },
   'bypass-member': {
     severity: 'error',
-    meaning: 'the role is a member, directly or through another role, of a role that policies do not apply to',
+    meaning:
+      'the role is a member, directly or through another role, of a role that policies do not apply to',
     fix: 'REVOKE that membership, or create a role by SQL: those of the Neon console, API and CLI are members of neon_superuser'
   },
   'role-attributes': {
@@ -68,8 +69,7 @@ export const ISOLATION_FINDINGS = {
   },
   'database-create': {
     severity: 'error',
-    meaning:
-      'the role may create schemas, and tables in a schema of its own name hide the tables of users',
+    meaning: 'the role may create schemas, and tables in a schema of its own name hide the tables of users',
     fix: 'REVOKE CREATE ON DATABASE … FROM PUBLIC and the role'
   },
   'no-owner-column': {
