@@ -16,6 +16,9 @@ const KINDS = [
   { folder: 'adr', title: 'Decisions' }
 ]
 
+// The kinds of page that people write for readers, on the home page.
+const ACTIONS = 4
+
 // Of GitHub Actions. Elsewhere the site is at the root of its host, and links to files of the repository are text.
 const { GITHUB_SERVER_URL, GITHUB_REPOSITORY } = process.env
 const repository = GITHUB_REPOSITORY && `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`
@@ -34,6 +37,9 @@ export default defineConfig({
   srcDir: PAGES,
   cleanUrls: true,
   lastUpdated: false,
+  transformPageData({ relativePath, frontmatter }) {
+    if (relativePath === 'index.md') frontmatter.hero.actions = kinds.slice(0, ACTIONS).map(actionOf)
+  },
   markdown: { anchor: { slugify: githubSlug }, config: md => md.use(linksFromDocs, { repository }) },
   themeConfig: {
     search: { provider: 'local', options: { miniSearch: { searchOptions: { boostDocument } } } },
@@ -51,6 +57,10 @@ export default defineConfig({
     ...(repository && { socialLinks: [{ icon: 'github', link: repository }] })
   }
 })
+
+function actionOf({ title, pages: [first] }, index) {
+  return { theme: index === 0 ? 'brand' : 'alt', text: title, link: first.link }
+}
 
 /** In the order of their titles, with the index of a folder first. */
 function pagesIn(folder) {
