@@ -49,7 +49,7 @@ t.test('the isolation plugin', async t => {
 
     t.strictSame(await statuses(), [200, 200, 200])
     t.match(said('the RLS audit has warnings'), [
-      { level: 40, findings: [{ code: 'login-bypass', fix: /made by SQL/ }] }
+      { level: 40, findings: [{ code: 'login-bypass', fix: /created by SQL/ }] }
     ])
   })
 
