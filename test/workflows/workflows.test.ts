@@ -249,23 +249,6 @@ t.test('the deployment', async t => {
   })
 })
 
-t.test('the site', async t => {
-  const { workflow } = theWorkflow('site.yml')
-
-  t.test('is built for pull requests, and published from main alone', async t => {
-    t.ok('pull_request' in workflow.on)
-    t.match(workflow.on.push, { branches: ['main'] })
-    t.equal(workflow.jobs.publish?.if, "github.event_name == 'push'")
-  })
-
-  t.test('is published by a job that runs nothing of the repository', async t => {
-    t.strictSame(
-      workflow.jobs.publish?.steps?.map(({ uses = '' }) => uses.split('@')[0]),
-      ['actions/deploy-pages']
-    )
-  })
-})
-
 t.test('docs/how-to/schema-changes.md has every variable and secret that is read, and no other', async t => {
   const inWorkflows = [
     ...new Set(
