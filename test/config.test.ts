@@ -85,7 +85,7 @@ t.test('the settings', async t => {
     t.match(message, /- DATABASE_URL /)
     t.match(
       message,
-      /- PORT must be <= 65535\n {4}Port to listen on; 0 takes a free one; 3000 when it is not set/
+      /- PORT must be <= 65535\n {4}Port to listen on; 0 is any free one; 3000 when it is not set/
     )
     t.match(message, /- LOG_LEVEL must be one of fatal, error, warn/)
     t.match(message, /- DATABASE_POOL_MAX must be integer/)

@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import * as errors from '../packages/fastify-neon/src/errors/errors.ts'
-import { POOL_DEFAULTS } from '../packages/fastify-neon/src/pool/pool.ts'
 import { LOCAL_SETTINGS } from '../packages/local-neon/src/cli/settings.ts'
 import { FaultSchema } from '../packages/local-neon/src/faults/fault.ts'
 import { REFUSALS } from '../packages/local-neon/src/proxy/refusals.ts'
@@ -38,18 +37,6 @@ t.test('docs/reference/errors.md', async t => {
 
   t.test('has every code with its status, and no other', async t => {
     t.strictSame(inDocs.sort(), inCode.sort())
-  })
-})
-
-t.test('README.md', async t => {
-  t.test('has every limit of the pool with its default, and no other', async t => {
-    const [options = ''] = read('README.md').match(/^Options of the db plugin.*?\n\n/ms) ?? []
-    const limits = [...options.matchAll(/`(\w+)`\s+\((\d[\d ]*)/g)].map(([, name = '', value = '']) => [
-      name,
-      Number(value.replaceAll(' ', ''))
-    ])
-
-    t.strictSame(Object.fromEntries(limits), POOL_DEFAULTS)
   })
 })
 
@@ -113,19 +100,20 @@ t.test('docs/reference/local-neon.md', async t => {
       Object.keys(REFUSALS)
     )
   })
-
-  t.test('names tests that are there', async t => {
-    const rows = [...text.matchAll(/^\|.*\| \[([\w.-]+)\]\(((?:\.\.\/)+packages\/[\w./-]+)\): (.*?) +\|$/gm)]
-
-    t.ok(rows.length > 0)
-    for (const [, , file = '', titles = ''] of rows) {
-      const source = read(join('docs/reference', file))
-      for (const title of titles.split('; ')) t.ok(source.includes(title), `${file}: ${title}`)
-    }
-  })
 })
 
-for (const document of ['docs/explanation/reliability.md', 'docs/explanation/security.md']) {
+t.test('packages/local-neon/test/README.md names tests that are there', async t => {
+  const text = read('packages/local-neon/test/README.md')
+  const rows = [...text.matchAll(/^\|.*\| \[([\w.-]+)\]\(([\w./-]+)\): (.*?) +\|$/gm)]
+
+  t.ok(rows.length > 0)
+  for (const [, , file = '', titles = ''] of rows) {
+    const source = read(join('packages/local-neon/test', file))
+    for (const title of titles.split('; ')) t.ok(source.includes(title), `${file}: ${title}`)
+  }
+})
+
+for (const document of ['test/reliability/README.md', 'test/security/README.md']) {
   t.test(`${document} names tests that are there`, async t => {
     const cells = [...read(document).matchAll(/^\| [A-H]\d+ .*\| (.+) \|$/gm)].map(([, tests = '']) => tests)
     t.ok(cells.length > 0)
@@ -149,7 +137,14 @@ t.test('docs/reference/configuration.md has every variable of the local Neon', a
 
 t.test('every link in the documentation leads to a file', async t => {
   const readmes = readdirSync(join(ROOT, 'packages')).map(name => `packages/${name}/README.md`)
-  const documents = ['README.md', 'CONTRIBUTING.md', ...readmes, ...markdownIn('docs')]
+  const documents = [
+    'README.md',
+    'CONTRIBUTING.md',
+    ...readmes,
+    ...markdownIn('docs'),
+    ...markdownIn('test'),
+    'packages/local-neon/test/README.md'
+  ]
   for (const document of documents) {
     for (const [, target] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
       t.ok(existsSync(join(ROOT, dirname(document), target ?? '')), `${document}: ${target}`)

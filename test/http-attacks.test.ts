@@ -1,6 +1,6 @@
 /**
  * What a stranger sends over a socket: each is answered with a problem or cut off, costs little, and the
- * service serves on. The titles are those of docs/explanation/security.md.
+ * service serves on. The numbers are those of test/security/README.md.
  */
 import { once } from 'node:events'
 import { type IncomingMessage, METHODS } from 'node:http'

@@ -1,5 +1,5 @@
 /**
- * What whoever can run SQL as the role of the service can do and cannot: docs/explanation/security.md, "What SQL injection could do".
+ * What somebody who can run SQL as the role of the service can do and cannot: docs/explanation/security.md, "What SQL injection could do".
  */
 import pg from 'pg'
 import t, { type Test } from 'tap'

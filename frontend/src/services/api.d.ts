@@ -132,7 +132,7 @@ export interface operations {
                 };
             };
             /**
-             * @description `FST_NEON_CONTENTION`: the transaction was rolled back because it met another one
+             * @description `FST_NEON_CONTENTION`: the transaction was rolled back because it conflicted with a concurrent transaction
              *
              *     `FST_NEON_CONFLICT`: the change conflicts with what is stored
              */
@@ -295,7 +295,7 @@ export interface operations {
                 };
             };
             /**
-             * @description `FST_NEON_CONTENTION`: the transaction was rolled back because it met another one
+             * @description `FST_NEON_CONTENTION`: the transaction was rolled back because it conflicted with a concurrent transaction
              *
              *     `FST_NEON_CONFLICT`: the change conflicts with what is stored
              *
@@ -479,7 +479,7 @@ export interface operations {
                 };
             };
             /**
-             * @description `FST_NEON_CONTENTION`: the transaction was rolled back because it met another one
+             * @description `FST_NEON_CONTENTION`: the transaction was rolled back because it conflicted with a concurrent transaction
              *
              *     `FST_NEON_CONFLICT`: the change conflicts with what is stored
              */
@@ -627,7 +627,7 @@ export interface operations {
                 };
             };
             /**
-             * @description `FST_NEON_CONTENTION`: the transaction was rolled back because it met another one
+             * @description `FST_NEON_CONTENTION`: the transaction was rolled back because it conflicted with a concurrent transaction
              *
              *     `FST_NEON_CONFLICT`: the change conflicts with what is stored
              *
@@ -809,7 +809,7 @@ export interface operations {
                 };
             };
             /**
-             * @description `FST_NEON_CONTENTION`: the transaction was rolled back because it met another one
+             * @description `FST_NEON_CONTENTION`: the transaction was rolled back because it conflicted with a concurrent transaction
              *
              *     `FST_NEON_CONFLICT`: the change conflicts with what is stored
              *

@@ -50,32 +50,32 @@ export interface LocalNeon {
   port: number
   /** True when the asked-for port was taken. */
   portWasTaken: boolean
-  /** Where TLS is spoken: the certificate of the authority, in PEM, and the file it is in (for NODE_EXTRA_CA_CERTS and sslrootcert). */
+  /** With TLS: the certificate of the authority in PEM, and its file (for NODE_EXTRA_CA_CERTS and sslrootcert). */
   ca?: { pem: string; file: string }
-  /** Where the control interface listens, if it was asked for. */
+  /** URL of the control interface, with `controlPort`. */
   controlUrl?: string
-  /** Opens the console in a browser, with its token. There where the control interface is. */
+  /** URL of the console with its token, for a browser; with `controlPort`. */
   consoleUrl?: string
   /** Pid of the postmaster; undefined while the compute sleeps. */
   readonly postgresPid: number | undefined
   readonly state: ComputeState
-  /** What the compute has cost and served so far. */
+  /** Time awake, wakes, sessions and queries so far. */
   meter(): MeterReading
   /** Stops the compute now; resolves when it sleeps. The next login wakes it. */
   suspend(): Promise<void>
   /** Resolves when the compute is awake. */
   wake(): Promise<void>
-  /** Begins a fault; what it answers counts and ends it. Throws LOCAL_NEON_FAULT_INVALID. */
+  /** Starts a fault; the result has its hits and ends it. Throws LOCAL_NEON_FAULT_INVALID. */
   inject(fault: Fault): Injection
-  /** Faults that were not removed, spent ones included. */
+  /** Faults that were not removed, including used-up ones. */
   faults(): Injection[]
   /** Removes all faults. */
   clearFaults(): void
-  /** Ends backends as `pg_terminate_backend` does. Answers how many. */
+  /** Ends backends as `pg_terminate_backend` does. Resolves with how many. */
   killBackends(filter?: BackendFilter): Promise<number>
   /** Calls `listener` for each event until the returned function is called. */
   observe(listener: LocalNeonListener): () => void
-  /** Resolves when Postgres ends without being asked to. */
+  /** Resolves when Postgres ends unexpectedly. */
   exited: Promise<ProcessExit>
   /** Stops the endpoint, then Postgres (fast shutdown); idempotent; bounded in time. */
   close(): Promise<void>

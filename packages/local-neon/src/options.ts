@@ -1,5 +1,5 @@
 /**
- * Owns what a local Neon can be told at its start, and the defaults, which are Neon's.
+ * The options of a local Neon, with their defaults, which are Neon's.
  */
 import { type Clock, systemClock } from './clock.ts'
 import { ignore, LocalNeonError } from './failure.ts'
@@ -7,34 +7,34 @@ import type { PoolerOptions } from './pooler/pooler.ts'
 import { SYSTEM_DIRECTORY } from './postgres/place.ts'
 
 export interface LocalNeonOptions {
-  /** Folder that keeps everything of this local Neon (data, password). Made when missing. @default a temporary one, removed on close */
+  /** Folder of the data and the password. Created when missing. @default a temporary one, removed on close */
   directory?: string
   /** Port to listen on at 127.0.0.1; 0 = any free one. When taken, another free one is used. @default 0 */
   port?: number
   /** Port of the control interface at 127.0.0.1; 0 = any free one. @default no control interface */
   controlPort?: number
-  /** false trades durability on a machine crash for speed: for tests. @default true; false in a temporary directory */
+  /** false: faster, and data is lost when the machine crashes. @default true; false in a temporary directory */
   fsync?: boolean
   /** Time without activity after which the compute stops, in ms; 0 = never. @default 300000, as on Neon */
   suspendAfterMs?: number
-  /** What a wake takes at least, in ms. @default 300: a few hundred milliseconds, Neon's documentation says */
+  /** Shortest time of a wake, in ms. @default 300: Neon's documentation says a few hundred milliseconds */
   wakeDelayMs?: number
-  /** A wake takes up to so much longer, in ms. @default 100 */
+  /** Random time added to it at most, in ms. @default 100 */
   wakeJitterMs?: number
-  /** Names of the endpoints; the first is the one of clients that name none. @default ['ep-local'] */
+  /** Names of the endpoints; the first is for clients that name none. @default ['ep-local'] */
   endpoints?: readonly [string, ...string[]]
-  /** `offered`: besides connections without; `required`: as on Neon, none without. @default 'off' */
+  /** `offered`: connections with and without TLS; `required`: only with TLS, as on Neon. @default 'off' */
   tls?: TlsMode
-  /** PgBouncer behind the pooled URL. @default as Neon's, where there is one on this machine */
+  /** PgBouncer behind the pooled URL. @default as Neon's, if this machine has one */
   pooler?: PoolerOptions
   /**
-   * Folder for what lies in `directory` otherwise, when root starts and the user that Postgres
+   * Folder of the data in place of `directory`, when root starts it and the user that Postgres
    * runs as cannot enter `directory`. @default '/var/lib/fastify-neon'
    */
   systemDirectory?: string
-  /** The time of idling, waking, latency and the meter. @default the system's */
+  /** Clock of idle times, wakes, latency and the meter. @default the system's */
   clock?: Clock
-  /** Takes what a person should know about the start. @default nobody */
+  /** Receives lines about the start. @default none */
   log?: (line: string) => void
 }
 

@@ -26,7 +26,7 @@ t.test('a hazard', async t => {
       migration: '0002_x',
       line: 2,
       message: 'drop-column: its values are gone, and',
-      fix: /^take it out of the schema, write .* above the statement: -- fastify-neon:allow drop-column: REASON$/
+      fix: /^remove it from the schema, replace .* above the statement: -- fastify-neon:allow drop-column: REASON$/
     })
     t.equal(finding?.statement, `ALTER TABLE t DROP COLUMN ${'c'.repeat(74)}`)
   })

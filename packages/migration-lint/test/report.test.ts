@@ -37,7 +37,7 @@ drizzle: drift
 
 drizzle/0001_second.sql: edited
   the file is another than on main
-  > restore the file, and write the change as a migration of its own
+  > restore the file, and write the change as a new migration
 
 3 findings in 3 migrations, 1 of them new against main`
     )

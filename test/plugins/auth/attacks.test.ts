@@ -1,5 +1,5 @@
 /**
- * What is tried against sign-in. The numbers are those of docs/explanation/security.md.
+ * What is tried against sign-in. The numbers are those of test/security/README.md.
  */
 import { createHmac } from 'node:crypto'
 import { request } from 'node:http'

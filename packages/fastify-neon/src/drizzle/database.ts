@@ -34,15 +34,15 @@ export type { Pool, PoolClient } from '../pool/pg-pool.ts'
 export type { Claims } from '../transaction/claims.ts'
 export { DRIZZLE_OPTIONS, type DrizzleOptions, type NoTables, type Tables } from './line.ts'
 
-/** A Drizzle client of which each statement is a transaction of its own, with role and claims. */
+/** A Drizzle client whose statements each run in a transaction with role and claims. */
 export type ClaimedDatabase<T extends Tables = NoTables> = NeonDatabase<T> & {
   /** As Drizzle's, with limits: see TransactionOptions. */
   transaction<R>(work: (tx: Transaction<T>) => Promise<R>, options?: TransactionOptions): Promise<R>
   /**
-   * Queries that do not depend on each other's answers, as one transaction in one round trip:
+   * Runs queries that do not depend on each other's results as one transaction in one round trip:
    * `db.$batch(db => [db.insert(…).values(…), db.select().from(…)])`. All or none of them take effect. Together they
-   * have the time of one statement. Throws what one of them fails with; CommitOutcomeUnknown when the connection broke
-   * before they were answered; and FST_NEON_OPTION_INVALID for what is not a query of the client that it gives.
+   * have the time of one statement. Throws the error of the query that failed, CommitOutcomeUnknown when the connection
+   * broke before the answers, and FST_NEON_OPTION_INVALID for a value that is not a query of the given client.
    */
   $batch<const Q extends readonly PromiseLike<unknown>[]>(
     build: (db: NeonDatabase<T>) => Q
@@ -50,29 +50,29 @@ export type ClaimedDatabase<T extends Tables = NoTables> = NeonDatabase<T> & {
 }
 
 export interface ClaimedOptions {
-  /** Every transaction is READ ONLY, whatever it asks for. @default false */
+  /** Every transaction is READ ONLY, whatever its options are. @default false */
   readOnly?: boolean
 }
 
 export type Database<T extends Tables = NoTables> = ClaimedDatabase<T> & {
-  /** The pool under the client. Its statements have no role but that of the login. */
+  /** The pool of the client. Its statements run as the role of the login. */
   readonly $client: Pool
   /**
-   * The same client with these claims, for a user: `db.$withClaims({ 'app.user_id': 'alice' })`. Cheap, so made for
-   * each request. Throws FST_NEON_OPTION_INVALID for what is no claim.
+   * The same client with these claims, for a user: `db.$withClaims({ 'app.user_id': 'alice' })`. It is cheap: make one
+   * for each request. Throws FST_NEON_OPTION_INVALID for an invalid claim.
    */
   $withClaims(claims: Claims, options?: ClaimedOptions): ClaimedDatabase<T>
 }
 
 export type DatabaseOptions<T extends Tables> = DrizzleOptions<T> & {
   /**
-   * Role that each statement and transaction switches to, so that the policies of the tables hold although the login
-   * bypasses them; each statement then is a transaction. @default that of the login
+   * Role that each statement and transaction switches to, so that row-level security applies although the login
+   * bypasses it. Each statement then runs in a transaction. @default that of the login
    */
   role?: string | undefined
   /**
-   * Names of claims that are empty in each statement and transaction that has none of that name, where there is a role.
-   * Those of `$withClaims` are known from its first use on. @default none
+   * Names of claims that are empty in each statement and transaction of the role that sets no claim of that name.
+   * Those of `$withClaims` are included from its first use on. @default none
    */
   claims?: readonly string[] | undefined
 }

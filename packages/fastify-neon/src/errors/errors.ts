@@ -173,7 +173,7 @@ export const DATABASE_FAILURES = {
   /** Serialization failure, deadlock or lock timeout: the transaction was rolled back. */
   contention: {
     code: 'FST_NEON_CONTENTION',
-    message: 'the transaction was rolled back because it met another one',
+    message: 'the transaction was rolled back because it conflicted with a concurrent transaction',
     statusCode: 409,
     repeatable: 'anything'
   },

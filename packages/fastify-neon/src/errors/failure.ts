@@ -27,16 +27,16 @@ export interface FailureDetails {
   reason?: string | undefined
 }
 
-/** What a caller gets to see of a database error: nothing in it comes from a URL, a parameter or a row. */
+/** Every error of the database layer. Nothing that a logger prints of it comes from a URL, a parameter or a row. */
 export class DatabaseFailure extends Error {
   override readonly name = 'DatabaseFailure'
   readonly code: string
   readonly kind: FailureKind
-  /** What may be run again without the risk that it happens twice. */
+  /** What may run again without being done twice. */
   readonly repeatable: Repeatable
   /** SQLSTATE, when the server sent one. */
   readonly sqlState: string | undefined
-  /** Why a login failed, where the SQLSTATE does not tell: one of a few fixed words. */
+  /** Why a login failed, or why a statement was not sent: one of a few fixed words. */
   readonly reason: string | undefined
   /** The status that the error has when it reaches HTTP. */
   readonly statusCode: number
@@ -55,12 +55,12 @@ export class DatabaseFailure extends Error {
     this.#original = original
   }
 
-  /** True when nothing of the work happened, so that any work may be run again. */
+  /** True when nothing was done, so that any work may run again. */
   get retryable(): boolean {
     return this.repeatable === 'anything'
   }
 
-  /** What the driver threw, with statement, parameters and rows: to look at, and never to log. */
+  /** The driver's error, with statement, parameters and rows. Do not log it. */
   get original(): unknown {
     return this.#original
   }

@@ -6,17 +6,17 @@ import type { HealthClock } from './clock.ts'
 import type { CheckResult, CheckState } from './snapshot.ts'
 
 export interface HealthCheck {
-  /** Letters, digits, `-` and `_`; as `?exclude=` takes it. */
+  /** 1 to 64 letters, digits, `-` and `_`; the name for `?exclude=`. */
   name: string
-  /** Resolves when all is well. What it throws goes to the log once, and to no body. */
+  /** Resolves when all is well. An error that it throws is logged once, and is in no response. */
   check: (signal: AbortSignal) => unknown
-  /** A failure makes the process not ready; otherwise degraded. @default false */
+  /** True: a failure makes `/readyz` `unavailable`. False: `degraded`. @default false */
   critical?: boolean
-  /** Longest run, in ms; then its signal is aborted and it counts as failed. @default 1000 */
+  /** Longest time of a run, in ms; then its signal aborts and the check has failed. @default 1000 */
   timeoutMs?: number
-  /** A result is good for so long, in ms. @default 10 000 */
+  /** How long a result is used, in ms. @default 10 000 */
   ttlMs?: number
-  /** It asks the database, or the one of this name, so it does not run while that is idle. @default false */
+  /** True, or the name of a database: the check asks that database, so it does not run while it is idle. @default false */
   wakes?: boolean | string
 }
 

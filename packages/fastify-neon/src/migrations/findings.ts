@@ -1,9 +1,9 @@
 /**
- * Everything that can be wrong with migrations, each with an exit code of its own for CI.
+ * Everything that can be wrong with migrations, each with its own exit code for CI.
  * docs/reference/migrations.md has the table; a test compares the two.
  */
 
-/** Who can tell: `status` from folder and ledger, `gate` from the folder and the branch that it goes to. */
+/** What reports it: `status` from folder and ledger, `lint` from the folder and the base branch. */
 export type Teller = 'status' | 'lint'
 
 export interface FindingRule {
@@ -19,79 +19,79 @@ export const MIGRATION_FINDINGS = {
   'half-written': {
     exitCode: 10,
     tellers: ['status', 'lint'],
-    meaning: 'the file is not SQL, or the empty one of generate --custom',
+    meaning: 'the file is not valid SQL, or is still the empty file of generate --custom',
     fix: 'write the file to its end'
   },
   missing: {
     exitCode: 11,
     tellers: ['status', 'lint'],
     meaning:
-      'the journal names a file that is not there, or a file is not in the journal, or in no folder of its own',
-    fix: 'restore the file, or run npx fastify-neon repair when it was renamed'
+      'the journal names a file that does not exist, or a file is neither in the journal nor in a folder of a migration',
+    fix: 'restore the file, or run npx fastify-neon repair if it was renamed'
   },
   reordered: {
     exitCode: 12,
     tellers: ['status', 'lint'],
-    meaning: 'the times in the journal do not rise, or one is not as on the base branch',
+    meaning: 'the times in the journal do not rise, or one differs from the base branch',
     fix: 'run npx fastify-neon repair, and commit the journal'
   },
   'future-dated': {
     exitCode: 13,
     tellers: ['status', 'lint'],
     meaning:
-      'its time lies ahead: drizzle-kit 0.x would leave out every migration until then, and 1.0 apply those before it',
-    fix: 'set the clock right, run npx fastify-neon repair, and commit the journal'
+      'its time is in the future: drizzle-kit 0.x would skip every migration until then, and 1.0 would apply others before it',
+    fix: 'correct the clock, run npx fastify-neon repair, and commit the journal'
   },
   edited: {
     exitCode: 14,
     tellers: ['status', 'lint'],
-    meaning: 'the file is not the one that was applied, or that the base branch has',
-    fix: 'restore the file, and write the change as a migration of its own'
+    meaning: 'the file differs from the one that was applied, or from the one on the base branch',
+    fix: 'restore the file, and write the change as a new migration'
   },
   'schema-missing': {
     exitCode: 22,
     tellers: ['status'],
-    meaning: 'the ledger says that it is applied, and tables of its snapshot are not in the database',
-    fix: 'restore the tables from a backup or a branch; or npx fastify-neon repair --start-over, when none is left'
+    meaning: 'the ledger has it as applied, but tables of its snapshot are not in the database',
+    fix: 'restore the tables from a backup or a branch; or run npx fastify-neon repair --start-over if no table is left'
   },
   'shared-ledger': {
     exitCode: 23,
     tellers: ['status'],
-    meaning: 'the ledger has newer rows that are not of this folder, so drizzle-kit 0.x would leave it out',
-    fix: 'for another folder, npx fastify-neon migrate --ledger SCHEMA.TABLE, a ledger of its own; for another branch, npx fastify-neon migrate --apply-late'
+    meaning: 'the ledger has newer rows that do not belong to this folder, so drizzle-kit 0.x would skip it',
+    fix: 'if they are of another folder, use a separate ledger: npx fastify-neon migrate --ledger SCHEMA.TABLE; if they are of another branch, npx fastify-neon migrate --apply-late'
   },
   unmatched: {
     exitCode: 27,
     tellers: ['status'],
     meaning:
-      'the ledger is one of Drizzle 0.x, and has rows that match no file, so it cannot become one of 1.0',
-    fix: 'restore the folders of those migrations; or, when they were deleted for good, npx fastify-neon repair --forget-unknown'
+      'the ledger is in the format of Drizzle 0.x and has rows that match no file, so it cannot be upgraded to 1.0',
+    fix: 'restore the folders of those migrations; or, if they were deleted for good, run npx fastify-neon repair --forget-unknown'
   },
   unrecorded: {
     exitCode: 24,
     tellers: ['status'],
-    meaning: 'what it makes is in the database, and the ledger has no row of it',
+    meaning: 'what it creates is in the database, but the ledger has no row for it',
     fix: 'run npx fastify-neon mark-applied with its name'
   },
   'late-merged': {
     exitCode: 15,
     tellers: ['status', 'lint'],
     meaning:
-      'it is older than one that was applied before: drizzle-kit 0.x would leave it out for ever, and 1.0 apply it out of order',
+      'it is older than an applied migration: drizzle-kit 0.x would never apply it, and 1.0 would apply it out of order',
     fix: 'run npx fastify-neon migrate --apply-late; or generate it again, so that it comes last'
   },
   interrupted: {
     exitCode: 16,
     tellers: ['status'],
-    meaning: 'a run ended in the middle of it, and a part of it is applied',
-    fix: 'run npx fastify-neon migrate, which goes on where that ended'
+    meaning: 'a run was interrupted in it, and a part of it is applied',
+    fix: 'run npx fastify-neon migrate, which continues where that run stopped'
   },
   misplaced: {
     exitCode: 17,
     tellers: ['status', 'lint'],
     meaning:
-      'a statement cannot stand in a transaction, begins or ends one itself, or needs one that is not there',
-    fix: 'add the line -- fastify-neon:no-transaction, or take BEGIN, COMMIT and LOCAL out'
+      'a statement cannot run in a transaction, begins or ends one itself, or needs one that is missing',
+    fix: 'add the line -- fastify-neon:no-transaction, or remove BEGIN, COMMIT and LOCAL'
   },
   restamped: {
     exitCode: 25,
@@ -103,26 +103,26 @@ export const MIGRATION_FINDINGS = {
   'snapshot-collision': {
     exitCode: 18,
     tellers: ['lint'],
-    meaning: 'two migrations were generated from the same state of the schema, or a snapshot is not there',
+    meaning: 'two migrations were generated from the same state of the schema, or a snapshot is missing',
     fix: 'generate the newer one again'
   },
   drift: {
     exitCode: 19,
     tellers: ['lint'],
-    meaning: 'the schema in the code is not the one that the migrations make',
+    meaning: 'the schema in the code differs from the one that the migrations create',
     fix: 'run npx drizzle-kit generate'
   },
   hazard: {
     exitCode: 20,
     tellers: ['lint'],
-    meaning: 'a statement destroys data, or keeps others from a table while it works',
-    fix: 'take the safer way that is named, or add the line -- fastify-neon:allow with the reason'
+    meaning: 'a statement destroys data, or blocks other sessions on a table while it runs',
+    fix: 'use the safer way that is printed, or add the line -- fastify-neon:allow with the reason'
   },
   doubled: {
     exitCode: 26,
     tellers: ['status'],
-    meaning: 'the ledger has it more than once, as after two runs of drizzle-kit at once',
-    fix: 'look whether its data was written twice, then run npx fastify-neon repair'
+    meaning: 'the ledger has it more than once, as after two concurrent runs of drizzle-kit',
+    fix: 'check whether its data was written twice, then run npx fastify-neon repair'
   },
   pending: {
     exitCode: 21,

@@ -53,8 +53,8 @@ export type RegisteredSchema = Register extends { schema: infer T extends Tables
 /** The Drizzle client of a registered database. Of another than `fastify.db` it is declared by the application. */
 export type Database<T extends Tables = NoTables> = DatabaseOnPool<T> & {
   /**
-   * The same client for reads that may lag, on a read replica: each statement and transaction is READ ONLY, with the same
-   * role, and with `$withClaims` too. On the primary while no replica can be reached, and where there is none.
+   * The same client on a read replica, for reads that may lag. Each statement and transaction is READ ONLY and has the
+   * same role. It has `$withClaims` too. Without a replica, or while none can be reached, it runs on the primary.
    */
   readonly $replica: Replica<T>
 }
@@ -85,35 +85,34 @@ type NameOption =
 export type DbOptions = Partial<PoolLimits> &
   NameOption & {
     /**
-     * `postgresql://user:password@host/database?sslmode=require`, pooled or direct. Undefined, as where a variable of the
-     * environment is not set, is refused at the start.
+     * `postgresql://user:password@host/database?sslmode=require`, pooled or direct. Undefined, such as for a variable
+     * of the environment that is not set, is refused at start.
      */
     connectionString: string | undefined
     /** Shown in `pg_stat_activity`. @default 'fastify-neon' */
     applicationName?: string
     /**
-     * In place of the password in the connection string: a text, or a function that each new
-     * connection asks, so that a rotated password needs no restart.
+     * Used in place of the password in the connection string: a text, or a function that runs for each new
+     * connection, so that a changed password needs no restart.
      */
     password?: Password
     /**
-     * Statements are sent without waiting for the answer to the one before. False is for who doubts it: then nothing
-     * is shared, and each transaction costs more round trips. @default true
+     * Send a statement without waiting for the answer to the one before. With false no connection is shared, and each
+     * transaction takes more round trips. @default true
      */
     pipelining?: boolean | undefined
-    /** False: while this database fails, readiness is 200 `degraded`, never 503. @default true */
+    /** False: while this database fails, `/readyz` is 200 `degraded`, never 503. @default true */
     critical?: boolean | undefined
-    /** Read replicas, for `$replica`: connection strings, or with limits of their own. @default none */
+    /** Read replicas for `$replica`: connection strings, or objects with limits of their own. @default none */
     replicas?: readonly (string | ReplicaOptions)[] | undefined
     /**
-     * Parsers of values, as `pg` takes them, for what is asked through `fastify.db.$client`. Drizzle has its own.
+     * Parsers of values, as `pg` takes them, for `fastify.db.$client`. Drizzle has its own.
      * @default those of the driver
      */
     types?: PoolConfig['types']
     /**
-     * For development: of an error of the database that fails a request the log has what the server said, with hint,
-     * column and position, and of a database that cannot be reached where it was looked for. The server's message may
-     * quote a value. @default false
+     * For development: log the server's own message for an error that fails a request, with hint, column and position,
+     * and the host and role of a database that cannot be reached. The message may quote a value. @default false
      */
     errorDetails?: boolean | undefined
   }

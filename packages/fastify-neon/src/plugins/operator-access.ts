@@ -9,7 +9,7 @@ import { within } from '../runtime/deadline.ts'
 export interface AccessOptions {
   /** Bearer token of operators; at least 16 characters. */
   token?: string | undefined
-  /** In place of `token`: who is one. What throws, or takes more than a second, says no. */
+  /** In place of `token`: returns true for an operator. Throwing, or taking more than a second, is false. */
   authorize?: ((request: FastifyRequest) => boolean | Promise<boolean>) | undefined
 }
 

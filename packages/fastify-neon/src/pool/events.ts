@@ -11,31 +11,31 @@ export type PoolEvent =
   | { type: 'connected'; durationMs: number; isOnly: boolean }
   /** A try failed, and another one follows. */
   | { type: 'connect-retried'; failure: DatabaseFailure; delayMs: number }
-  /** Somebody who needed a connection got none. */
+  /** A caller that needed a new connection got none. */
   | { type: 'connect-failed'; failure: DatabaseFailure }
-  /** Somebody got a client. */
+  /** A client was checked out. */
   | { type: 'checked-out'; waitedMs: number }
-  /** Nobody got a client in time, or the queue was full. */
+  /** A caller got no client in time, or met a full queue. */
   | { type: 'checkout-refused'; failure: DatabaseFailure }
-  /** A client that nobody held was closed from the other side, as Neon does when it suspends. */
+  /** The server closed an idle client, as Neon does when it suspends. */
   | { type: 'idle-client-lost'; failure: DatabaseFailure }
-  /** The connection of a client broke while somebody held it; the holder has the error. */
+  /** The connection of a checked-out client broke; its caller gets the error. */
   | { type: 'checked-out-client-lost'; failure: DatabaseFailure }
-  /** After a loss: clients as old as the lost one, which nobody is given any more. */
+  /** After a loss: clients as old as the lost one were closed. */
   | { type: 'clients-evicted'; count: number }
-  /** A client was given up in the middle of a statement, which was cancelled on the server. */
+  /** A statement timed out or was aborted, and was cancelled on the server. */
   | { type: 'statement-cancelled' }
-  /** Neither a statement at its deadline nor its end was answered: the server, or the way to it, is silent. */
+  /** A statement timed out, and its cancel was not acknowledged: the server or the network does not answer. */
   | { type: 'statement-unanswered' }
-  /** The server does not know a table, column, function, type, schema or role that a statement names, or refuses its use. */
+  /** A statement named a table, column, function, type, schema or role that does not exist or may not be used. */
   | { type: 'object-unusable'; sqlState: string }
-  /** A client has not come back for long; `place` is where it was taken. */
+  /** A client has been checked out for long; `place` is where. */
   | { type: 'long-checkout'; checkedOutMs: number; place: string }
-  /** Said once: names of prepared statements do not survive here, so that from now on none has one. */
+  /** Reported once: names of prepared statements do not work here, so the pool stops using them. */
   | { type: 'names-given-up' }
-  /** A connection was closed when it came back, since a statement had left `change` on its session, such as SET or an advisory lock. */
+  /** A connection was closed when it was released, because a statement left `change` on its session, such as SET or an advisory lock. */
   | { type: 'session-changed'; change: string }
-  /** Of the pool of a replica: a connection of the primary was taken in place of its own. */
+  /** In the pool of a replica: a connection of the primary was used instead. */
   | { type: 'replica-fallback' }
   | { type: 'transaction-repeated'; failure: DatabaseFailure; delayMs: number }
   | { type: 'transaction-ended'; outcome: CommitResult; durationMs: number }

@@ -1,41 +1,41 @@
 /**
- * What a pool may use and how long it waits, with the reason for each number.
+ * The limits of a pool, with the reason for each default.
  */
 import { OptionInvalidError } from '../errors/errors.ts'
 import { HEARTBEAT_INTERVAL_MS } from '../socket/socket.ts'
 
 export interface PoolLimits {
-  /** Most connections at once. @default 10 */
+  /** Most connections. @default 10 */
   max: number
   /**
-   * Most queries of `fastify.db` and `request.db` on one connection at once, when all connections are in use. 1: none
-   * is shared. @default 10
+   * Most reads of `fastify.db` and `request.db` that share one connection when all are in use. 1 switches sharing off.
+   * @default 10
    */
   maxPipelined: number
   /**
-   * Longest queue for a client, of which one user has at most as much as is left to others; who comes after is refused
-   * at once, as is whoever would not get a client within `checkoutTimeoutMs` at the pace of now. @default 5000
+   * Longest queue for a connection. One user takes at most as much of it as is left to the others. A request that does
+   * not fit, or would wait longer than `checkoutTimeoutMs` at the current pace, is refused at once. @default 5000
    */
   maxWaiting: number
   /** Longest wait in that queue, in ms. @default 10 000 */
   checkoutTimeoutMs: number
-  /** Longest wait for a new connection, all tries together, in ms. A compute that wakes is in it. @default 15 000 */
+  /** Longest time to make a connection, all tries together, including the wake of the compute, in ms. @default 15 000 */
   connectTimeoutMs: number
-  /** Longest wait for the answer to one statement, in ms. @default 10 000 */
+  /** Longest wait for the answer to one statement, in ms. Then it is cancelled on the server. @default 10 000 */
   statementTimeoutMs: number
   /** Longest time from the call of a transaction to its COMMIT, in ms. @default 60 000 */
   transactionTimeoutMs: number
   /** An idle connection is closed after this time, in ms. @default 60 000 */
   idleTimeoutMs: number
-  /** A connection is closed when it is about this old and free, in ms. @default 1 200 000 */
+  /** A connection is closed at about this age, when it is free, in ms. @default 1 200 000 */
   maxLifetimeMs: number
   /**
-   * Between pings of the WebSocket to a peer that answers them at once, in ms: its loss is found after two to three. A
-   * peer that does not, such as Neon's proxy, is never judged by pings, and gets one after five intervals of silence;
-   * TCP keep-alive finds its loss. @default 10 000
+   * Time between pings of the WebSocket to a peer that answers them at once, in ms. A lost peer is found after two to
+   * three intervals. Neon's proxy does not answer at once: it gets a ping after five intervals of silence, and TCP
+   * keep-alive finds its loss. @default 10 000
    */
   heartbeatIntervalMs: number
-  /** A client that is out for so long is reported, with the place that took it, in ms. @default 120 000 */
+  /** A client that is checked out for longer is reported, with the place that took it, in ms. @default 120 000 */
   checkoutWarningMs: number
   /** Longest time that `end()` waits for clients that are checked out, in ms. @default 5 000 */
   endTimeoutMs: number

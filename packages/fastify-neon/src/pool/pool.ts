@@ -60,17 +60,17 @@ export interface CheckoutOptions {
 }
 
 export interface PoolStats extends PoolCounters {
-  /** Connections, those under way included. */
+  /** Connections, including those being opened. */
   total: number
-  /** Free ones. */
+  /** Idle connections. */
   idle: number
-  /** Out, or on their way back. */
+  /** Checked-out connections. */
   checkedOut: number
   /** Callers in the queue. */
   waiting: number
-  /** Most connections at once. */
+  /** Most connections. */
   max: number
-  /** How long callers have met a full pool without one client coming back, in ms; 0 when nobody has. */
+  /** How long the pool has been full, with callers waiting, without a client being released, in ms; else 0. */
   blockedForMs: number
 }
 
@@ -235,7 +235,7 @@ export class NeonPool extends Pool {
     this.on('error', ignore)
   }
 
-  /** Calls `listener` for each event until the returned function is called. What it throws is a warning of the process. */
+  /** Calls `listener` for each event, until the returned function is called. An error that it throws is a process warning. */
   observe(listener: PoolListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -265,9 +265,9 @@ export class NeonPool extends Pool {
   }
 
   /**
-   * Asks the database on a connection of its own, which is none of the pool's: it waits for nobody, and
-   * neither events nor `answers` show it. Resolves with why there was no answer, or undefined when
-   * there was, in `timeoutMs` at most. It wakes a compute that sleeps.
+   * Asks the database on a separate connection, outside the pool: it does not wait in the queue, and no event
+   * reports it. Resolves within `timeoutMs`, with undefined after an answer, or else with the failure. It wakes a
+   * compute that sleeps.
    */
   ping(timeoutMs: number): Promise<DatabaseFailure | undefined> {
     return probe(this.#createProbe, timeoutMs)
@@ -294,8 +294,8 @@ export class NeonPool extends Pool {
   }
 
   /**
-   * Throws FST_NEON_EXHAUSTED when a statement that comes now would not get its turn in time, whoever it is for, so that
-   * a request that needs the database can be refused before any work is done for it.
+   * Throws FST_NEON_EXHAUSTED when a statement that comes now would not be served in time, so that a request that needs
+   * the database can be refused before any work is done for it.
    */
   refuseWhenOverloaded(): void {
     if (this.#slots.isOverloaded) throw this.#noted(new DatabaseFailure('exhausted'))

@@ -23,13 +23,13 @@ export {
 } from './findings.ts'
 
 export interface IsolationOptions {
-  /** What transactions switch to. @default the role that the login begins with */
+  /** Role that transactions switch to. @default the role of the login */
   role?: string | undefined
-  /** Column that says whose a row is. @default 'owner' */
+  /** Column that has the owner of a row. @default 'owner' */
   ownerColumn?: string | undefined
   /** Schemas with tables of users. @default ['public'] */
   schemas?: readonly string[] | undefined
-  /** Tables and views that belong to nobody, as `name` or `schema.name`; every other one is a user's. @default [] */
+  /** Tables and views without an owner, as `name` or `schema.name`. All others count as tables of users. @default [] */
   shared?: readonly string[] | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * Everything that can let one user reach the rows of another in the database itself.
+ * Everything in a database that can let one user reach the rows of another.
  * docs/reference/isolation.md has the table; a test compares the two.
  */
 
@@ -16,158 +16,158 @@ export interface IsolationRule {
 export const ISOLATION_FINDINGS = {
   'role-missing': {
     severity: 'error',
-    meaning: 'the role that transactions work as is not there',
-    fix: 'make it in a migration: CREATE ROLE … NOLOGIN, and GRANT it TO the login; or name another one, by the option role of the plugins or --role of the audit'
+    meaning: 'the role that transactions switch to does not exist',
+    fix: 'create it in a migration: CREATE ROLE … NOLOGIN, and GRANT it TO the login; or name another role, by the option role of the plugins or --role of the audit'
   },
   'role-unreachable': {
     severity: 'error',
     meaning: 'the login may not switch to that role',
-    fix: 'as who made the role: GRANT … TO the login, from Postgres 16 on WITH SET TRUE'
+    fix: 'as the creator of the role: GRANT … TO the login, from Postgres 16 on WITH SET TRUE'
   },
   superuser: {
     severity: 'error',
-    meaning: 'no policy holds for a superuser',
-    fix: 'name a role that policies hold for, to which each transaction then switches, by the option role of the plugins or --role of the audit; or log in as another role'
+    meaning: 'the role is a superuser, and policies do not apply to superusers',
+    fix: 'name a role that policies apply to, by the option role of the plugins or --role of the audit: each transaction then switches to it; or log in as another role'
   },
   bypassrls: {
     severity: 'error',
-    meaning: 'no policy holds for a role with BYPASSRLS, FORCE or not',
-    fix: 'roles that the Neon console, API or CLI makes have BYPASSRLS: name a role made by SQL, to which each transaction then switches, by the option role of the plugins or --role of the audit; or log in as such a role'
+    meaning: 'the role has BYPASSRLS, and policies do not apply to it, even with FORCE',
+    fix: 'roles created by the Neon console, API or CLI have BYPASSRLS: name a role created by SQL, by the option role of the plugins or --role of the audit, so that each transaction switches to it; or log in as such a role'
   },
   'bypass-member': {
     severity: 'error',
-    meaning: 'the role is a member, perhaps of a member, of one that no policy holds for',
-    fix: 'REVOKE that membership, or make a role by SQL: those of the Neon console, API and CLI are members of neon_superuser'
+    meaning:
+      'the role is a member, directly or through another role, of a role that policies do not apply to',
+    fix: 'REVOKE that membership, or create a role by SQL: those of the Neon console, API and CLI are members of neon_superuser'
   },
   'role-attributes': {
     severity: 'error',
-    meaning: 'the role may make roles or databases, or replicate, which reads past every policy',
+    meaning: 'the role may create roles or databases, or replicate, which bypasses every policy',
     fix: 'ALTER ROLE … NOCREATEROLE NOCREATEDB NOREPLICATION'
   },
   'predefined-role': {
     severity: 'error',
     meaning:
-      'the role is a member of a predefined role that reads files, the statements of others or their changes',
-    fix: 'REVOKE that membership; give it to a role of the operators'
+      'the role is a member of a predefined role that may read files, or the statements or changes of others',
+    fix: 'REVOKE that membership, and grant it to a role for operators'
   },
   'large-objects': {
     severity: 'error',
-    meaning: 'the role may read or write large objects, which no policy holds for',
-    fix: 'keep the bytes in a column of a table with policies, then lo_unlink them; or ALTER LARGE OBJECT … OWNER TO who migrates, and REVOKE ALL ON LARGE OBJECT … FROM PUBLIC and the role'
+    meaning: 'the role may read or write large objects, and policies do not apply to those',
+    fix: 'store the bytes in a column of a table with policies, then lo_unlink them; or ALTER LARGE OBJECT … OWNER TO the role that migrates, and REVOKE ALL ON LARGE OBJECT … FROM PUBLIC and the role'
   },
   'schema-missing': {
     severity: 'error',
-    meaning: 'a schema that should hold tables of users is not there',
-    fix: 'name the schemas that are there'
+    meaning: 'a schema that should have tables of users does not exist',
+    fix: 'name schemas that exist'
   },
   'schema-create': {
     severity: 'error',
     meaning:
-      'the role may make tables, views and functions in a schema with tables of users, or in the one of its own name, which is looked into first',
-    fix: 'REVOKE CREATE ON SCHEMA … FROM the role, or FROM PUBLIC, who has it on public before Postgres 15'
+      'the role may create tables, views and functions in a schema with tables of users, or in the schema of its own name, which comes first in the search_path',
+    fix: 'REVOKE CREATE ON SCHEMA … FROM the role, or FROM PUBLIC, which has it on the schema public before Postgres 15'
   },
   'database-create': {
     severity: 'error',
-    meaning:
-      'the role may make schemas, and what is in one of its own name stands in front of the tables of users',
+    meaning: 'the role may create schemas, and tables in a schema of its own name hide the tables of users',
     fix: 'REVOKE CREATE ON DATABASE … FROM PUBLIC and the role'
   },
   'no-owner-column': {
     severity: 'error',
-    meaning: 'nothing in the table says whose a row is',
+    meaning: 'the table has no owner column',
     fix: 'add the column, NOT NULL, or name the table as shared'
   },
   'no-rls': {
     severity: 'error',
-    meaning: 'policies are off for the table',
-    fix: 'give the table policies in its schema, as by pgPolicy of Drizzle, or ALTER TABLE … ENABLE ROW LEVEL SECURITY'
+    meaning: 'row-level security is not enabled on the table',
+    fix: 'add policies to the table in the schema, such as by pgPolicy of Drizzle, or ALTER TABLE … ENABLE ROW LEVEL SECURITY'
   },
   'no-force': {
     severity: 'error',
-    meaning: 'policies do not hold for who owns the table',
+    meaning: 'policies do not apply to the owner of the table',
     fix: 'by hand in the migration: ALTER TABLE … FORCE ROW LEVEL SECURITY'
   },
   'table-owner': {
     severity: 'error',
-    meaning: 'the role owns the table, so without FORCE no policy holds for it',
-    fix: 'ALTER TABLE … OWNER TO who migrates, and ALTER TABLE … FORCE ROW LEVEL SECURITY'
+    meaning: 'the role owns the table, so policies do not apply to it without FORCE',
+    fix: 'ALTER TABLE … OWNER TO the role that migrates, and ALTER TABLE … FORCE ROW LEVEL SECURITY'
   },
   'no-policy': {
     severity: 'error',
-    meaning: 'the role has a privilege, and no policy says for which rows',
-    fix: 'give the table a policy for the role in its schema, as by pgPolicy of Drizzle, or REVOKE the privilege'
+    meaning: 'the role has a privilege on the table without a policy that limits its rows',
+    fix: 'add a policy for the role to the table in the schema, such as by pgPolicy of Drizzle, or REVOKE the privilege'
   },
   'open-policy': {
     severity: 'error',
-    meaning: 'the policy lets every row through, whatever others say, since one that allows is enough',
-    fix: 'DROP POLICY, or compare the owner in it'
+    meaning: 'the policy allows every row, and one permissive policy is enough',
+    fix: 'DROP POLICY, or compare the owner in the policy'
   },
   'no-owner-index': {
     severity: 'error',
-    meaning: 'no valid index of all rows begins with the owner, so each query reads the rows of everybody',
+    meaning: 'no valid index over all rows begins with the owner, so each query reads the rows of all users',
     fix: 'CREATE INDEX CONCURRENTLY with the owner as its first column'
   },
   'excess-privilege': {
     severity: 'error',
-    meaning: 'TRUNCATE, REFERENCES or TRIGGER, which policies do not hold for',
+    meaning: 'the role has TRUNCATE, REFERENCES or TRIGGER, and policies do not limit those',
     fix: 'REVOKE TRUNCATE, REFERENCES, TRIGGER ON … FROM the role'
   },
   'owner-update': {
     severity: 'error',
-    meaning: 'the role may give a row to somebody else, where a policy does not see to it',
-    fix: 'REVOKE UPDATE ON … FROM the role, and GRANT UPDATE of the other columns by name'
+    meaning: 'the role may change the owner of a row, unless a policy forbids it',
+    fix: 'REVOKE UPDATE ON … FROM the role, and GRANT UPDATE on the other columns by name'
   },
   'view-as-owner': {
     severity: 'error',
-    meaning: 'the view shows what its owner may see, to everybody',
-    fix: 'ALTER VIEW … SET (security_invoker = true), which is there from Postgres 15 on, or REVOKE the privileges'
+    meaning: 'the view shows all its users what its owner may see',
+    fix: 'ALTER VIEW … SET (security_invoker = true), from Postgres 15 on, or REVOKE the privileges'
   },
   'materialized-view': {
     severity: 'error',
-    meaning: 'a materialized view holds rows without policies',
+    meaning: 'a materialized view has rows that no policy limits',
     fix: 'REVOKE ALL ON … FROM the role, or name it as shared'
   },
   'definer-search-path': {
     severity: 'error',
-    meaning: 'the function works as its owner, on whatever objects the caller puts into the search_path',
-    fix: "ALTER FUNCTION … SET search_path = '', with qualified names in it, or REVOKE EXECUTE from PUBLIC and the role"
+    meaning: 'the function runs as its owner, with the search_path of its caller',
+    fix: "ALTER FUNCTION … SET search_path = '', with qualified names in its body, or REVOKE EXECUTE from PUBLIC and the role"
   },
   'login-bypass': {
     severity: 'warning',
     meaning:
-      'policies hold for the role, but not for the login, and SQL that the application writes could switch back',
-    fix: "log in as a role made by SQL: CREATE ROLE … LOGIN PASSWORD '…' IN ROLE …, which is the role in effect"
+      'policies apply to the role but not to the login, and injected SQL could switch back to the login',
+    fix: "log in as a role created by SQL: CREATE ROLE … LOGIN PASSWORD '…' IN ROLE …, the role that transactions switch to"
   },
   'temporary-tables': {
     severity: 'warning',
     meaning:
-      'the role may make temporary tables, and one with the name of a table of users stands in front of it for all who use the connection later',
+      'the role may create temporary tables, and one with the name of a table of users hides that table for later users of the connection',
     fix: 'REVOKE TEMPORARY ON DATABASE … FROM PUBLIC and the role, as the owner of the database'
   },
   'policy-without-owner': {
     severity: 'warning',
-    meaning: 'the policy lets rows through without a look at the owner',
-    fix: 'compare the owner in it, or be sure that these rows are for everybody'
+    meaning: 'the policy does not compare the owner',
+    fix: 'compare the owner in it, or make sure that these rows are for all users'
   },
   'key-without-owner': {
     severity: 'warning',
-    meaning: 'a conflict tells a user that somebody else has the same value',
-    fix: 'put the owner into the key, unless the server makes the value'
+    meaning: 'a conflict tells a user that another user has the same value',
+    fix: 'add the owner to the key, unless the server makes the value'
   },
   'reference-without-owner': {
     severity: 'warning',
-    meaning: 'a row may refer to one of another user, since foreign keys are checked past all policies',
+    meaning: 'a row may refer to a row of another user, because foreign keys are checked without policies',
     fix: 'FOREIGN KEY (owner, …) REFERENCES … (owner, id)'
   },
   'hidden-view': {
     severity: 'warning',
-    meaning: 'as view-as-owner or materialized-view, but the role may not read it',
-    fix: 'as there, before somebody grants it'
+    meaning: 'as view-as-owner or materialized-view, but the role has no privilege to read it',
+    fix: 'as there, before the privilege is granted'
   },
   'hidden-definer': {
     severity: 'warning',
-    meaning: 'as definer-search-path, but the role may not execute it',
-    fix: 'as there, before somebody grants it'
+    meaning: 'as definer-search-path, but the role has no privilege to execute it',
+    fix: 'as there, before the privilege is granted'
   }
 } as const satisfies Record<string, IsolationRule>
 

@@ -49,7 +49,7 @@ function judgeRoles(roles: Roles): IsolationFinding[] {
       isBound && roles.loginBypasses,
       'login-bypass',
       login,
-      `no policy holds for it when it does not switch to ${role}`
+      `policies do not apply to it when it does not switch to ${role}`
     ),
     ...judgeDatabase(roles, isBound)
   ]

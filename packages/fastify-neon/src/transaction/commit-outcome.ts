@@ -15,8 +15,9 @@ export interface UnknownCommit {
   cause: unknown
 }
 
+/** COMMIT was sent and not answered: the work may be stored or not. */
 export class CommitOutcomeUnknown extends DatabaseFailure {
-  /** The transaction's id on the server; undefined unless it ran with `trackOutcome`. */
+  /** The id of the transaction on the server; undefined unless it ran with `trackCommitOutcome`. */
   readonly xid: string | undefined
   readonly #pool: NeonPool
 
@@ -27,8 +28,8 @@ export class CommitOutcomeUnknown extends DatabaseFailure {
   }
 
   /**
-   * Asks the server, on another connection. `in progress` may still end either way: ask again. Throws a
-   * DatabaseFailure when the server cannot be asked.
+   * Asks the server for the outcome, on another connection. After `in progress` ask again. Throws a DatabaseFailure
+   * while the server cannot be reached.
    */
   async resolve(): Promise<CommitOutcome> {
     if (this.xid === undefined) return 'unknown'

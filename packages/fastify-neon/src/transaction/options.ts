@@ -8,30 +8,30 @@ import { claimsPipeline, type Identity, identityStatement } from './claims.ts'
 
 /** The modes of Postgres, as Drizzle takes them. */
 export interface TransactionModes {
-  /** @default that of the database, which is `read committed` unless somebody has changed it */
+  /** @default that of the database, by default `read committed` */
   isolationLevel?: 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable' | undefined
-  /** @default that of the database, which is `read write` unless somebody has changed it */
+  /** @default that of the database, by default `read write` */
   accessMode?: 'read only' | 'read write' | undefined
-  /** One that is serializable and read only waits for a snapshot with which it cannot fail. @default false */
+  /** With serializable and read only: wait for a snapshot with which it cannot fail. @default false */
   deferrable?: boolean | undefined
-  /** What `pg_export_snapshot()` gave to another transaction, whose snapshot this one gets. Not with `read committed`. */
+  /** What `pg_export_snapshot()` returned in another transaction: this one uses its snapshot. Not with `read committed`. */
   snapshot?: string | undefined
 }
 
 export interface TransactionOptions extends TransactionModes {
-  /** Gives the transaction up, at any point before COMMIT is sent; afterwards it has no effect. */
+  /** Aborts the transaction until COMMIT is sent. Later it has no effect. */
   signal?: AbortSignal
-  /** Longest time until COMMIT is sent, the wait for a client and all repeats included, in ms. @default the pool's `transactionTimeoutMs` */
+  /** Longest time until COMMIT is sent, including the wait for a connection and all retries, in ms. @default the pool's `transactionTimeoutMs` */
   timeoutMs?: number
   /**
-   * How often the work may be repeated after a serialization failure, a deadlock, or a connection that was lost
-   * before COMMIT was sent. Only for work without any effect but on the database. @default 0, range 0 to 10
+   * How often the work may run again after a serialization failure, a deadlock, or a connection that was lost
+   * before COMMIT was sent. Only for work that changes nothing but the database. @default 0, range 0 to 10
    */
   retry?: number
   /**
-   * Makes the server name the transaction at BEGIN, in the same message, so that an unknown outcome of
-   * COMMIT can be resolved. It costs a transaction id, and takes the snapshot of `repeatable read` at
-   * BEGIN. Without effect when the access mode is `read only`. @default false
+   * Ask the server for the transaction id in the message of BEGIN, so that an unknown outcome of COMMIT can be
+   * resolved. It uses a transaction id, and takes the snapshot of `repeatable read` at BEGIN. It has no effect
+   * when the access mode is `read only`. @default false
    */
   trackCommitOutcome?: boolean
 }

@@ -7,8 +7,8 @@ import { toFailure } from '../errors/failure.ts'
 const MAX_READS = 3
 
 /**
- * Runs `read` again, on another connection, when the connection was lost in it. Only for what changes
- * nothing. Throws what the last one throws.
+ * Runs `read` again on another connection, at most twice, when its connection was lost. Only for work that changes
+ * nothing. Throws the error of the last run.
  */
 export function retryRead<T>(read: () => Promise<T>): Promise<T> {
   return readWithin(MAX_READS, read)

@@ -35,7 +35,7 @@ public.tasks             yes    yes  yes    4         yes    SELECT, INSERT, UPD
 
     t.match(await run({ DATABASE_URL }), {
       code: 0,
-      text: /\nwarning login-bypass: neondb_owner: .*\n {8}log in as a role made by SQL: .*\n0 errors, 1 warning\n$/
+      text: /\nwarning login-bypass: neondb_owner: .*\n {8}log in as a role created by SQL: .*\n0 errors, 1 warning\n$/
     })
   })
 

@@ -420,7 +420,7 @@ const documentation = readFileSync(
   new URL('../../../../docs/reference/migrations.md', import.meta.url),
   'utf8'
 )
-const [, table = ''] = /^\| finding \| how it comes about .*\n((?:\|.*\n)+)/m.exec(documentation) ?? []
+const [, table = ''] = /^\| finding \| cause .*\n((?:\|.*\n)+)/m.exec(documentation) ?? []
 const ROWS = [...table.matchAll(/^\| `([\w-]+)` \| (.*?) \| (.*?) \|$/gm)].map(
   ([, kind = '', how = '', way = '']) => ({
     kind,
@@ -430,7 +430,7 @@ const ROWS = [...table.matchAll(/^\| `([\w-]+)` \| (.*?) \| (.*?) \|$/gm)].map(
 )
 
 t.test(
-  'docs/reference/migrations.md has a way out of each finding of status, and each is walked here',
+  'docs/reference/migrations.md says what to do about each finding of status, and each is tried here',
   async t => {
     const { MIGRATION_FINDINGS } = await import('../../src/migrations/migrations.ts')
 

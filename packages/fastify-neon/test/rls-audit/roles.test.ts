@@ -14,7 +14,8 @@ async function foundOfRoles(t: Test, make: (name: string) => Promise<IsolationOp
   )
 }
 
-const OWNER_BYPASSES = 'login-bypass neondb_owner: no policy holds for it when it does not switch to ROLE'
+const OWNER_BYPASSES =
+  'login-bypass neondb_owner: policies do not apply to it when it does not switch to ROLE'
 const grantToMe = (name: string) => administer(`grant ${name} to neondb_owner with set true, inherit false`)
 
 t.test('the audit of roles finds', async t => {

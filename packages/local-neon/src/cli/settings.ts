@@ -21,13 +21,13 @@ const TLS_MODES = ['off', 'offered', 'required'] as const
 
 /** Each variable, with what stands for it in the documentation and in the usage of the command. */
 export const LOCAL_SETTINGS = {
-  LOCAL_NEON_DIRECTORY: 'folder of data and keys',
-  LOCAL_NEON_SYSTEM_DIRECTORY: 'folder in its place where the user that Postgres runs as cannot enter it',
+  LOCAL_NEON_DIRECTORY: 'folder of data, password and keys',
+  LOCAL_NEON_SYSTEM_DIRECTORY: 'folder of data when the user that Postgres runs as cannot enter the other',
   LOCAL_NEON_PORT: 'port of the database, 0 = any free one',
   LOCAL_NEON_CONTROL_PORT: 'port of the control interface, 0 = any free one',
   LOCAL_NEON_SUSPEND_AFTER_MS: 'idle time until the compute sleeps, 0 = never',
-  LOCAL_NEON_WAKE_DELAY_MS: 'time that a wake takes at least',
-  LOCAL_NEON_WAKE_JITTER_MS: 'time that a wake takes longer at most',
+  LOCAL_NEON_WAKE_DELAY_MS: 'shortest time of a wake',
+  LOCAL_NEON_WAKE_JITTER_MS: 'random time added to it, at most',
   LOCAL_NEON_TLS: 'off, offered or required'
 } as const
 

@@ -45,7 +45,7 @@ export const COLUMNS = {
     }
   },
   'column-type': {
-    effect: `${REWRITTEN}, its indexes too, and the version that still runs meets another type`,
+    effect: `${REWRITTEN}, its indexes too, and the version that still runs gets another type`,
     saferWay:
       'add a column of the new type, write both, copy the rows, read the new one, and drop the old one later',
     page: 'sql-altertable',
@@ -67,9 +67,9 @@ export const COLUMNS = {
     }
   },
   'volatile-default': {
-    effect: `${REWRITTEN}, since each gets another value`,
+    effect: `${REWRITTEN}, because each gets another value`,
     saferWay:
-      'add the column without a default, set the default in a later statement, and fill the rows in portions',
+      'add the column without a default, set the default in a later statement, and fill the rows in batches',
     page: 'sql-altertable',
     isIn: ({ node }) => {
       const column = newColumn(node)
@@ -77,7 +77,7 @@ export const COLUMNS = {
     }
   },
   'stored-generated-column': {
-    effect: `${REWRITTEN}, since each is computed`,
+    effect: `${REWRITTEN}, because each is computed`,
     saferWay: 'a column that a trigger fills, or GENERATED ALWAYS AS … VIRTUAL from PostgreSQL 18 on',
     page: 'sql-altertable',
     isIn: ({ node }) => {

@@ -41,7 +41,7 @@ export const CONSTRAINTS = {
   },
   'exclusion-constraint': {
     effect: 'readers and writers wait until its index is built',
-    saferWay: 'there is none in PostgreSQL: while nobody works, or on a new table',
+    saferWay: 'PostgreSQL has none: do it in a maintenance window, or on a new table',
     page: 'sql-altertable',
     isIn: ({ node }) => constraintIn(node, 'CONSTR_EXCLUSION') !== undefined
   },

@@ -38,7 +38,7 @@ export const LOCKS = {
   },
   'rewrite-table': {
     effect: 'readers and writers wait until every row is written again',
-    saferWay: 'make a new table, copy the rows in portions, and change over',
+    saferWay: 'make a new table, copy the rows in batches, and switch to it',
     page: 'sql-altertable',
     isIn: ({ node }) => 'AlterTableCmd' in node && REWRITES.includes(node.AlterTableCmd.subtype)
   },
@@ -52,8 +52,8 @@ export const LOCKS = {
       !isConcurrentDetach(node)
   },
   'lock-table': {
-    effect: 'others wait until the transaction ends',
-    saferWay: 'leave it out: each statement takes the lock that it needs',
+    effect: 'other sessions wait until the transaction ends',
+    saferWay: 'remove it: each statement takes the lock that it needs',
     page: 'sql-lock',
     isIn: ({ node }) => 'LockStmt' in node
   },
@@ -71,8 +71,8 @@ export const LOCKS = {
   },
   'work-under-lock': {
     effect:
-      'a statement before it locked a table until the transaction ends, and others wait for this one too',
-    saferWay: 'write it as a migration of its own, after this one',
+      'an earlier statement locked a table until the transaction ends, so other sessions also wait for this one',
+    saferWay: 'write it as a separate migration, after this one',
     page: 'explicit-locking',
     isIn: ({ node }, { holdsLock }) => holdsLock && isLongWork(node),
     isAboutOthers: true

@@ -16,13 +16,13 @@ export const LOSSES = {
   'drop-column': {
     effect: 'its values are gone, and the version that still runs names it in every SELECT and INSERT',
     saferWay:
-      'take it out of the schema, write ALTER COLUMN … DROP NOT NULL in place of this in the generated file, deploy, and drop it in a later migration',
+      'remove it from the schema, replace this statement in the generated file by ALTER COLUMN … DROP NOT NULL, deploy, and drop it in a later migration',
     page: 'sql-altertable',
     isIn: ({ node }) => 'AlterTableCmd' in node && node.AlterTableCmd.subtype === 'AT_DropColumn'
   },
   'drop-view': {
     effect: 'the version that still runs fails on it',
-    saferWay: `make it again in the same migration, or ${STOP_USING_FIRST}`,
+    saferWay: `create it again in the same migration, or ${STOP_USING_FIRST}`,
     page: 'sql-dropview',
     isIn: ({ node, names }, { isTransaction, views }) => {
       const isReplaced = isTransaction && names.every(name => views.has(name))
@@ -30,8 +30,8 @@ export const LOSSES = {
     }
   },
   'drop-schema': {
-    effect: 'what is in it is gone',
-    saferWay: 'drop what is in it one by one, each in a migration that says so',
+    effect: 'everything in it is gone',
+    saferWay: 'drop its objects one by one, by name',
     page: 'sql-dropschema',
     isIn: ({ node }) => isDropOf(node, 'OBJECT_SCHEMA')
   },
@@ -43,13 +43,13 @@ export const LOSSES = {
   },
   'drop-owned': {
     effect: 'everything that the role owns in this database is gone',
-    saferWay: 'REASSIGN OWNED, and drop one by one what is not wanted',
+    saferWay: 'REASSIGN OWNED, and drop unwanted objects one by one',
     page: 'sql-drop-owned',
     isIn: ({ node }) => 'DropOwnedStmt' in node
   },
   'drop-cascade': {
-    effect: 'whatever depends on it is dropped with it, columns included, and none of that is named',
-    saferWay: 'drop by name what depends on it, and leave CASCADE out',
+    effect: 'everything that depends on it is dropped too, columns included, without being named',
+    saferWay: 'drop what depends on it by name, without CASCADE',
     page: 'ddl-depend',
     isIn: ({ node }) =>
       'DropStmt' in node &&
@@ -59,24 +59,24 @@ export const LOSSES = {
   },
   truncate: {
     effect: 'every row is gone, and readers and writers wait until the transaction ends',
-    saferWay: 'DELETE with a WHERE, in portions',
+    saferWay: 'DELETE with a WHERE, in batches',
     page: 'sql-truncate',
     isIn: ({ node }) => 'TruncateStmt' in node
   },
   'delete-all-rows': {
     effect: 'every row is gone, and writers wait for each until the transaction ends',
-    saferWay: 'DELETE with a WHERE, in portions outside of migrations',
+    saferWay: 'DELETE with a WHERE, in batches outside of migrations',
     page: 'sql-delete',
     isIn: ({ node }) => 'DeleteStmt' in node && isAlways(node.DeleteStmt.whereClause)
   },
   'update-all-rows': {
     effect: 'every row is written again, and writers wait for each until the transaction ends',
-    saferWay: 'UPDATE with a WHERE, in portions outside of migrations',
+    saferWay: 'UPDATE with a WHERE, in batches outside of migrations',
     page: 'sql-update',
     isIn: ({ node }) => 'UpdateStmt' in node && isAlways(node.UpdateStmt.whereClause)
   },
   'unseen-code': {
-    effect: 'this check does not see what the code does',
+    effect: 'the lint cannot see what the code does',
     saferWay: 'write the statements themselves',
     page: 'sql-do',
     isIn: ({ node }) => 'DoStmt' in node || 'CallStmt' in node

@@ -91,7 +91,7 @@ export const DATABASE_STEPS: readonly Step<LoggedIn>[] = [
       return bypasses && role === undefined
         ? warning(
             `${text}; row-level security does not hold for it`,
-            'Log in as, or switch to, a role made by SQL.'
+            'Log in as, or switch to, a role created by SQL.'
           )
         : ok(text)
     }

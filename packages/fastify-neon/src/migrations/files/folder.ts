@@ -255,7 +255,7 @@ export function findInJournal(journal: readonly JournalEntry[], now: number): Mi
 }
 
 const RENAME_FOLDER =
-  'set the clock right, rename the folder to a time that is past and later than those that were generated before, and commit that; where it is applied, run npx fastify-neon repair, which gives its row the new name'
+  'correct the clock, rename the folder to a time in the past that is later than those of the migrations before it, and commit that; if it is applied, run npx fastify-neon repair, which gives its row the new name'
 
 export function isFutureDated(when: number, now: number): boolean {
   return when > now + CLOCK_SKEW_MS

@@ -40,19 +40,19 @@ declare module 'fastify' {
 }
 
 export interface Health {
-  /** What is known now; asks no database. */
+  /** The current state; sends no query. */
   state(): Snapshot
-  /** Adds a check of the application's own; before the server listens, since readiness waits for the first result of a critical one. */
+  /** Adds a check of the application. Call it before the server listens: readiness waits for the first result of a critical check. */
   addCheck(check: HealthCheck): void
-  /** Makes readiness fail while it is on. The reason goes to the log. */
+  /** Makes `/readyz` 503 while it is on. The reason goes to the log. */
   setMaintenance(isOn: boolean, reason?: string): void
-  /** Makes readiness fail from now on, so that no new traffic comes while the process stops. */
+  /** Makes `/readyz` 503 until the exit, so that no new traffic comes while the process stops. */
   drain(): void
-  /** Calls back at each change until the returned function is called. What the listener throws is logged. */
+  /** Calls the listener at each change, until the returned function is called. An error that it throws is logged. */
   onTransition(listener: (transition: Transition) => void): () => void
-  /** Questions that health itself has asked the databases. */
+  /** How many questions health itself has asked the databases. */
   readonly probes: Readonly<ProbeCounts>
-  /** Of the option `listen`. */
+  /** Server of the option `listen`. */
   readonly server: Server | undefined
 }
 

@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import { isEarlyRoute } from '../early-route.ts'
 
 export interface ListenOptions {
-  /** 0 takes a free one. */
+  /** 0 is any free port. */
   port: number
   /** @default every address of the machine */
   host?: string | undefined

@@ -18,7 +18,7 @@ export interface ExpectedMigrations {
   folder: string
   /** @default drizzle.__drizzle_migrations, as drizzle-kit */
   ledger?: LedgerName
-  /** Name of the database that they are of; it must be critical. @default the first that was registered, most often `db` */
+  /** Name of the database of the migrations; it must be critical. @default the first that was registered, most often `db` */
   database?: string
 }
 

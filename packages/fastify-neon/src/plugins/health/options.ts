@@ -1,5 +1,5 @@
 /**
- * The options of the health plugin: their meaning, their defaults, and what is refused at boot.
+ * The options of the health plugin: their meaning, their defaults, and which values are refused at start.
  */
 import { OptionInvalidError } from '../../errors/errors.ts'
 import { MODES, type Mode } from '../../health/database-monitor.ts'
@@ -12,38 +12,38 @@ import { type AccessOptions, checkAccess } from '../operator-access.ts'
 import type { ListenOptions } from './listener.ts'
 import type { ExpectedMigrations } from './migrations.ts'
 
-/** `token` or `authorize`: who may see details, exclude checks and ask the database. Without either, nobody. */
+/** `token` or `authorize` says who may see details, exclude checks and ask the database. Without either no request may. */
 export interface HealthOptions extends AccessOptions {
-  /** In front of the three paths. @default '' */
+  /** Prefix of the three paths. @default '' */
   prefix?: string
   /** Path of liveness. @default '/livez' */
   livePath?: string
   /** Path of readiness. @default '/readyz' */
   readyPath?: string
-  /** Path of the startup gate. @default '/startupz' */
+  /** Path of the startup probe. @default '/startupz' */
   startupPath?: string
   /**
-   * `passive`: by the evidence of traffic, so that an idle database sleeps. `interval`: asks in a
-   * rhythm besides, for a database that never sleeps. `off`: the probes do not look at the database.
+   * `passive`: judges by the traffic, so that an idle database sleeps. `interval`: also asks the database every
+   * `intervalMs`, for a database that never sleeps. `off`: leaves the database out of the probes.
    * @default 'passive'
    */
   mode?: Mode
-  /** Between questions of mode `interval`, in ms; at least 1000. @default 30 000 */
+  /** Time between the questions of mode `interval`, in ms; at least 1000. @default 30 000 */
   intervalMs?: number
-  /** What `/readyz` is when a database that was reached before is down. @default 'fail-open': 200 `degraded` */
+  /** `/readyz` while a database that was reached before is down. @default 'fail-open': 200 `degraded` */
   onDatabaseDown?: DownPolicy
-  /** An answer of the database is recent for so long, in ms; then it is `idle`. @default 60 000 */
+  /** An answer of the database counts as recent for this time, in ms; then the state is `idle`. @default 60 000 */
   idleAfterMs?: number
-  /** Longest time of a question of its own, login included, in ms. @default 2000 */
+  /** Longest time of a question that health itself asks, including the login, in ms. @default 2000 */
   probeTimeoutMs?: number
-  /** `/livez` is 503 when the pool has stood still for so long, in ms; 0 is never. @default 0 */
+  /** `/livez` is 503 when the pool has not moved for this time, in ms; 0 is never. @default 0 */
   restartWhenWedgedMs?: number
   /**
-   * A port of their own for the probes, and for `/metrics` where there is one, beside that of the traffic.
+   * Additional port for the probes, and for `/metrics` with the metrics plugin.
    * @default none
    */
   listen?: ListenOptions | undefined
-  /** Those that must be applied before the process is ready. @default none: the schema is nobody's business here */
+  /** Migrations that must be applied before the process is ready. @default none: the schema is not checked */
   migrations?: ExpectedMigrations
 }
 
@@ -51,7 +51,7 @@ type Optional = keyof AccessOptions | 'listen' | 'migrations'
 type HealthDefaults = Required<Omit<HealthOptions, Optional>>
 export type ResolvedHealthOptions = HealthDefaults & Pick<HealthOptions, Optional>
 
-/** docs/reference/health-api.md has them; a test compares the two. */
+/** docs/reference/plugins.md has them; a test compares the two. */
 export const HEALTH_DEFAULTS: HealthDefaults = {
   prefix: '',
   livePath: '/livez',

@@ -71,10 +71,7 @@ export function createIsolationCheck(options: IsolationCheckOptions): (signal: A
     const warnings = warningsAmong(findings)
     if (warnings.length > 0 && !hasWarned) {
       hasWarned = true
-      log[warningLevel](
-        { role, login, ...described(warnings) },
-        'the rows of users could be kept apart better'
-      )
+      log[warningLevel]({ role, login, ...described(warnings) }, 'the RLS audit has warnings')
     }
     if (errors.length === 0) return undefined
     tell({ role, login, ...described(errors) })

@@ -19,11 +19,11 @@ import { createIsolationCheck, WARNING_LEVELS, type WarningLevel } from './check
 
 export { WARNING_LEVELS, type WarningLevel }
 
-/** Registered once for each database that has users. */
+/** Register the plugin once for each database that has users. */
 export interface IsolationOptions extends AuditOptions {
   /** Name of the database. @default the first that was registered, most often `db` */
   database?: string | undefined
-  /** Level of the line of the log that has the warnings. @default 'warn' */
+  /** Level of the log line that has the warnings. @default 'warn' */
   warningLevel?: WarningLevel | undefined
 }
 

@@ -14,12 +14,12 @@ import { createMetrics, readMetrics } from './registry.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Where the application adds metrics of its own. */
+    /** The registry, for metrics of the application. */
     metrics: Registry
   }
 }
 
-/** Without `token` and `authorize` everybody may read. */
+/** Without `token` and `authorize` the route is open. */
 export interface MetricsOptions extends AccessOptions {
   /** @default '/metrics' */
   path?: string

@@ -43,39 +43,35 @@ const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 
 /** Name after `fastify_neon_`, what it counts, and where the pool counts it. */
 const COUNTERS: [name: string, help: string, counter: keyof PoolCounters][] = [
-  ['pool_checkouts_total', 'Clients that were given out', 'checkouts'],
+  ['pool_checkouts_total', 'Connections that were checked out', 'checkouts'],
   [
     'pool_checkout_timeouts_total',
-    'Callers that got no client in time, or met a full queue',
+    'Callers that got no connection in time, or met a full queue',
     'checkoutsRefused'
   ],
-  [
-    'pool_connect_retries_total',
-    'Tries to connect that failed and were followed by another',
-    'connectRetries'
-  ],
-  ['pool_connect_failures_total', 'Callers that needed a connection and got none', 'connectFailures'],
-  ['pool_clients_lost_total', 'Connections that the other end or the network closed', 'clientsLost'],
+  ['pool_connect_retries_total', 'Failed tries to connect that were followed by another', 'connectRetries'],
+  ['pool_connect_failures_total', 'Callers that needed a new connection and got none', 'connectFailures'],
+  ['pool_clients_lost_total', 'Connections that the server or the network closed', 'clientsLost'],
   [
     'pool_clients_evicted_total',
-    'Connections that were closed because one as old as they was lost',
+    'Connections that the pool closed because one of the same age was lost',
     'clientsEvicted'
   ],
   [
     'statement_timeouts_total',
-    'Statements that were given up and cancelled on the server',
+    'Statements that timed out and were cancelled on the server',
     'statementsCancelled'
   ],
   [
     'statement_silences_total',
-    'Statements given up of which neither they nor their end was answered',
+    'Statements that timed out, and whose cancel was not acknowledged',
     'statementsUnanswered'
   ],
   ['wakes_total', 'Connections for which the compute woke, as far as a client can tell', 'wakes'],
   ['transaction_retries_total', 'Transactions that were run again', 'transactionRepeats'],
   [
     'replica_fallbacks_total',
-    'Statements and transactions of a replica that ran on the primary',
+    'Statements and transactions that ran on the primary because the replica could not be reached',
     'replicaFallbacks'
   ]
 ]
@@ -88,7 +84,7 @@ export function createMetrics(health: Health): Metrics {
   states('health_process', 'State of the process', PROCESS_STATES, () => health.state().process)
   new Gauge({
     name: prefixed('health_database'),
-    help: 'State of the database: 1 for the one that is',
+    help: 'State of the database: 1 for the current one',
     labelNames: [DATABASE, 'state'],
     registers,
     collect() {
@@ -97,8 +93,8 @@ export function createMetrics(health: Health): Metrics {
           this.set({ database: name, state }, state === database.state ? 1 : 0)
     }
   })
-  states('health_readiness', 'What readiness answers', READINESS, () => health.state().readiness)
-  gauge('health_database_last_success_age_seconds', 'Since the database last answered', () =>
+  states('health_readiness', 'Answer of readiness', READINESS, () => health.state().readiness)
+  gauge('health_database_last_success_age_seconds', 'Time since the database last answered', () =>
     Object.entries(health.state().databases).map(
       ([
         name,
@@ -113,12 +109,12 @@ export function createMetrics(health: Health): Metrics {
     [{ outcome: 'failed' }, health.probes.failed]
   ])
   gauge('pool_connections_max', 'Most connections', ofPools('max'))
-  gauge('pool_connections', 'Connections, those under way included', ofPools('total'))
-  gauge('pool_idle', 'Connections that are free', ofPools('idle'))
-  gauge('pool_waiting', 'Callers that wait for a client', ofPools('waiting'))
+  gauge('pool_connections', 'Connections, including those being opened', ofPools('total'))
+  gauge('pool_idle', 'Idle connections', ofPools('idle'))
+  gauge('pool_waiting', 'Callers in the queue', ofPools('waiting'))
   for (const [name, help, key] of COUNTERS)
     counter(name, help, [DATABASE], () => ofPools(key)().map(([database, count]) => [{ database }, count]))
-  counter('transactions_total', 'Transactions by how they ended', [DATABASE, 'outcome'], () =>
+  counter('transactions_total', 'Transactions by outcome', [DATABASE, 'outcome'], () =>
     databases.flatMap(({ name: database, pool }) => {
       const { transactionsCommitted, transactionsRolledBack, transactionsUnknown } = pool.stats()
       return [
@@ -128,15 +124,11 @@ export function createMetrics(health: Health): Metrics {
       ]
     })
   )
-  const checkout = histogram(
-    'pool_checkout_seconds',
-    'Wait for a client that was given out',
-    CHECKOUT_BUCKETS
-  )
-  const connect = histogram('pool_connect_seconds', 'Time of a try that made a connection', CONNECT_BUCKETS)
+  const checkout = histogram('pool_checkout_seconds', 'Wait for a connection', CHECKOUT_BUCKETS)
+  const connect = histogram('pool_connect_seconds', 'Time of the try that made a connection', CONNECT_BUCKETS)
   const requests = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Time from a request to the end of its answer',
+    help: 'Time from a request to the end of its response',
     labelNames: ['method', 'route', 'status_code'],
     buckets: REQUEST_BUCKETS,
     registers
@@ -163,7 +155,7 @@ export function createMetrics(health: Health): Metrics {
   function states(name: string, help: string, all: readonly string[], read: () => string) {
     new Gauge({
       name: prefixed(name),
-      help: `${help}: 1 for the one that is`,
+      help: `${help}: 1 for the current one`,
       labelNames: ['state'],
       registers,
       collect() {

@@ -17,7 +17,7 @@ export interface OtelOptions {
   tracerProvider?: TracerProvider | undefined
   /** @default the global one */
   meterProvider?: MeterProvider | undefined
-  /** Spans have the text of their statement, with `?` for each literal. Parameters they never have. @default false */
+  /** Spans have the text of their statement, with `?` for each literal. Parameters are never in a span. @default false */
   statementText?: boolean | undefined
 }
 

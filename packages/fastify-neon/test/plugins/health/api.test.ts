@@ -1,5 +1,5 @@
 /**
- * docs/reference/health-api.md is compared with the schemas, the options and the tables.
+ * docs/reference/health-api.md is compared with the schemas and the tables.
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
@@ -12,7 +12,6 @@ import {
 import { POOL_FLOWS } from '../../../src/health/flow.ts'
 import { PROCESS_STATES } from '../../../src/health/process.ts'
 import { CHECK_STATES, READINESS, READINESS_BY_STATE } from '../../../src/health/snapshot.ts'
-import { HEALTH_DEFAULTS } from '../../../src/plugins/health/options.ts'
 import { Detail } from '../../../src/plugins/health/schemas.ts'
 
 const text = readFileSync(new URL('../../../../../docs/reference/health-api.md', import.meta.url), 'utf8')
@@ -36,16 +35,6 @@ function words(from: string, to: string): string[] {
 }
 
 t.test('docs/reference/health-api.md', async t => {
-  t.test('has every option with its default, in order', async t => {
-    t.strictSame(
-      table('| option ').map(([name, value]) => [name, value]),
-      Object.entries(HEALTH_DEFAULTS).map(([name, value]) => [
-        name,
-        typeof value === 'string' ? `'${value}'` : `${value}`
-      ])
-    )
-  })
-
   t.test('has every state of the database with its readiness', async t => {
     t.strictSame(
       table('| state     | what it means').map(([state, , open, closed]) => [state, open, closed]),

@@ -82,7 +82,7 @@ t.test('the check of isolation', async t => {
     await check()
 
     const warnings = lines.filter(({ level }) => level === 40)
-    t.match(warnings, [{ msg: 'the rows of users could be kept apart better', count: 1, findings: [LOGIN] }])
+    t.match(warnings, [{ msg: 'the RLS audit has warnings', count: 1, findings: [LOGIN] }])
     t.equal(warnings.length, 1)
   })
 
