@@ -42,14 +42,30 @@ t.test('docs/reference/errors.md', async t => {
 })
 
 t.test('README.md', async t => {
+  const readme = read('README.md')
+
   t.test('has every limit of the pool with its default, and no other', async t => {
-    const [options = ''] = read('README.md').match(/^Options of the db plugin.*?\n\n/ms) ?? []
-    const limits = [...options.matchAll(/`(\w+)`\s+\((\d[\d ]*)/g)].map(([, name = '', value = '']) => [
-      name,
-      Number(value.replaceAll(' ', ''))
-    ])
+    const limits = [...readme.matchAll(/^\| `(\w+)` +\| (\d[\d ]*?) +\|/gm)].map(
+      ([, name = '', value = '']) => [name, Number(value.replaceAll(' ', ''))]
+    )
 
     t.strictSame(Object.fromEntries(limits), POOL_DEFAULTS)
+  })
+
+  t.test('has no figure that was not measured', async t => {
+    const measured = read('docs/reference/benchmarks.md') + read('docs/explanation/probes.md')
+    const [why = ''] = /^## Why[\s\S]*?^## /m.exec(readme) ?? []
+    const figures = [...why.matchAll(/[\d.,]+(?= (?:ms|\/s|hours))|\d+\.\d+/g)].map(([figure]) => figure)
+
+    t.ok(figures.length >= 4)
+    for (const figure of figures) t.match(measured, new RegExp(`(?<![\\d.])${figure}(?!\\d)`), figure)
+  })
+
+  t.test('counts the faults and the findings that there are', async t => {
+    const count = (document: string, row: RegExp) => `${[...read(document).matchAll(row)].length}`
+
+    t.match(readme, `${count('docs/explanation/reliability.md', /^\| [A-H]\d+ /gm)} faults`)
+    t.match(readme, `${count('docs/reference/isolation.md', /\| error \|/g)} kinds`)
   })
 })
 
