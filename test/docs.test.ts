@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import * as errors from '../packages/fastify-neon/src/errors/errors.ts'
+import { POOL_DEFAULTS } from '../packages/fastify-neon/src/pool/pool.ts'
 import { LOCAL_SETTINGS } from '../packages/local-neon/src/cli/settings.ts'
 import { FaultSchema } from '../packages/local-neon/src/faults/fault.ts'
 import { REFUSALS } from '../packages/local-neon/src/proxy/refusals.ts'
@@ -37,6 +38,34 @@ t.test('docs/reference/errors.md', async t => {
 
   t.test('has every code with its status, and no other', async t => {
     t.strictSame(inDocs.sort(), inCode.sort())
+  })
+})
+
+t.test('README.md', async t => {
+  const readme = read('README.md')
+
+  t.test('has every limit of the pool with its default, and no other', async t => {
+    const limits = [...readme.matchAll(/^\| `(\w+)` +\| (\d[\d ]*?) +\|/gm)].map(
+      ([, name = '', value = '']) => [name, Number(value.replaceAll(' ', ''))]
+    )
+
+    t.strictSame(Object.fromEntries(limits), POOL_DEFAULTS)
+  })
+
+  t.test('has no figure that was not measured', async t => {
+    const measured = read('docs/reference/benchmarks.md') + read('docs/explanation/probes.md')
+    const [why = ''] = /^## Why[\s\S]*?^## /m.exec(readme) ?? []
+    const figures = [...why.matchAll(/[\d.,]+(?= (?:ms|\/s|hours))|\d+\.\d+/g)].map(([figure]) => figure)
+
+    t.ok(figures.length >= 4)
+    for (const figure of figures) t.match(measured, new RegExp(`(?<![\\d.])${figure}(?!\\d)`), figure)
+  })
+
+  t.test('counts the faults and the findings that there are', async t => {
+    const count = (document: string, row: RegExp) => `${[...read(document).matchAll(row)].length}`
+
+    t.match(readme, `${count('test/reliability/README.md', /^\| [A-H]\d+ /gm)} faults`)
+    t.match(readme, `${count('docs/reference/isolation.md', /\| error \|/g)} kinds`)
   })
 })
 
