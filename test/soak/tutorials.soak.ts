@@ -1,5 +1,5 @@
 /**
- * Each tutorial from top to bottom in an empty folder, with the packages as npm gets them.
+ * Each tutorial from top to bottom in an empty folder, with the packages as npm gets them. So are how-to pages that are made for it.
  */
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,15 +16,26 @@ await chmod(folder, 0o755)
 const tarballs = await packPackages(folder)
 const tutorials = pages().filter(page => page.startsWith('docs/tutorials/'))
 
+/** Begin in a project, where tutorials begin in an empty folder. */
+const howTos = ['docs/how-to/test-with-local-neon.md']
+const PROJECT = [
+  '```console',
+  '$ npm init --yes',
+  '$ npm pkg set type=module',
+  '$ npm install fastify fastify-neon drizzle-orm@0.45 @neondatabase/serverless',
+  '```'
+].join('\n')
+
 t.ok(tutorials.length > 0)
 // Most of the time goes into npm.
 t.jobs = tutorials.length
 
-for (const page of tutorials) {
+for (const page of [...tutorials, ...howTos]) {
   t.test(`${page} does what it says, from top to bottom`, { buffered: true }, async t => {
     const home = join(folder, page.replaceAll('/', '-').replace('.md', ''))
     await mkdir(home)
 
-    await runTutorial(t, readPage(page), { folder: home, tarballs })
+    const start = howTos.includes(page) ? `${PROJECT}\n` : ''
+    await runTutorial(t, `${start}${readPage(page)}`, { folder: home, tarballs })
   })
 }

@@ -25,6 +25,13 @@ export interface Problem {
 const HERE = dirname(fileURLToPath(import.meta.url))
 const NAMES = join(HERE, 'names.ts')
 const SCHEMA = join(HERE, 'schema.ts')
+/** What a snippet may import from beside it, unless its page shows the file. */
+const BESIDE = [
+  ['schema.ts', SCHEMA],
+  ['analytics-schema.ts', SCHEMA],
+  ['owner.ts', join(HERE, '../../../src/db/schema/owner.ts')],
+  ['schema/notes.ts', SCHEMA]
+] as const
 
 /** The plugin with options for any tables, which an application in TypeScript names by `Register`. */
 const PLUGIN = join(HERE, 'plugin.ts')
@@ -57,9 +64,9 @@ const options = {
 const files = new Map(snippets.map((snippet, index) => [pathOf(snippet, index), snippet]))
 const texts = new Map([...files].map(([path, snippet]) => [path, withNames(snippet)]))
 for (const path of files.keys()) {
-  for (const name of ['schema.ts', 'analytics-schema.ts']) {
+  for (const [name, source] of BESIDE) {
     const file = join(dirname(path), name)
-    if (!texts.has(file)) texts.set(file, `export * from ${JSON.stringify(SCHEMA)}\n`)
+    if (!texts.has(file)) texts.set(file, `export * from ${JSON.stringify(source)}\n`)
   }
 }
 // In this program alone: `npm run typecheck` has the tables of the service.

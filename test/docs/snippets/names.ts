@@ -8,6 +8,7 @@ import type * as core from 'drizzle-orm/pg-core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ClaimedDatabase, Database } from 'fastify-neon/db'
 import type neonHealth from 'fastify-neon/health'
+import type { LocalNeon } from 'local-neon'
 import type { WebSocket as Socket } from 'ws'
 import type { ownerPolicies as policies } from '../../../src/db/schema/owner.ts'
 import type neonPlugin from './plugin.ts'
@@ -39,6 +40,7 @@ export declare const text: typeof core.text
 export declare const timestamp: typeof core.timestamp
 export declare const uuid: typeof core.uuid
 
+export declare const neon: LocalNeon
 export declare const neonConfig: typeof driverConfig
 export declare const WebSocket: typeof Socket
 
