@@ -9,7 +9,7 @@ import { pages, readPage } from './fences.ts'
 
 const anchors = new Map<string, Set<string>>()
 
-for (const page of pages()) {
+for (const page of [...pages(), 'bench/README.md']) {
   t.test(`each link of ${page} leads somewhere`, async t => {
     const broken = linksOf(page).filter(({ file, anchor }) => {
       if (!existsSync(join(ROOT, file))) return true
@@ -22,6 +22,26 @@ for (const page of pages()) {
     )
   })
 }
+
+t.test('docs/README.md has each page of docs, under its kind', async t => {
+  const kinds = readPage('docs/README.md').split(/^## /m).slice(1)
+  const listed = kinds.flatMap(kind => {
+    const [title = ''] = kind.split('\n')
+    return [...kind.matchAll(/^- \[[^\]]+\]\(([^)]+)\)/gm)].map(([, file]) => [title, file])
+  })
+  const folders: Record<string, string> = {
+    tutorials: 'Tutorials',
+    'how-to': 'How-to',
+    reference: 'Reference',
+    explanation: 'Explanation'
+  }
+  const expected = pages()
+    .map(page => /^docs\/((tutorials|how-to|reference|explanation)\/[\w-]+\.md)$/.exec(page))
+    .filter(match => match !== null)
+    .map(([, file, folder = '']) => [folders[folder], file])
+
+  t.strictSame(listed.map(String).sort(), expected.map(String).sort())
+})
 
 t.test('an anchor is made as GitHub makes it', async t => {
   const headings = [
