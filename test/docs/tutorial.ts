@@ -34,7 +34,9 @@ const PORTS = ['54320', '54319', '3000']
 
 export async function runTutorial(t: Test, page: string, { folder, tarballs }: Reader): Promise<void> {
   const ports = await freePorts(PORTS.length)
-  const text = PORTS.reduce((text, port, index) => text.replaceAll(port, String(ports[index])), page)
+  const text = page.replace(new RegExp(`\\b(?:${PORTS.join('|')})\\b`, 'g'), port =>
+    String(ports[PORTS.indexOf(port)])
+  )
   const settings = join(dirname(folder), 'settings')
   mkdirSync(settings, { recursive: true })
   // In a terminal curl shows no progress.
@@ -52,8 +54,9 @@ export async function runTutorial(t: Test, page: string, { folder, tarballs }: R
   let printed = ''
   let exitCode = 0
 
-  t.teardown(() => {
+  t.teardown(async () => {
     for (const child of terminals.values()) child.kill()
+    await Promise.all([...terminals.values()].map(({ ended }) => ended))
     log.end()
   })
 
