@@ -1,7 +1,7 @@
 /**
  * Every link in the documentation leads to a file that is there, and every anchor to a heading of its page.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import t from 'tap'
 import { ROOT } from '../processes.ts'
@@ -9,7 +9,7 @@ import { pages, readPage } from './fences.ts'
 
 const anchors = new Map<string, Set<string>>()
 
-for (const page of [...pages(), 'bench/README.md']) {
+for (const page of [...pages(), ...otherPages()]) {
   t.test(`each link of ${page} leads somewhere`, async t => {
     const broken = linksOf(page).filter(({ file, anchor }) => {
       if (!existsSync(join(ROOT, file))) return true
@@ -56,6 +56,18 @@ t.test('an anchor is made as GitHub makes it', async t => {
     ['client-for-libraries-on-pg', 'what-is-like-neon-and-what-is-not', 'a-link', 'a-link-1']
   )
 })
+
+/** Lists of tests, and what others keep beside their code. */
+function otherPages(): string[] {
+  const packages = readdirSync(join(ROOT, 'packages')).map(name => `packages/${name}/test`)
+  return [
+    'bench/README.md',
+    ...['test', ...packages].flatMap(folder => {
+      const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      return names.filter(name => name.endsWith('.md')).map(name => `${folder}/${name}`)
+    })
+  ]
+}
 
 function linksOf(page: string) {
   return [...withoutCode(readPage(page)).matchAll(/\]\((?!\w+:)([^)\s]+)\)/g)].map(([, target = '']) => {
