@@ -36,7 +36,8 @@ export declare const sql: typeof operators.sql
 export declare const index: typeof core.index
 export declare const pgTable: typeof core.pgTable
 export declare const primaryKey: typeof core.primaryKey
-export declare const text: typeof core.text
+/** Of a table, or of a note. */
+export declare const text: typeof core.text & string
 export declare const timestamp: typeof core.timestamp
 export declare const uuid: typeof core.uuid
 
@@ -46,5 +47,7 @@ export declare const WebSocket: typeof Socket
 
 export declare const owner: string
 export declare const title: string
+/** The reader's own. */
+export declare function buildApp(options: { connectionString: string }): App
 /** Work in a transaction. */
 export declare function transfer(tx: unknown, body: unknown): Promise<void>
