@@ -27,7 +27,7 @@ export interface Reader {
 }
 
 // An installation on a busy machine with an empty cache.
-const DEADLINE_MS = 180_000
+const DEADLINE_MS = 300_000
 
 /** That of the local Neon, that of its control interface, and that of the reader's application. */
 const PORTS = ['54320', '54319', '3000']
