@@ -1,11 +1,12 @@
 /**
- * The snippets of the documentation: code compiles against the sources, JSON and SQL parse, and commands exist with their flags.
+ * The snippets of the documentation: code compiles against the sources, JSON, YAML and SQL parse, and commands exist with their flags.
  */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'libpg-query'
 import t from 'tap'
+import { parseDocument } from 'yaml'
 import { runSubcommand } from '../../packages/fastify-neon/src/cli/subcommands.ts'
 import { USAGE as LOCAL_USAGE } from '../../packages/local-neon/src/cli/commands.ts'
 import { FaultSchema } from '../../packages/local-neon/src/faults/fault.ts'
@@ -53,6 +54,10 @@ t.test('each snippet of JavaScript and TypeScript compiles, and what is misspelt
 
 t.test('each snippet of JSON is JSON', async t => {
   for (const { text, place } of inLanguage('json')) t.doesNotThrow(() => JSON.parse(text), place)
+})
+
+t.test('each snippet of YAML is YAML', async t => {
+  for (const { text, place } of inLanguage('yaml')) t.strictSame(parseDocument(text).errors, [], place)
 })
 
 t.test('each snippet of SQL is SQL', async t => {
