@@ -14,6 +14,8 @@ export interface Child {
   /** Resolves with the first group of the pattern when the output has it. */
   said(pattern: RegExp): Promise<string>
   signal(name: NodeJS.Signals): void
+  /** Ctrl-C in its terminal: SIGINT for it and what it has started. */
+  interrupt(): void
   /** Ends it and what it has started, at once. */
   kill(): void
 }
@@ -43,7 +45,14 @@ export function startChild(command: string, { cwd, env, log }: ChildOptions): Ch
     })
   }
   const ended = once(child, 'exit').then(([code, signal]) => code ?? signal)
-  return { output: () => text, ended, said, signal: name => child.kill(name), kill: () => killGroup(child) }
+  return {
+    output: () => text,
+    ended,
+    said,
+    signal: name => child.kill(name),
+    interrupt: () => signalGroup(child, 'SIGINT'),
+    kill: () => signalGroup(child, 'SIGKILL')
+  }
 
   async function said(pattern: RegExp): Promise<string> {
     for (;;) {
@@ -67,9 +76,9 @@ export async function within<T>(ms: number, text: string, work: Promise<T>): Pro
   }
 }
 
-function killGroup({ pid }: ChildProcess) {
+function signalGroup({ pid }: ChildProcess, name: NodeJS.Signals) {
   try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+    if (pid !== undefined) process.kill(-pid, name)
   } catch {
     // All of it has ended.
   }

@@ -1,7 +1,7 @@
 /**
  * The documentation that states facts of the code is compared with the code.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -164,23 +164,6 @@ t.test('docs/reference/configuration.md has every variable of the local Neon', a
   t.strictSame(inDocs, Object.keys(LOCAL_SETTINGS))
 })
 
-t.test('every link in the documentation leads to a file', async t => {
-  const readmes = readdirSync(join(ROOT, 'packages')).map(name => `packages/${name}/README.md`)
-  const documents = [
-    'README.md',
-    'CONTRIBUTING.md',
-    ...readmes,
-    ...markdownIn('docs'),
-    ...markdownIn('test'),
-    'packages/local-neon/test/README.md'
-  ]
-  for (const document of documents) {
-    for (const [, target] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
-      t.ok(existsSync(join(ROOT, dirname(document), target ?? '')), `${document}: ${target}`)
-    }
-  }
-})
-
 t.test('CONTRIBUTING.md says where at least twenty behaviours are, in files that are there', async t => {
   const [table = ''] = /^## Where is[\s\S]*?\n## /m.exec(read('CONTRIBUTING.md')) ?? []
   const files = [...table.matchAll(/^\|.*\| `([^`]+\.ts)` +\|$/gm)].map(([, file = '']) => file)
@@ -194,11 +177,6 @@ t.test('the README names no script that is not there', async t => {
   for (const [, script] of read('README.md').matchAll(/npm run ([\w:-]+)/g))
     t.ok(script && script in scripts, `${script}`)
 })
-
-function markdownIn(folder: string): string[] {
-  const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-  return names.filter(name => name.endsWith('.md')).map(name => join(folder, name))
-}
 
 function isRequired(name: string): boolean {
   return Settings.required?.some(required => required === name) ?? false

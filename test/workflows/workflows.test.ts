@@ -137,8 +137,8 @@ t.test('tests', async t => {
       ['README.md', `Node.js ${oldest} or later`],
       ['CONTRIBUTING.md', `Node.js ${oldest} or later`],
       ['CONTRIBUTING.md', all],
-      ['docs/how-to/schema-changes.md', all],
-      ['docs/how-to/schema-changes.md', checks.join(', ')]
+      ['docs/how-to/migrations-in-ci.md', all],
+      ['docs/how-to/migrations-in-ci.md', checks.join(', ')]
     ] as const) {
       t.ok(read(file).includes(sentence), `${file}: ${sentence}`)
     }
@@ -249,20 +249,23 @@ t.test('the deployment', async t => {
   })
 })
 
-t.test('docs/how-to/schema-changes.md has every variable and secret that is read, and no other', async t => {
-  const inWorkflows = [
-    ...new Set(
-      workflows.flatMap(({ text }) =>
-        [...text.matchAll(/\b(vars|secrets)\.(\w+)/g)].map(([, kind, name]) => `${name} ${kind}`)
+t.test(
+  'docs/how-to/migrations-in-ci.md has every variable and secret that is read, and no other',
+  async t => {
+    const inWorkflows = [
+      ...new Set(
+        workflows.flatMap(({ text }) =>
+          [...text.matchAll(/\b(vars|secrets)\.(\w+)/g)].map(([, kind, name]) => `${name} ${kind}`)
+        )
       )
-    )
-  ]
-  const inDocs = [
-    ...read('docs/how-to/schema-changes.md').matchAll(/^\| `([A-Z_]+)` +\| (variable|secret)/gm)
-  ].map(([, name, kind]) => `${name} ${kind === 'secret' ? 'secrets' : 'vars'}`)
+    ]
+    const inDocs = [
+      ...read('docs/how-to/migrations-in-ci.md').matchAll(/^\| `([A-Z_]+)` +\| (variable|secret)/gm)
+    ].map(([, name, kind]) => `${name} ${kind === 'secret' ? 'secrets' : 'vars'}`)
 
-  t.strictSame(inDocs.sort(), inWorkflows.sort())
-})
+    t.strictSame(inDocs.sort(), inWorkflows.sort())
+  }
+)
 
 /** Actions that are named by anything but a commit with its version in a comment. Those of this repository are its commit. */
 function loosePins(text: string): string[] {
