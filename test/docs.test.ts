@@ -149,7 +149,14 @@ t.test('docs/reference/configuration.md has every variable of the local Neon', a
 
 t.test('every link in the documentation leads to a file', async t => {
   const readmes = readdirSync(join(ROOT, 'packages')).map(name => `packages/${name}/README.md`)
-  const documents = ['README.md', 'CONTRIBUTING.md', ...readmes, ...markdownIn('docs')]
+  const documents = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'SECURITY.md',
+    ...readmes,
+    ...markdownIn('docs')
+  ]
   for (const document of documents) {
     for (const [, target] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
       t.ok(existsSync(join(ROOT, dirname(document), target ?? '')), `${document}: ${target}`)

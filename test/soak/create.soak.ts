@@ -63,20 +63,17 @@ t.test('npm create fastify-neon', { skip }, async t => {
   })
 
   t.test('makes one without the frontend, which is checked and runs', async t => {
-    await create(creator, ['no-frontend', '--no-frontend'])
-    const project = join(empty, 'no-frontend')
+    const project = await createAndInstall(creator, 'no-frontend')
 
     await npm(project, 'run', 'check')
     await runs(t, project, ['service', 'database', 'console', 'try', 'stop'])
   })
 
   t.test(
-    'makes one without the example, which builds, is checked and tested, and whose schema has its migrations',
+    'makes one without the example, which is checked and tested, and whose schema has its migrations',
     async t => {
-      await create(creator, ['no-example', '--no-example'])
-      const project = join(empty, 'no-example')
+      const project = await createAndInstall(creator, 'no-example')
 
-      await npm(project, 'run', 'build')
       await npm(project, 'run', 'check')
       t.match(await npm(project, 'test'), /^# pass 6$/m)
       t.match(await npm(project, 'run', 'db:generate'), 'No schema changes')
@@ -110,6 +107,15 @@ async function pack(): Promise<string> {
 function create(creator: string, args: string[], settings = {}): Promise<string> {
   const exec = ['exec', '--yes', `--package=${creator}`, '--', 'create-fastify-neon']
   return run(empty, [...exec, ...args, '--packages', tarballs], settings)
+}
+
+/** With what the first project has installed, which npm then makes what this one asks for, in a third of the time. */
+async function createAndInstall(creator: string, variant: string): Promise<string> {
+  const project = join(empty, variant)
+  await create(creator, [variant, `--${variant}`, '--no-install'])
+  await execute('cp', ['-al', join(empty, 'my-app/node_modules'), project])
+  await npm(project, 'install', '--no-audit', '--no-fund')
+  return project
 }
 
 function npm(project: string, ...args: string[]): Promise<string> {

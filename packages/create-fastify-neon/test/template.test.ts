@@ -70,6 +70,20 @@ for (const [variant, files] of templates) {
       )
     })
 
+    t.test('links to documents that are there', async t => {
+      const links = [...files.values()].flatMap(text => [
+        ...text.matchAll(/\/blob\/v[\d.]+\/([\w./-]+\.md)/g)
+      ])
+
+      t.ok(links.length > 5)
+      t.strictSame(
+        links
+          .map(([, path = '']) => path)
+          .filter(path => !existsSync(new URL(`../../../${path}`, import.meta.url))),
+        []
+      )
+    })
+
     t.test('is for a project of another name', async t => {
       const deployment = `${files.get('deploy/kubernetes/deployment.yaml')}`
 
