@@ -6,11 +6,12 @@ import { createInterface } from 'node:readline/promises'
 import { fileURLToPath } from 'node:url'
 import { runCreate } from './command.ts'
 import { install } from './install.ts'
+import { swallowedFlags } from './swallowed-flags.ts'
 
 const stopping = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort())
 
-process.exitCode = await runCreate(process.argv.slice(2), {
+process.exitCode = await runCreate([...process.argv.slice(2), ...swallowedFlags(process.env)], {
   templates: fileURLToPath(new URL('../../template', import.meta.url)),
   cwd: process.cwd(),
   print: text => process.stdout.write(`${text}\n`),
