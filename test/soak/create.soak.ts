@@ -62,10 +62,11 @@ t.test('npm create fastify-neon', { skip }, async t => {
     await runs(t, project, ['service', 'frontend', 'database', 'console', 'try', 'stop'])
   })
 
-  t.test('makes one without the frontend, which is checked and runs', async t => {
+  t.test('makes one without the frontend, which runs', async t => {
     const project = await createAndInstall(creator, 'no-frontend')
 
-    await npm(project, 'run', 'check')
+    // Its types are those of the one without the example, which has no frontend either.
+    await npm(project, 'run', 'lint')
     await runs(t, project, ['service', 'database', 'console', 'try', 'stop'])
   })
 
