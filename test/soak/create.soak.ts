@@ -88,6 +88,24 @@ t.test('npm create fastify-neon', { skip }, async t => {
     await t.rejects(create(creator, ['failed'], none), { code: 1, stderr: /npm install failed/ })
     t.notOk((await readdir(empty)).includes('failed'))
   })
+
+  t.test('leaves nothing when Ctrl-C ends it during the installation', async t => {
+    const child = spawn('npm', creating(creator, ['aborted']), {
+      ...ORDINARY,
+      cwd: empty,
+      env,
+      detached: true,
+      stdio: 'ignore'
+    })
+    t.teardown(() => end(child, 'SIGKILL'))
+    const project = join(empty, 'aborted')
+    await until(() => existsSync(join(project, 'package.json')))
+
+    end(child, 'SIGINT')
+
+    await until(() => !existsSync(project))
+    await until(async () => (await processesIn(project)).length === 0)
+  })
 })
 
 /** Where the others lie as well. Resolves with the program, installed as npm does it for `npm create`. */
@@ -106,8 +124,13 @@ async function pack(): Promise<string> {
 }
 
 function create(creator: string, args: string[], settings = {}): Promise<string> {
+  return run(empty, creating(creator, args), settings)
+}
+
+/** What npm is given. */
+function creating(creator: string, args: string[]): string[] {
   const exec = ['exec', '--yes', `--package=${creator}`, '--', 'create-fastify-neon']
-  return run(empty, [...exec, ...args, '--packages', tarballs], settings)
+  return [...exec, ...args, '--packages', tarballs]
 }
 
 /** With what the first project has installed, which npm then makes what this one asks for, in a third of the time. */

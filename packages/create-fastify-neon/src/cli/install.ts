@@ -14,10 +14,13 @@ export async function install(folder: string, signal: AbortSignal): Promise<void
     cwd: folder,
     stdio: ['ignore', 'inherit', 'inherit'],
     // On Windows npm is a script.
-    shell: command === 'npm' && process.platform === 'win32',
-    signal
+    shell: command === 'npm' && process.platform === 'win32'
   })
-  const [code, endedBy] = await once(child, 'exit')
+  const stop = () => child.kill()
+  signal.addEventListener('abort', stop)
+  // Also when it is aborted: until npm has ended it writes into the folder.
+  const [code, endedBy] = await once(child, 'exit').finally(() => signal.removeEventListener('abort', stop))
+  signal.throwIfAborted()
   if (code !== 0)
     throw new Error(`npm install failed with ${endedBy ?? `exit code ${code}`}: its output is above.`)
 }
