@@ -74,7 +74,8 @@ const HOUSES: House[] = [
   },
   { folder: 'frontend', rooms: FRONTEND, unknown: { services: /^react/ } },
   { folder: 'packages/local-neon' },
-  { folder: 'packages/migration-lint' }
+  { folder: 'packages/migration-lint' },
+  { folder: 'packages/create-fastify-neon' }
 ]
 
 for (const { folder, rooms, unknown = {} } of HOUSES) {

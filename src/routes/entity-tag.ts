@@ -1,5 +1,5 @@
 /**
- * The ETag of a task: its version, and nothing more. The task is in the URL, and one that was deleted
+ * The ETag of a row: its version, and nothing more. The row is in the URL, and one that was deleted
  * never comes back under its id; so the version names one state of it.
  */
 import { EntityTagInvalidError } from '../errors.ts'
@@ -32,9 +32,9 @@ export function readIfMatch(header: string | undefined): number[] | undefined {
 }
 
 /** True when `If-None-Match` names this state. Weak or not makes no difference here. */
-export function isNamed(header: string | undefined, task: { version: number }): boolean {
+export function isNamed(header: string | undefined, row: { version: number }): boolean {
   if (header === undefined) return false
-  return header === '*' || readTags(header).some(({ text }) => `"${text}"` === entityTag(task))
+  return header === '*' || readTags(header).some(({ text }) => `"${text}"` === entityTag(row))
 }
 
 function readTags(header: string): EntityTag[] {

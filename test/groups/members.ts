@@ -16,6 +16,7 @@ export const GROUPS: Record<string, RegExp> = {
   app: /^test\/[^/]*$/,
   cli: new RegExp(`${DATABASE_LAYER}cli/`),
   client: new RegExp(`${DATABASE_LAYER}(?:client|socket)/`),
+  'create-fastify-neon': /^packages\/create-fastify-neon\/test\//,
   database: new RegExp(`${DATABASE_LAYER}(?:connection-string|drizzle|errors|rls-audit|runtime|tracing)/`),
   frontend: /^frontend\/test\//,
   isolation: /^test\/isolation\//,

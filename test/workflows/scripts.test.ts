@@ -237,3 +237,19 @@ t.test('a deployment', async t => {
     t.notMatch(left('calls'), 'w0rd')
   })
 })
+
+t.test('a release', async t => {
+  const compare = scriptOf('release.yml', 'Compare the tag with the version of the packages')
+  const node = '#!/bin/sh\necho 1.2.3\n'
+
+  t.test('goes on when the tag is the version', async t => {
+    t.match(await run(t, compare, { node }, { TAG: 'v1.2.3' }), { code: 0, stdout: '' })
+  })
+
+  t.test('stops when it is another one, and says what to do', async t => {
+    const { code, stdout } = await run(t, compare, { node }, { TAG: 'v1.2.4' })
+
+    t.equal(code, 1)
+    t.match(stdout, /^::error::the tag v1\.2\.4 is not v1\.2\.3: /)
+  })
+})

