@@ -62,6 +62,8 @@ function otherPages(): string[] {
   const packages = readdirSync(join(ROOT, 'packages')).map(name => `packages/${name}/test`)
   return [
     'bench/README.md',
+    'CHANGELOG.md',
+    'SECURITY.md',
     ...['test', ...packages].flatMap(folder => {
       const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
       return names.filter(name => name.endsWith('.md')).map(name => `${folder}/${name}`)
