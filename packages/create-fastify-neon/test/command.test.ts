@@ -143,11 +143,12 @@ t.test('create-fastify-neon', async t => {
 
   t.test('removes what it has made and ends with 130 when it is aborted, also between two steps', async t => {
     for (const args of [['app'], ['app', '--no-install']]) {
-      const { run, cwd } = setUp(t)
+      const { run, cwd, installed } = setUp(t)
 
       const { code, complaints } = await run(args, { isAborted: true })
 
       t.equal(code, 130)
+      t.strictSame(installed, [])
       t.equal(complaints, '')
       t.strictSame(readdirSync(cwd), [])
     }

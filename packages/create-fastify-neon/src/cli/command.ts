@@ -102,8 +102,8 @@ async function create(
   const claimed = await claimFolder(folder)
   try {
     await writeProject({ template: join(templates, variant), folder, name: projectName(folder), packages })
-    if (isInstalled) await install(folder, signal)
     signal.throwIfAborted()
+    if (isInstalled) await install(folder, signal)
   } catch (error) {
     await claimed.remove()
     throw error
