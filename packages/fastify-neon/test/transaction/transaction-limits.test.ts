@@ -126,7 +126,7 @@ t.test('a transaction with a limit of time', async t => {
           await tx.insert(notes).values({ body: 'lost' })
           await once(new EventEmitter(), 'never')
         },
-        { timeoutMs: 200 }
+        { timeoutMs: 1500 }
       ),
       { code: 'FST_NEON_TRANSACTION_TIMEOUT' }
     )
