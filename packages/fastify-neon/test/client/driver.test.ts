@@ -77,6 +77,8 @@ t.test('a driver does not fit', async t => {
     t.equal(findMisfit(without(client(), 'connection')), 'client.connection')
     t.equal(findMisfit(clientWith('stream', null)), 'connection.stream.write')
     t.equal(findMisfit(without(client(), 'queryQueue')), 'client.queryQueue')
+    t.equal(findMisfit(without(client(), '_queryable')), 'client._queryable')
+    t.equal(findMisfit(without(client(), '_ending')), 'client._ending')
     t.equal(findMisfit(clientWith('parsedStatements', undefined)), 'connection.parsedStatements')
   })
 

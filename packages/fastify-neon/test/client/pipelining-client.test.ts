@@ -5,6 +5,7 @@ import { Client } from '@neondatabase/serverless'
 import t from 'tap'
 import { until } from '../../../../test/helper.ts'
 import { administer } from '../../../../test/postgres.ts'
+import type { NeonClient } from '../../src/client/client.ts'
 import { Pipeline } from '../../src/client/pipeline.ts'
 import { number, openClient } from '../support/clients.ts'
 import { pidOf } from '../support/pools.ts'
@@ -139,6 +140,25 @@ t.test('statements that are issued at once', async t => {
     t.equal(drains, 2)
   })
 })
+
+t.test(
+  'a pipeline on a client that has ended, or has lost its connection, fails as a query of the driver',
+  async t => {
+    const pipeline = () => new Pipeline([{ text: 'select 1' }])
+
+    for (const leave of [
+      (client: NeonClient) => client.end(),
+      (client: NeonClient) => client.connection.emit('error', new Error('lost'))
+    ]) {
+      const { client } = await openClient(t)
+      client.on('error', () => {})
+      leave(client)
+
+      const { message } = await client.query('select 1').catch(error => error)
+      await t.rejects(client.runPipeline(pipeline()), { message })
+    }
+  }
+)
 
 t.test('a statement that takes too long', async t => {
   t.test('is given up alone, and the others get their own answers', async t => {
