@@ -196,6 +196,21 @@ t.test('a statement that takes too long', async t => {
     t.equal(await after, 2)
     t.strictSame(sent(), ['Q', 'PBDES'])
   })
+
+  t.test('is not sent any more when it is a pipeline that was still waiting', async t => {
+    const { client, sent } = await openClient(t)
+    const slow = client.query('copy (select pg_sleep(1)) to stdout')
+    Object.assign(Reflect.get(client, 'connectionParameters'), { query_timeout: 300 })
+
+    const late = client.runPipeline(new Pipeline([{ text: 'select 1' }]))
+    Object.assign(Reflect.get(client, 'connectionParameters'), { query_timeout: false })
+    const after = number(client, 2)
+
+    await t.rejects(late, { message: 'Query read timeout' })
+    await slow
+    t.equal(await after, 2)
+    t.strictSame(sent(), ['Q', 'PBDES'])
+  })
 })
 
 t.test('a link that is lost', async t => {
