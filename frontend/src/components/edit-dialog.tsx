@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react'
 import type { EditDraft } from '../services/drafts.ts'
 import type { TaskChanges } from '../services/types.ts'
 import { Dialog } from './dialog.tsx'
+import { TaskFields } from './task-fields.tsx'
 
 export interface EditDialogProps {
   draft: EditDraft
@@ -17,7 +18,6 @@ export interface EditDialogProps {
 export function EditDialog({ draft, onType, onSave, onClose }: EditDialogProps) {
   const [isSaving, setIsSaving] = useState(false)
   const [problem, setProblem] = useState<string>()
-  const { title, notes } = draft
 
   async function submit(event: FormEvent) {
     event.preventDefault()
@@ -32,25 +32,12 @@ export function EditDialog({ draft, onType, onSave, onClose }: EditDialogProps) 
   return (
     <Dialog title="Edit task" onClose={onClose}>
       <form onSubmit={submit}>
-        <label>
-          Title
-          <input
-            value={title}
-            onChange={event => onType({ ...draft, title: event.target.value })}
-            required
-            maxLength={200}
-            autoComplete="off"
-          />
-        </label>
-        <label>
-          Notes
-          <textarea
-            value={notes}
-            onChange={event => onType({ ...draft, notes: event.target.value })}
-            maxLength={10_000}
-            rows={6}
-          />
-        </label>
+        <TaskFields
+          titleLabel="Title"
+          rows={6}
+          task={draft}
+          onType={typed => onType({ ...draft, ...typed })}
+        />
         {problem !== undefined && (
           <p role="alert" className="problem">
             Not saved: {problem}

@@ -3,6 +3,7 @@
  */
 import { type FormEvent, useRef, useState } from 'react'
 import type { Draft, NewTaskDraft } from '../services/drafts.ts'
+import { TaskFields } from './task-fields.tsx'
 
 const NOTHING: NewTaskDraft = { title: '', notes: '' }
 
@@ -31,28 +32,7 @@ export function NewTaskForm({ draft, onAdd }: NewTaskFormProps) {
 
   return (
     <form className="new-task" aria-label="New task" onSubmit={submit}>
-      <label>
-        New task
-        <input
-          ref={title}
-          name="title"
-          value={task.title}
-          onChange={event => type({ title: event.target.value })}
-          required
-          maxLength={200}
-          autoComplete="off"
-        />
-      </label>
-      <label>
-        Notes
-        <textarea
-          name="notes"
-          value={task.notes}
-          onChange={event => type({ notes: event.target.value })}
-          maxLength={10_000}
-          rows={2}
-        />
-      </label>
+      <TaskFields titleLabel="New task" titleRef={title} rows={2} task={task} onType={type} />
       <button type="submit" className="primary">
         Add
       </button>
