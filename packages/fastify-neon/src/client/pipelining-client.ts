@@ -88,7 +88,11 @@ export abstract class PipeliningClient extends DriverClient {
    */
   runPipeline(pipeline: Pipeline): Promise<PipelineResult[]> {
     return new Promise((resolve, reject) => {
-      pipeline.onOutcome = (error, results = []) => (error ? reject(error) : resolve(results))
+      pipeline.onOutcome = (error, results = []) => {
+        this.#timeouts.forgetOver()
+        if (error) reject(error)
+        else resolve(results)
+      }
       this.#enqueue(pipeline)
     })
   }

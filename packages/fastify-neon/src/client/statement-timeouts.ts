@@ -6,6 +6,8 @@ import type { Pipeline } from './pipeline.ts'
 export interface StatementTimeouts {
   /** `onTimeout` is called `ms` after now unless the pipeline is over by then. */
   start(pipeline: Pipeline, ms: number): void
+  /** Forgets those that are over, with their rows. */
+  forgetOver(): void
   /** The connection has ended, and with it all pipelines. */
   stop(): void
 }
@@ -23,10 +25,12 @@ export function createStatementTimeouts(onTimeout: (pipeline: Pipeline) => void)
 
   return {
     start(pipeline, ms) {
-      while (limited[0]?.pipeline.isOver) limited.shift()
       const endsAt = performance.now() + ms
       limited.push({ pipeline, endsAt })
       if (endsAt < firesAt) fireAt(endsAt, ms)
+    },
+    forgetOver() {
+      while (limited[0]?.pipeline.isOver) limited.shift()
     },
     stop() {
       limited = []
