@@ -96,7 +96,7 @@ async function authPlugin(fastify: FastifyInstance, options: AuthOptions) {
   async function subjectOf(token: string): Promise<string> {
     const known = verifiedTokens.get(token)
     if (known && isInTime(known) && known.key === (await keys(known.header, ANY_TOKEN))) return known.subject
-    verifiedTokens.delete(token)
+    if (known) verifiedTokens.delete(token)
     const verified = await verify(token)
     verifiedTokens.add(token, verified)
     return verified.subject
