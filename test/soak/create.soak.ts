@@ -53,7 +53,7 @@ t.test('npm create fastify-neon', { skip }, async t => {
     const project = join(empty, 'my-app')
 
     t.match(output, /\n {2}cd my-app\n {2}npm run dev .*\n {2}npm test\n$/)
-    t.notMatch(await readFile(join(project, 'package-lock.json'), 'utf8'), '"resolved": "http')
+    t.notMatch(await readFile(join(project, 'package-lock.json'), 'utf8'), /"resolved": "\w+:\/\//)
     await npm(project, 'run', 'build')
     for (const built of ['dist/server.js', 'frontend/dist/index.html'])
       t.ok(existsSync(join(project, built)), built)
