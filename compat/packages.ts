@@ -19,7 +19,7 @@ const execute = (command: string, args: string[], cwd: string) =>
 /** Of this process, without what `npm run` and a test's coverage have put there, and without this project's programs. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
   const foreign =
-    /^(?:NODE_|_?TAP|npm_(?:package|lifecycle|command|execpath|node_execpath|config_local_prefix))/
+    /^(?:NODE_|_?TAP|npm_(?:package|lifecycle|command|execpath|node_execpath|config_local_prefix|config_loglevel))/
   const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name))
   const folders = String(process.env.PATH).split(delimiter)
   const PATH = folders.filter(folder => !folder.includes('node_modules')).join(delimiter)
