@@ -232,6 +232,7 @@ export class NeonClient extends PipeliningClient {
    * means what it means to the driver's own client.
    */
   noteReturned() {
+    if (this.#suspects.size === 0) return
     for (const name of this.#suspects) this.notePreparedStale(name)
     this.#suspects.clear()
   }
@@ -370,7 +371,8 @@ export class NeonClient extends PipeliningClient {
     this.#lastCommand = text
     this.#lastTag = ''
     this.#lastSent = query
-    for (const each of query instanceof Pipeline ? query.texts : [text]) this.#noteChange(each)
+    if (query instanceof Pipeline) this.#sessionChange ??= query.sessionChange
+    else this.#noteChange(text)
   }
 
   #noteChange(text: string) {

@@ -117,6 +117,8 @@ export function createFrontendMessages(): FrontendMessages {
   }
 
   function cString(text: string) {
+    // Most names are empty, and each count of bytes is a call out of JavaScript.
+    if (text === '') return byte(0)
     const length = Buffer.byteLength(text)
     reserve(length + 1)
     buffer.write(text, end)

@@ -10,6 +10,7 @@ import { boundValues, DriverQuery, type DriverQueryConfig, type Submittable } fr
 import type { BoundValue, FrontendMessages } from './frontend-messages.ts'
 import { canBeName, type PreparedStatements } from './prepared-statements.ts'
 import { ProtocolViolationError } from './response-order.ts'
+import { sessionChangeOf } from './session-change.ts'
 import type { PreparedAs } from './statement-names.ts'
 
 export interface PipelineStatement extends DriverQueryConfig {
@@ -108,9 +109,13 @@ export class Pipeline implements Submittable {
     return this.#steps.at(-1)?.statement.text ?? ''
   }
 
-  /** Of those whose rows are wanted. */
-  get texts(): string[] {
-    return this.#steps.flatMap(({ statement }) => (statement.isQuiet ? [] : statement.text))
+  /** What one of those whose rows are wanted leaves on the session; undefined for none. */
+  get sessionChange(): string | undefined {
+    for (const { statement } of this.#steps) {
+      const change = statement.isQuiet ? undefined : sessionChangeOf(statement.text)
+      if (change !== undefined) return change
+    }
+    return undefined
   }
 
   get values(): unknown[] {

@@ -73,7 +73,7 @@ export function createReportedSettings() {
     },
     /** One that is not as it was at the login. */
     get changed(): string | undefined {
-      return [...changed][0]
+      return changed.size === 0 ? undefined : [...changed][0]
     }
   }
 }

@@ -167,18 +167,16 @@ function oneByOne(pool: NeonPool, context: StatementContext) {
   const { identity } = context
   return query
 
-  async function query(config: QueryConfig, values: unknown[]): Promise<unknown> {
+  function query(config: QueryConfig, values: unknown[]): Promise<unknown> {
     const statement = pool.pipelines ? asPipelineStatement(config, values) : undefined
     if (statement === undefined) return alone(config, values)
     if (identity === undefined) return runQuery(pool, statement)
     if (!mayOnlyRead(statement)) return alone(config, values)
-    try {
-      return await runRead(pool, identity, statement)
-    } catch (error) {
+    return runRead(pool, identity, statement).catch(error => {
       if (context.readOnly || !isRefusedWrite(error)) throw error
       pool.statementCache.noteWriter(statement.text)
       return alone(config, values)
-    }
+    })
   }
 
   function mayOnlyRead({ text }: PipelineStatement): boolean {

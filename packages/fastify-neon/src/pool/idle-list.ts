@@ -18,6 +18,7 @@ interface Entry {
   /** It is closed when it comes back, and not given to anybody. */
   isStale: boolean
   isFree: boolean
+  /** Runs on while the client is out, and is started anew when it comes back: to make one for each use costs more. */
   idleTimer: NodeJS.Timeout | undefined
   lifetimeTimer: NodeJS.Timeout
 }
@@ -61,7 +62,6 @@ export function createIdleList(options: IdleListOptions): IdleList {
     take() {
       const entry = free.pop()
       if (entry === undefined) return undefined
-      clearTimeout(entry.idleTimer)
       entry.isFree = false
       return entry.client
     },
@@ -69,7 +69,8 @@ export function createIdleList(options: IdleListOptions): IdleList {
       const entry = entries.get(client)
       if (entry === undefined) return
       entry.isFree = true
-      entry.idleTimer = setTimeout(() => closeFree(entry), idleTimeoutMs).unref()
+      if (entry.idleTimer) entry.idleTimer.refresh()
+      else entry.idleTimer = setTimeout(() => closeUnused(entry), idleTimeoutMs).unref()
       free.push(entry)
     },
     remove,
@@ -106,6 +107,10 @@ export function createIdleList(options: IdleListOptions): IdleList {
 
   function expire(entry: Entry) {
     entry.isStale = true
+    closeUnused(entry)
+  }
+
+  function closeUnused(entry: Entry) {
     if (entry.isFree) closeFree(entry)
   }
 

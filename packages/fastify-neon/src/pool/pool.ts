@@ -324,9 +324,12 @@ export class NeonPool extends Pool {
     let isAnswered = false
     try {
       pipeline = createPipeline()
-      const results = await this.#runPipelineOn(place, pipeline)
+      const results = await place.client.runPipeline(pipeline)
       isAnswered = true
       return results
+    } catch (error) {
+      if (pipeline && isTimeout(error)) this.#giveUp(place, pipeline)
+      throw error
     } finally {
       const { isLast, wasSlow } = this.#multiplexing.leave(place, isAnswered)
       if (pipeline && wasSlow !== undefined) this.statementCache.noteSpeed(pipeline.text, wasSlow)
@@ -417,15 +420,6 @@ export class NeonPool extends Pool {
     if (isAlone) this.#multiplexing.close(place)
     else this.#slots.take()
     return place
-  }
-
-  async #runPipelineOn(place: Place<CheckedOutClient>, pipeline: Pipeline): Promise<PipelineResult[]> {
-    try {
-      return await place.client.runPipeline(pipeline)
-    } catch (error) {
-      if (isTimeout(error)) this.#giveUp(place, pipeline)
-      throw error
-    }
   }
 
   /** Others that wait behind it are not to wait for its end. */

@@ -181,8 +181,7 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
     override emit(event: string | symbol, ...values: unknown[]): boolean {
       if (SIGNS_OF_LIFE.has(event)) this.#heartbeat?.heard()
       // Postgres sends no text. The driver would take the letters for a message, and wait for its end.
-      const [, isBinary] = values
-      if (event === 'message' && isBinary === false) {
+      if (event === 'message' && values[1] === false) {
         this.terminate()
         return true
       }

@@ -1,4 +1,6 @@
+import { EventEmitter, once } from 'node:events'
 import { mock } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { NeonClient } from '../../src/client/client.ts'
 import { createIdleList } from '../../src/pool/idle-list.ts'
@@ -43,6 +45,35 @@ t.test('the stock', async t => {
     stock.evict(stranger)
 
     t.strictSame([stock.free, stock.isStale(stranger), stock.remove(stranger)], [0, true, false])
+  })
+
+  t.test('closes a client that is idle, and counts from its last return', async t => {
+    const idleTimeoutMs = 20
+    const closed = new EventEmitter()
+    const stock = createIdleList({
+      idleTimeoutMs,
+      maxLifetimeMs: LONG_MS,
+      close: gone => closed.emit('close', gone)
+    })
+    // The timers of the pool keep no process alive.
+    const awake = setInterval(() => {}, LONG_MS)
+    t.teardown(() => {
+      clearInterval(awake)
+      stock.evictAll()
+    })
+    const used = client('used')
+    stock.add(used)
+    stock.put(used)
+    stock.take()
+    // Of two timers of the same length the first one fires first.
+    await delay(idleTimeoutMs)
+    t.equal(stock.size, 1, 'the time ran out while it was out')
+
+    const returnedAt = performance.now()
+    stock.put(used)
+    t.strictSame(await once(closed, 'close'), [used])
+    // Timers may be early by less than a millisecond.
+    t.ok(performance.now() - returnedAt > idleTimeoutMs - 1)
   })
 
   t.test('ends the lifetimes of one burst at different times', async t => {
