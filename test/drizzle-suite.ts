@@ -1,6 +1,6 @@
 /**
  * The tests of all that goes through Drizzle, on another drizzle-orm than the one that is installed:
- * `npm run test:versions` runs them on each line that is promised.
+ * `npm run test:weekly` runs them on each line that is promised.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -19,6 +19,9 @@ import { passesChecks } from './tarball.ts'
 /** Owns nothing on this machine. Where another user than root runs the tests, it is that one. */
 const ORDINARY = isRoot ? { uid: 65_534, gid: 65_534 } : {}
 
+/** Each takes two minutes, so they are made weekly. */
+const VARIANT = { skip: process.env.ALL_VARIANTS ? false : 'by npm run test:weekly' }
+
 const READY = /^stop +Ctrl-C$/m
 
 const execute = promisify(execFile)
@@ -62,7 +65,7 @@ t.test('npm create fastify-neon', { skip }, async t => {
     await runs(t, project, ['service', 'frontend', 'database', 'console', 'try', 'stop'])
   })
 
-  t.test('makes one without the frontend, which runs', async t => {
+  t.test('makes one without the frontend, which runs', VARIANT, async t => {
     const project = await createAndInstall(creator, 'no-frontend')
 
     // Its types are those of the one without the example, which has no frontend either.
@@ -72,6 +75,7 @@ t.test('npm create fastify-neon', { skip }, async t => {
 
   t.test(
     'makes one without the example, which is checked and tested, and whose schema has its migrations',
+    VARIANT,
     async t => {
       const project = await createAndInstall(creator, 'no-example')
 

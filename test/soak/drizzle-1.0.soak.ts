@@ -1,5 +1,5 @@
 /**
- * The client on Drizzle 1.0. All that goes through it runs weekly, by `npm run test:versions`.
+ * The client on Drizzle 1.0. All that goes through it runs weekly, by `npm run test:weekly`.
  */
 import { runSuite } from '../drizzle-suite.ts'
 

@@ -1,6 +1,6 @@
 /**
  * A peer that lies: each message that a server may send, and each wrong, at each message of the answers to reads of
- * several users on one connection. `test/versions/lies-unshared.ts` is the same with one after another.
+ * several users on one connection. `test/weekly/lies-unshared.ts` is the same with one after another.
  */
 import { sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'

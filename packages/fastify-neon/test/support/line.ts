@@ -1,5 +1,5 @@
 /**
- * What tests write in another way for Drizzle 1.0 than for 0.4x. `npm run test:versions` runs them with each.
+ * What tests write in another way for Drizzle 1.0 than for 0.4x. `npm run test:weekly` runs them with each.
  */
 import * as drizzle from 'drizzle-orm'
 
