@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
-import { takenPort } from '../../dev/port.ts'
+import { addressOf, takenPort } from '../../dev/port.ts'
 
 t.test('the port of the service', async t => {
   t.test('is taken when another process listens there', async t => {
@@ -24,12 +24,8 @@ t.test('the port of the service', async t => {
   })
 
   t.test('is 3000 when nothing is set', async t => {
-    const server = createServer().listen({ host: '127.0.0.1', port: 3000 })
-    // Whoever has it: it is taken.
-    await Promise.race([once(server, 'listening'), once(server, 'error').catch(() => {})])
-    t.teardown(() => server.close())
-
-    t.equal(await takenPort({}), '3000')
+    for (const settings of [{}, { PORT: '', HOST: '' }])
+      t.strictSame(addressOf(settings), { host: '127.0.0.1', port: '3000' })
   })
 
   t.test('is left to the service to refuse when it is none', async t => {

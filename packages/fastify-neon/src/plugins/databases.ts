@@ -11,6 +11,8 @@ export interface RegisteredDatabase {
   pool: Pool
   /** The process is not ready without it. */
   critical: boolean
+  /** That its statements work as. @default that of the login */
+  role?: string | undefined
 }
 
 export interface Databases {

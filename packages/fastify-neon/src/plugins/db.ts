@@ -169,7 +169,7 @@ async function dbPlugin(fastify: FastifyInstance, options: DbOptions) {
   if (errorDetails) logErrorDetails(fastify)
 
   fastify.decorate(name, openDatabase())
-  addDatabase(fastify, { name, pool, critical })
+  addDatabase(fastify, { name, pool, critical, role: others.role })
   for (const replica of replicas)
     addDatabase(fastify, { name: replica.name, pool: replica.pool, critical: false })
   fastify.addHook('onClose', async () => {

@@ -20,7 +20,9 @@ import { createIsolationCheck, WARNING_LEVELS, type WarningLevel } from './check
 export { WARNING_LEVELS, type WarningLevel }
 
 /** Register the plugin once for each database that has users. */
-export interface IsolationOptions extends AuditOptions {
+export interface IsolationOptions extends Omit<AuditOptions, 'role'> {
+  /** Role that is audited. @default the `role` of the db plugin, else that of the login */
+  role?: string | undefined
   /** Name of the database. @default the first that was registered, most often `db` */
   database?: string | undefined
   /** Level of the log line that has the warnings. @default 'warn' */
@@ -46,10 +48,10 @@ async function isolationPlugin(fastify: FastifyInstance, options: IsolationOptio
   const { database, warningLevel = 'warn', ...audited } = options
   if (!WARNING_LEVELS.includes(warningLevel))
     throw new OptionInvalidError(`warningLevel must be one of ${WARNING_LEVELS.join(', ')}`)
-  const scope = isolationScope(audited)
   const { health } = fastify
   const databases = databasesOf(fastify)
-  const { name, pool, critical } = databaseNamed(databases, database, 'database')
+  const { name, pool, critical, role } = databaseNamed(databases, database, 'database')
+  const scope = isolationScope({ ...audited, role: audited.role ?? role })
   health.addCheck({
     name: name === databases.first.name ? 'isolation' : `isolation-${name}`,
     critical,

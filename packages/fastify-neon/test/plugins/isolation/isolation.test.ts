@@ -24,11 +24,16 @@ interface World {
   health?: HealthOptions
   url?: string
   types?: DbOptions['types']
+  /** Of the db plugin. */
+  role?: string
 }
 
-async function isolated(t: Test, { isolation = { role: 'app_user' }, health = {}, url, types }: World = {}) {
+async function isolated(
+  t: Test,
+  { isolation = { role: 'app_user' }, health = {}, url, types, role }: World = {}
+) {
   const connectionString = url ?? (await createDatabase(t))
-  const built = await backend(t, health, { connectionString, types })
+  const built = await backend(t, health, { connectionString, types, role })
   const { app } = built
   await app.register(isolationPlugin, isolation)
   await app.ready()
@@ -51,6 +56,16 @@ t.test('the isolation plugin', async t => {
     t.match(said('the RLS audit has warnings'), [
       { level: 40, findings: [{ code: 'login-bypass', fix: /created by SQL/ }] }
     ])
+  })
+
+  t.test('audits the role of the db plugin when it is given none', async t => {
+    const { statusOf, untilReady } = await isolated(t, { isolation: {}, role: 'app_user' })
+    await untilReady()
+
+    t.equal(await statusOf('/readyz'), 200)
+    const login = await isolated(t, { isolation: {} })
+    await until(() => login.said(REFUSED).length > 0)
+    t.equal(await login.statusOf('/readyz'), 503)
   })
 
   t.test('names a warning at the level that it is given, and refuses one that there is not', async t => {
