@@ -16,6 +16,7 @@ import {
   folder,
   groupOf,
   isGone,
+  until,
   untilGone
 } from '../fixtures/sandbox.ts'
 
@@ -139,8 +140,11 @@ t.test('Postgres', async t => {
       code: 'LOCAL_NEON_POSTGRES_FAILED',
       message: /^Postgres was not ready within 0 ms/
     })
-    const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'args='])
-    t.notOk(stdout.includes(postgres))
+    // The shell that watches it ends behind it.
+    await until('it is gone', async () => {
+      const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'args='])
+      return !stdout.includes(postgres)
+    })
   })
 
   t.test('flushes to disk unless that is not wanted', async t => {
