@@ -321,21 +321,23 @@ export class NeonPool extends Pool {
       ? traced(CHECKOUT, { pool: this }, async () => this.#placeFor(isAlone, share))
       : this.#placeFor(isAlone, share))
     let pipeline: Pipeline | undefined
-    let isAnswered = false
     try {
       pipeline = createPipeline()
       const results = await place.client.runPipeline(pipeline)
-      isAnswered = true
+      this.#leave(place, pipeline, true)
       return results
     } catch (error) {
       if (pipeline && isTimeout(error)) this.#giveUp(place, pipeline)
+      this.#leave(place, pipeline, false)
       throw error
-    } finally {
-      const { isLast, wasSlow } = this.#multiplexing.leave(place, isAnswered)
-      if (pipeline && wasSlow !== undefined) this.statementCache.noteSpeed(pipeline.text, wasSlow)
-      if (isLast) place.client.release()
-      else this.#slots.take()
     }
+  }
+
+  #leave(place: Place<CheckedOutClient>, pipeline: Pipeline | undefined, isAnswered: boolean) {
+    const { isLast, wasSlow } = this.#multiplexing.leave(place, isAnswered)
+    if (pipeline && wasSlow !== undefined) this.statementCache.noteSpeed(pipeline.text, wasSlow)
+    if (isLast) place.client.release()
+    else this.#slots.take()
   }
 
   /** Waits for clients that are out, closes all, and resolves in bounded time. Every call gets the same promise. */
