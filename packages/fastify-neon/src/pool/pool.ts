@@ -388,10 +388,7 @@ export class NeonPool extends Pool {
   ): Place<CheckedOutClient> | Promise<Place<CheckedOutClient>> {
     const giveBack = this.#slots.acquireNow(share)
     if (giveBack === undefined) return this.#joinNow(isAlone) ?? this.#placeInTurn(isAlone, share)
-    const client = this.#connections.takeNow()
-    if (client === undefined) return this.#placeOnTaken(isAlone, giveBack)
-    const loan = { place: A_PIPELINE, releaseSlot: giveBack, waitedMs: 0 }
-    return this.#placeOn(this.#lend(client, loan), isAlone)
+    return this.#placeOnTaken(isAlone, giveBack)
   }
 
   #joinNow(isAlone: boolean): Place<CheckedOutClient> | undefined {
@@ -409,12 +406,19 @@ export class NeonPool extends Pool {
     return admitted.place
   }
 
-  async #placeOnTaken(
+  #placeOnTaken(
     isAlone: boolean,
     giveBack: () => void,
     startedAt = performance.now()
-  ): Promise<Place<CheckedOutClient>> {
-    return this.#placeOn(await this.#checkOutClient({ giveBack, startedAt, place: A_PIPELINE }), isAlone)
+  ): Place<CheckedOutClient> | Promise<Place<CheckedOutClient>> {
+    const client = this.#connections.takeNow()
+    if (client === undefined) return this.#placeOnNext(isAlone, { giveBack, startedAt, place: A_PIPELINE })
+    const loan = { place: A_PIPELINE, releaseSlot: giveBack, waitedMs: performance.now() - startedAt }
+    return this.#placeOn(this.#lend(client, loan), isAlone)
+  }
+
+  async #placeOnNext(isAlone: boolean, slot: Slot): Promise<Place<CheckedOutClient>> {
+    return this.#placeOn(await this.#checkOutClient(slot), isAlone)
   }
 
   #placeOn(client: CheckedOutClient, isAlone: boolean): Place<CheckedOutClient> {
