@@ -17,8 +17,10 @@ const AT_ONCE = 20
 const LOSSES_IN_100 = 1
 const READS_IN_100 = 50
 
-// A leak of one closed client per loss would be 30 kB for each of a hundred, a round.
+// A kilobyte for each request. The test itself remembers a quarter of that, to judge what is stored.
 const MAX_GROWTH_PER_ROUND_BYTES = 1_000_000
+// One round may grow by twice as much, when a cache becomes larger; the median of so many does not.
+const ROUNDS_OF_MEDIAN = 5
 
 // Where the link breaks: in front of the first message, behind it, at COMMIT, or when nobody holds the client.
 const PLACES = ['first', 'after-first', 'commit', 'free'] as const
@@ -93,7 +95,7 @@ t.test(`${ROUNDS * REQUESTS_PER_ROUND} requests, one link in a hundred lost`, as
     heaps.push(process.memoryUsage().heapUsed)
   }
 
-  t.comment(JSON.stringify({ answers, losses }))
+  t.comment(JSON.stringify({ answers, losses, heaps }))
   t.ok(losses.all > 5 * ROUNDS, `${losses.all} links were lost`)
   t.ok(losses.ofSentCommits >= ROUNDS / 2)
   const { 200: _read, 201: _written, ...failed } = answers
@@ -112,10 +114,10 @@ t.test(`${ROUNDS * REQUESTS_PER_ROUND} requests, one link in a hundred lost`, as
   })
   t.strictSame(service.broken, [])
   // The first rounds fill caches.
-  const [, , settled = 0, ...later] = heaps
-  if (later.length > 0) {
-    const growth = ((later.at(-1) ?? 0) - settled) / later.length
-    t.ok(growth < MAX_GROWTH_PER_ROUND_BYTES, `the heap grows by ${Math.round(growth)} bytes a round`)
+  const growths = heaps.map((heap, round) => heap - (heaps[round - 1] ?? 0)).slice(3)
+  if (growths.length >= ROUNDS_OF_MEDIAN) {
+    const growth = growths.sort((a, b) => a - b)[growths.length >> 1] ?? 0
+    t.ok(growth < MAX_GROWTH_PER_ROUND_BYTES, `the heap grows by ${growth} bytes a round`)
   }
   await service.close()
   await until(() => openSockets() <= socketsBefore)

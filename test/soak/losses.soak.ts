@@ -1,5 +1,5 @@
 /**
- * Four thousand requests of which one in a hundred loses its link, and the heap that is left; weekly it is ten thousand.
+ * Four thousand requests of which one in a hundred loses its link; weekly it is ten thousand, and the heap that is left.
  */
 process.env.LOSS_ROUNDS = '4'
 await import('../reliability/losses.test.ts')
