@@ -134,6 +134,8 @@ interface SideUrls {
 
 function openSide(t: Test, { name, url, webSocketUrl }: SideUrls): Side {
   const administrators = new pg.Pool({ connectionString: url, max: 2 })
+  // `end` does not wait for the sessions, which the removal of their database may end first.
+  administrators.on('error', () => {})
   t.teardown(() => administrators.end())
   const ask = (text: string, values: unknown[]) => administrators.query(text, values)
   const create = name === 'ours' ? createOurs : createStock
