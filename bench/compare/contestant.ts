@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { takeOrders } from '../process/orders.ts'
 import type { Contestant, ContestantModule, ContestantOptions } from './contestants/contestant.ts'
-import { type LoadOptions, measureMemory, runBursts, runLoad, runQueue } from './load.ts'
+import { type LoadOptions, measureIdle, measureMemory, runBursts, runLoad, runQueue } from './load.ts'
 import type { Work } from './works.ts'
 
 export type ContestantOrder =
@@ -13,7 +13,7 @@ export type ContestantOrder =
   | { type: 'close' }
   | ({ type: 'load'; work: Work } & LoadOptions)
   | { type: 'bursts'; work: Work; atOnce: number; times: number }
-  | { type: 'queue' | 'memory'; work: Work; atOnce: number }
+  | { type: 'queue' | 'memory' | 'idle'; work: Work; atOnce: number }
   /** Time of one answer, in ms. */
   | { type: 'once'; work: Work }
 
@@ -37,6 +37,7 @@ async function carryOut(order: ContestantOrder): Promise<unknown> {
   if (order.type === 'bursts') return await runBursts(call, order)
   if (order.type === 'queue') return await runQueue(call, order.atOnce)
   if (order.type === 'memory') return await measureMemory(call, order.atOnce, collect)
+  if (order.type === 'idle') return await measureIdle({ call, close }, order.atOnce, collect)
   const startMs = performance.now()
   await call(0)
   return performance.now() - startMs

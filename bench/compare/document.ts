@@ -2,6 +2,8 @@
  * Owns docs/reference/benchmarks.md and its plots, all of it made from one run.
  */
 import { median, spread } from '../endpoint/figures.ts'
+import { drizzleTables } from './drizzle-tables.ts'
+import { NOTHING, significant, tableOf } from './markdown.ts'
 import { CONTESTANT_NAMES, type ContestantName, FLOORS, HTTP_NAMES } from './names.ts'
 import { ALL } from './plans.ts'
 import { type Bar, type Plot, svgOf } from './plots.ts'
@@ -31,7 +33,6 @@ const WORKS: Record<Work, string> = {
   read: 'a user-isolated read',
   write: 'a user-isolated write'
 }
-const NOTHING = ''
 const SECOND_MS = 1000
 
 /** By file name in docs/. A plot of what was not measured is left out. */
@@ -91,6 +92,8 @@ relay, the local Neon and its Postgres share. \`npm --prefix bench run quick\` m
 is made from in less than two minutes, and fails when a row is not ok.`,
     section('What the project promises', rowsTable(run)),
     ...Object.entries(filledPlots(run)).map(([name, { title }]) => `![${title}](${name})`),
+    ...drizzleTables(samples).map(({ title, table }) => section(title, table, DRIZZLE_NOTE)),
+    section('Memory', memoryTable(samples), MEMORY_NOTE),
     ...statementSections(samples),
     section('Round trips', roundTripsTable(samples), ROUND_TRIPS_NOTE),
     section('The whole request', httpTable(samples), HTTP_NOTE),
@@ -102,7 +105,6 @@ is made from in less than two minutes, and fails when a row is not ok.`,
       ]),
       WAKE_NOTE
     ),
-    section('Memory', plainTable(samples, memory, [['bytes each', 'bytes', significant]]), MEMORY_NOTE),
     section('The floor', floorTable(samples), FLOOR_NOTE),
     HOW
   ]
@@ -117,7 +119,11 @@ documentation shows for policies, and neither probes nor metrics, which this pro
 the process to the first answer.`
 const WAKE_NOTE = `The compute sleeps after the pool was used, and takes 300 ms to wake beside the start of Postgres. Who hands out a
 connection that has ended fails until it has a new one.`
-const MEMORY_NOTE = 'What each of 1,000 statements holds that wait for an answer, on 10 connections.'
+const DRIZZLE_NOTE = `Of the stock driver with Drizzle and of Drizzle on node-postgres: how many times as many statements in a second (one at a
+time: how many times as fast, by the p50), and the CPU of each statement. Bold is what is behind: below 1 in speed, above 1.2
+in CPU one at a time and above 1 with more.`
+const MEMORY_NOTE = `Of heap and buffers: what each of 1,000 statements holds that wait for an answer, on 10 connections; and what goes with each
+of 20 connections, which have done one transaction each, when the pool is closed.`
 const FLOOR_NOTE = `The select by key straight to the Unix socket of Postgres: no relay, no endpoint and no Node.js. \`pgbench\` where it is
 installed; \`raw protocol\` is this folder's own load in its place, with a statement of one row.`
 const HOW = `## What was compared
@@ -153,9 +159,14 @@ function rowsTable({ rows }: Run): string {
 /** One for each kind of statement, pool and way, with a column for each load. */
 function statementSections(samples: Samples): string[] {
   const groups = new Map<string, Conditions[]>()
-  for (const { work, atOnce, max, roundTripMs, tls } of ALL.statements.flatMap(({ cases }) => cases)) {
-    const title = `${WORKS[work]}, pool ${max}${tls ? ', over TLS' : NOTHING}`
-    groups.set(title, [...(groups.get(title) ?? []), { work, atOnce, max, roundTripMs, tls }])
+  const cases = [...ALL.statements, ...ALL.pinned].flatMap(plan => plan.cases)
+  for (const { contestants, ...conditions } of cases) {
+    const { work, max, tls, isPinned } = conditions
+    const title = `${WORKS[work]}, pool ${max}${tls ? ', over TLS' : NOTHING}${isPinned ? ', on one processor' : NOTHING}`
+    const group = groups.get(title) ?? []
+    // Whoever was asked twice under the same conditions has all of it in one cell.
+    if (group.every(known => ofStatements.describe(known) !== ofStatements.describe(conditions)))
+      groups.set(title, [...group, conditions])
   }
   return [...groups].map(([title, group]) => {
     const measured = group.filter(conditions =>
@@ -237,6 +248,20 @@ function httpTable(samples: Samples): string {
   return tableOf(header, rows)
 }
 
+function memoryTable(samples: Samples): string {
+  const rows = CONTESTANT_NAMES.map(contestant => [
+    contestant,
+    ...[memory.CONDITIONS, memory.IDLE_CONDITIONS].map(conditions =>
+      cellOf(
+        figuresOf(samples, { measure: memory.MEASURE, contestant, conditions }, 'bytes'),
+        significant,
+        true
+      )
+    )
+  ])
+  return tableOf([NOTHING, 'bytes of a statement that waits', 'bytes of a connection that is idle'], rows)
+}
+
 type Column = readonly [title: string, figure: string, text: (value: number) => string]
 
 function plainTable(
@@ -265,13 +290,6 @@ function floorTable(samples: Samples): string {
     })
   )
   return tableOf([NOTHING, 'time', 'in a second'], rows)
-}
-
-/** Without the contestants of whom there is nothing, and empty without any. */
-function tableOf(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const filled = rows.filter(([, ...cells]) => cells.some(cell => cell !== NOTHING))
-  if (filled.length === 0) return NOTHING
-  return [header, header.map(() => '---'), ...filled].map(cells => `| ${cells.join(' | ')} |`).join('\n')
 }
 
 function barsOf(
@@ -310,8 +328,4 @@ function perSecond(value: number): string {
 
 function milliseconds(value: number): string {
   return value < SECOND_MS ? `${Math.round(value)} ms` : `${(value / SECOND_MS).toFixed(1)} s`
-}
-
-function significant(value: number): string {
-  return String(Number(value.toPrecision(3)))
 }

@@ -24,6 +24,8 @@ export interface LoadFigures {
 
 /** Enough for every connection of a pool. */
 const WARM_UP_CALLS = 100
+const SETTLING_TURNS = 5
+const SETTLING_TURN_MS = 50
 
 /** Rejects when one fails, since figures of failures would be no comparison. */
 export async function runLoad(call: Call, options: LoadOptions): Promise<LoadFigures> {
@@ -122,6 +124,27 @@ export async function measureMemory(call: Call, atOnce: number, collect: () => v
   const bytes = (usedBytes() - before) / atOnce
   await Promise.all(waiting)
   return bytes
+}
+
+/** Bytes of what is open and idle after so many at once, by what is gone when it is closed. */
+export async function measureIdle(
+  { call, close }: { call: Call; close: () => Promise<void> },
+  atOnce: number,
+  collect: () => void
+): Promise<number> {
+  await Promise.all(Array.from({ length: atOnce }, (_, index) => call(index)))
+  const open = await settledBytes()
+  await close()
+  return open - (await settledBytes())
+
+  /** What was closed is put away in some turns of the loop. */
+  async function settledBytes() {
+    for (let turn = 0; turn < SETTLING_TURNS; turn += 1) {
+      await sleep(SETTLING_TURN_MS)
+      collect()
+    }
+    return usedBytes()
+  }
 }
 
 function usedBytes(): number {

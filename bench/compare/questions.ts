@@ -8,12 +8,14 @@ export interface Conditions extends Way {
   work: Work
   atOnce: number
   max: number
+  /** All processes share one processor. @default false */
+  isPinned?: boolean
 }
 
 export const statements = {
   MEASURE: 'statements',
-  describe: ({ work, atOnce, max, roundTripMs, tls }: Conditions) =>
-    `${work}, ${atOnce} at once, pool ${max}, ${roundTripMs} ms, ${tls ? 'TLS' : 'no TLS'}`
+  describe: ({ work, atOnce, max, roundTripMs, tls, isPinned = false }: Conditions) =>
+    `${work}, ${atOnce} at once, pool ${max}, ${roundTripMs} ms, ${tls ? 'TLS' : 'no TLS'}${isPinned ? ', one processor' : ''}`
 }
 
 export const burst = {
@@ -41,7 +43,13 @@ export const http = {
   describe: (roundTripMs: number) => `GET /tasks, ${http.CONNECTIONS} connections, ${roundTripMs} ms`
 }
 
-export const memory = { MEASURE: 'memory', WAITING: 1000, CONDITIONS: '1000 waiting' }
+export const memory = {
+  MEASURE: 'memory',
+  WAITING: 1000,
+  CONNECTIONS: 20,
+  CONDITIONS: '1000 waiting',
+  IDLE_CONDITIONS: '20 idle connections'
+}
 
 export const promises = { MEASURE: 'promises', CONDITIONS: 'over wss' }
 

@@ -13,10 +13,10 @@ import { measureFloor } from './measures/floor.ts'
 import { measureHttp } from './measures/http.ts'
 import { measureMemory } from './measures/memory.ts'
 import { measurePromises } from './measures/promises.ts'
-import { measureStatements } from './measures/statements.ts'
+import { measureStatements, type StatementsPlan } from './measures/statements.ts'
 import { measureWake } from './measures/wake.ts'
 import { CONTESTANT_NAMES, POOL_NAMES } from './names.ts'
-import { ALL, type Plan, QUICK } from './plans.ts'
+import { ALL, type Plan, QUICK, WITH_DRIZZLE } from './plans.ts'
 import { tableOf } from './report-tables.ts'
 import { type Run, rounded } from './results.ts'
 import { type Row, rowsOf } from './rows.ts'
@@ -46,13 +46,34 @@ process.exit()
 
 async function run(plan: Plan) {
   const startMs = performance.now()
-  const stage = await openStage(stop.signal, userOf(0))
+  const stage = await openStage({ signal: stop.signal, user: userOf(0) })
   const samples = await measureAll(stage, plan).finally(stage.close)
+  samples.push(...(await measurePinned(plan)))
   const rows = rowsOf(samples)
   await keep(samples, rows)
   note(`all: ${secondsSince(startMs)} s`)
   process.stdout.write(`${tableOf(rows)}\n`)
   if (rows.some(({ ok }) => !ok)) process.exitCode = 1
+}
+
+async function measurePinned({ pinned, warmUp }: Plan): Promise<Sample[]> {
+  if (pinned.length === 0) return []
+  const startMs = performance.now()
+  const samples: Sample[] = []
+  const stage = await openStage({ signal: stop.signal, user: userOf(0), isPinned: true })
+  try {
+    for (const statements of warmUp)
+      await measureStatements(stage, { ...statements, cases: drizzleOnly(statements) })
+    for (const statements of pinned) samples.push(...(await measureStatements(stage, statements)))
+  } finally {
+    await stage.close()
+  }
+  note(`on one processor: ${secondsSince(startMs)} s`)
+  return samples
+}
+
+function drizzleOnly({ cases }: StatementsPlan): StatementsPlan['cases'] {
+  return cases.map(one => ({ ...one, contestants: WITH_DRIZZLE }))
 }
 
 async function measureAll(stage: Stage, plan: Plan): Promise<Sample[]> {

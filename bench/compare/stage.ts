@@ -33,10 +33,17 @@ export interface Stage {
   close(): Promise<void>
 }
 
-export const ROUND_TRIPS_MS = [0, 2, 20] as const
+export const ROUND_TRIPS_MS = [0, 2, 20, 60, 100, 200] as const
 export type RoundTripMs = (typeof ROUND_TRIPS_MS)[number]
 
-export async function openStage(signal: AbortSignal, user: string): Promise<Stage> {
+export interface StageOptions {
+  signal: AbortSignal
+  user: string
+  /** Has all of it share one processor. @default false */
+  isPinned?: boolean
+}
+
+export async function openStage({ signal, user, isPinned = false }: StageOptions): Promise<Stage> {
   const processes = new Set<ContestantProcess<object>>()
   const directory = await mkdtemp(join(tmpdir(), 'fastify-neon-bench-issuer-'))
   const contestants = new Map<ContestantName, Promise<ContestantProcess<object>>>()
@@ -92,7 +99,8 @@ export async function openStage(signal: AbortSignal, user: string): Promise<Stag
     const started = await startProcessWith<Ready>({
       file: new URL(file, import.meta.url),
       parameters,
-      variables
+      variables,
+      isPinned
     })
     processes.add(started)
     signal.throwIfAborted()

@@ -32,12 +32,21 @@ export interface ProcessOptions {
   parameters: readonly string[]
   /** Beside those of this process. */
   variables?: Record<string, string>
+  /** Has it run on the first processor alone, and what it starts as well. Linux only. @default false */
+  isPinned?: boolean
+}
+
+/** Puts the process that it starts in its own place, so that the channel to it is the same. */
+const ON_THE_FIRST_PROCESSOR = {
+  execPath: 'taskset',
+  execArgv: ['-c', '0', process.execPath, ...process.execArgv]
 }
 
 export async function startProcessWith<Ready>({
   file,
   parameters,
-  variables
+  variables,
+  isPinned = false
 }: ProcessOptions): Promise<ContestantProcess<Ready>> {
   const child = fork(fileURLToPath(file), parameters, {
     // biome-ignore lint/style/noProcessEnv: Node.js reads some variables at its start alone
@@ -45,7 +54,8 @@ export async function startProcessWith<Ready>({
     // Standard output is for the figures.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     // A terminal's Ctrl-C reaches this process alone, which ends the others in order.
-    detached: true
+    detached: true,
+    ...(isPinned && ON_THE_FIRST_PROCESSOR)
   })
   const ready = await firstMessage<Ready>(child)
   return { ready, cpuUs, ask, end: () => end(child) }
