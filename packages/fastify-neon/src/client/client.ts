@@ -135,19 +135,16 @@ export class NeonClient extends PipeliningClient {
         throw error
       }
     }
-    neonConfig.webSocketConstructor = class extends sockets.NeonSocket {
-      constructor(address: string) {
-        super(address)
-        const emit = makeReadable(neonConfig, this)
-        this.deliver(messages => hand(messages, emit), isQuiet)
-        keep(this, address)
+    // Not a class of this client: what the engine learns of the sockets of one class it knows of all of them.
+    neonConfig.webSocketConstructor = new Proxy(sockets.NeonSocket, {
+      construct(NeonSocket, [address]) {
+        const socket = new NeonSocket(address)
+        const emit = makeReadable(neonConfig, socket)
+        socket.deliver({ onMessages: messages => hand(messages, emit), onSend: order.sent, isQuiet })
+        keep(socket, address)
+        return socket
       }
-
-      override send(bytes: Uint8Array) {
-        order.sent(bytes)
-        super.send(bytes)
-      }
-    }
+    })
     neonConfig.useSecureWebSocket = url.secure
     // With a timer of its own, so a millisecond for each statement; the socket does it without.
     neonConfig.coalesceWrites = false
@@ -385,6 +382,8 @@ export class NeonClient extends PipeliningClient {
       this.#transactionStatus = STATUS_BY_LETTER[status]
       this.#statusCount += 1
       this.#onAnswer()
+      // It has its rows, which would be kept until the next statement.
+      if (this.activeQuery === this.#lastSent) this.#lastSent = undefined
       if (this.isInTransaction && this.activeQuery instanceof Pipeline && this.activeQuery.endsIdle)
         this.kill()
     })

@@ -62,7 +62,7 @@ export abstract class PipeliningClient extends DriverClient {
   readonly #newNames = new Set<string>()
   readonly #prepared: PreparedStatements
   readonly #timeouts = createStatementTimeouts(pipeline => this.#giveUp(pipeline))
-  #last: Sent | undefined
+  #isLastAlone = false
   #marked = 0
   /** Whose answer comes, or came last. */
   #receiving: Sent | undefined
@@ -187,7 +187,7 @@ export abstract class PipeliningClient extends DriverClient {
     // The login is not over.
     if (this.readyForQuery === undefined) return false
     if (this.#isIdle) return true
-    if (this.#last?.isAlone || isAlone(query)) return false
+    if (this.#isLastAlone || isAlone(query)) return false
     // Whether it has to be prepared again is not known yet.
     if (query instanceof Pipeline) return true
     return !this.#newNames.has(nameOf(query)) && !this.#prepared.isAwaited(namedOf(query))
@@ -196,7 +196,7 @@ export abstract class PipeliningClient extends DriverClient {
   #send(query: Submittable) {
     const sent = this.#writeOrRefuse(query)
     this.hasExecuted = true
-    this.#last = sent
+    this.#isLastAlone = sent.isAlone === true
     this.#sent.push(sent)
     if (!sent.refusal) this.onSent(query, textOf(query))
     this.#receiveNext(process.nextTick)
@@ -321,11 +321,14 @@ export abstract class PipeliningClient extends DriverClient {
   }
 
   #settleNames() {
-    for (const name of newNamesOf(this.#receiving)) this.#prepared.settled(name)
-    if (this.#receiving?.isNew === undefined) return
-    const name = nameOf(this.#receiving.query)
+    const received = this.#receiving
+    // It has its rows, which would be kept until the next statement.
+    this.#receiving = undefined
+    for (const name of newNamesOf(received)) this.#prepared.settled(name)
+    if (received?.isNew === undefined) return
+    const name = nameOf(received.query)
     this.#newNames.delete(name)
-    if (this.#receiving.isNew) this.#prepared.refused(name)
+    if (received.isNew) this.#prepared.refused(name)
   }
 }
 

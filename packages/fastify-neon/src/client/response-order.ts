@@ -80,7 +80,7 @@ export function createResponseOrder(): ResponseOrder {
   // The server reads over all that is sent before the next Sync.
   let skips = false
   let isBroken = false
-  const note = createMessageCutter(messages => {
+  const noted = createMessageCutter(messages => {
     for (let start = 0; start < messages.length; start += LETTER_BYTES + messages.readUInt32BE(start + 1))
       noteSent(messages, start)
   })
@@ -88,7 +88,9 @@ export function createResponseOrder(): ResponseOrder {
   return {
     sent(bytes) {
       // The start-up message has no letter, and what is answered before the end of the login is known without this.
-      if (phase === READY) note(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+      if (phase !== READY) return
+      noted.add(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+      noted.cut()
     },
     admits(messages) {
       for (let start = 0; start < messages.length && !isBroken; ) {

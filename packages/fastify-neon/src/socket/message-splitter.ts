@@ -6,18 +6,30 @@
 const LETTER_BYTES = 1
 const HEADER_BYTES = 5
 
-/** Returns what takes the bytes as they come; `emit` gets as many whole messages as there are, in one piece. */
-export function createMessageCutter(emit: (messages: Buffer) => void): (bytes: Buffer) => void {
+export interface MessageCutter {
+  /** Takes bytes as they come. */
+  add(bytes: Buffer): void
+  /** Hands over as many whole messages as there are, in one piece. */
+  cut(): void
+}
+
+export function createMessageCutter(emit: (messages: Buffer) => void): MessageCutter {
   let rest: Buffer[] = []
   let restBytes = 0
   // How many bytes make the first message of the rest whole, as far as is known.
   let needed = 0
 
-  return bytes => {
+  return { add, cut }
+
+  function add(bytes: Buffer) {
     restBytes += bytes.length
     rest.push(bytes)
-    if (restBytes < needed) return
-    const all = rest.length === 1 ? bytes : Buffer.concat(rest)
+  }
+
+  function cut() {
+    const [first] = rest
+    if (first === undefined || restBytes < needed) return
+    const all = rest.length === 1 ? first : Buffer.concat(rest, restBytes)
     const end = endOfMessages(all)
     rest = end < all.length ? [all.subarray(end)] : []
     restBytes = all.length - end

@@ -10,7 +10,7 @@ import { SYSTEM_CLOCK } from '../runtime/clock.ts'
 import { within } from '../runtime/deadline.ts'
 import { framesOf } from './frames.ts'
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts'
-import { createMessageCutter } from './message-splitter.ts'
+import { createMessageCutter, type MessageCutter } from './message-splitter.ts'
 
 // The largest message the driver may be sent: one frame of Neon's relay is far
 // below it, and without a limit a broken peer could fill the memory.
@@ -60,10 +60,18 @@ export interface LiveSocket extends OpenSocket {
   /** How long the answer to the upgrade took, without TCP and TLS, in ms; 0 before it. */
   readonly upgradeMs: number
   /**
-   * Hands each message of the server over whole, and as the buffer that it came in. Replaces the driver's own way.
-   * `isQuiet` is true while the server owes no answer.
+   * Replaces the driver's own way to hear what comes.
    */
-  deliver(listener: (messages: Buffer) => void, isQuiet: () => boolean): void
+  deliver(delivery: Delivery): void
+}
+
+export interface Delivery {
+  /** Gets the messages of the server whole, those of one tick in one piece. */
+  onMessages(messages: Buffer): void
+  /** Gets what the driver sends, before it is on its way. */
+  onSend(bytes: Uint8Array): void
+  /** True while the server owes no answer. */
+  isQuiet(): boolean
 }
 
 export interface SocketRegister {
@@ -77,6 +85,8 @@ export interface SocketRegister {
 
 // What only a peer that is there sends.
 const SIGNS_OF_LIFE = new Set<string | symbol>(['message', 'ping'])
+// Behind what has come before.
+const ENDS = new Set<string | symbol>(['close', 'error'])
 
 export function createSocketRegister(options: SocketOptions): SocketRegister {
   const { heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS } = options
@@ -92,7 +102,9 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
 
   class NeonSocket extends WebSocket implements LiveSocket {
     #heartbeat: Heartbeat | undefined
-    #isQuiet = () => true
+    #delivery: Delivery | undefined
+    #inbox: MessageCutter | undefined
+    #isInboxEmpty = true
     #outbox: Uint8Array[] = []
     #upgradeMs = 0
 
@@ -124,7 +136,7 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
             if (this.isPaused) this.#heartbeat?.heard()
             this.ping()
           },
-          isQuiet: () => this.#isQuiet(),
+          isQuiet: () => this.#delivery?.isQuiet() ?? true,
           onDead: () => this.terminate(),
           clock: SYSTEM_CLOCK
         })
@@ -145,9 +157,11 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
     }
 
     /** Together with all else that is sent until the end of this tick: a frame costs more than what is in it. */
-    override send(bytes: Uint8Array | string) {
+    override send(given: Uint8Array | string) {
+      const bytes = typeof given === 'string' ? Buffer.from(given) : given
+      this.#delivery?.onSend(bytes)
       if (this.#outbox.length === 0) process.nextTick(() => this.#flush())
-      this.#outbox.push(typeof bytes === 'string' ? Buffer.from(bytes) : bytes)
+      this.#outbox.push(bytes)
     }
 
     override close(code?: number) {
@@ -163,12 +177,29 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
       for (const frame of framesOf(messages)) super.send(frame)
     }
 
-    deliver(listener: (messages: Buffer) => void, isQuiet: () => boolean) {
-      this.#isQuiet = isQuiet
-      const cut = createMessageCutter(listener)
+    deliver(delivery: Delivery) {
+      this.#delivery = delivery
+      this.#inbox = createMessageCutter(delivery.onMessages)
       this.on('message', (data: RawData) => {
-        if (Buffer.isBuffer(data)) cut(data)
+        if (Buffer.isBuffer(data)) this.#keep(data)
       })
+    }
+
+    /** Until all that was read at once is here: Neon's frames have a kilobyte, and an answer may be dozens of them. */
+    #keep(data: Buffer) {
+      this.#inbox?.add(data)
+      if (!this.#isInboxEmpty) return
+      this.#isInboxEmpty = false
+      process.nextTick(() => this.#handOver())
+    }
+
+    #handOver() {
+      this.#isInboxEmpty = true
+      try {
+        this.#inbox?.cut()
+      } catch {
+        this.terminate()
+      }
     }
 
     /** The driver would copy each message into a kind of buffer that is slow to read. */
@@ -185,6 +216,7 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
         this.terminate()
         return true
       }
+      if (!this.#isInboxEmpty && ENDS.has(event)) this.#handOver()
       try {
         return super.emit(event, ...values)
       } catch {

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import t from 'tap'
 import { until } from '../../../../test/helper.ts'
 import { administer } from '../../../../test/postgres.ts'
+import { collectGarbage } from '../../../../test/reliability/garbage.ts'
 import { clientConfig, NeonClient } from '../../src/client/client.ts'
 import { Pipeline } from '../../src/client/pipeline.ts'
 import { verifyConnectionUrl } from '../../src/connection-string/connection-url.ts'
@@ -121,3 +122,26 @@ function holdUp(timeMs: number) {
   const endsAt = performance.now() + timeMs
   while (performance.now() < endsAt);
 }
+
+t.test('an idle client keeps the rows of nobody, whichever way they came', async t => {
+  const { client } = await openClient(t)
+  // Each in a function that is left, so that nothing here holds the rows.
+  const ways: Record<string, () => Promise<WeakRef<unknown[]>>> = {
+    query: async () => new WeakRef<unknown[]>((await client.query('select 1 as n')).rows),
+    'query with values': async () =>
+      new WeakRef<unknown[]>((await client.query('select $1::int as n', [1])).rows),
+    pipeline: async () => {
+      const [result] = await client.runPipeline(new Pipeline([{ text: 'select $1::int as n', values: [1] }]))
+      return new WeakRef(result?.rows ?? [])
+    }
+  }
+
+  for (const [way, run] of Object.entries(ways)) {
+    const rows = await run()
+    // What was alive in this turn stays alive until its end.
+    await new Promise(resolve => setImmediate(resolve))
+    collectGarbage()
+
+    t.equal(rows.deref(), undefined, way)
+  }
+})

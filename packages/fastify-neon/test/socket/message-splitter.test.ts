@@ -73,8 +73,11 @@ t.test('a stream of messages', async t => {
 
 function emittedOf(pieces: Buffer[]): Buffer[] {
   const emitted: Buffer[] = []
-  const cut = createMessageCutter(messages => emitted.push(messages))
-  for (const piece of pieces) cut(piece)
+  const { add, cut } = createMessageCutter(messages => emitted.push(messages))
+  for (const piece of pieces) {
+    add(piece)
+    cut()
+  }
   return emitted
 }
 

@@ -268,14 +268,27 @@ t.test('what comes', async t => {
       peer.send(Buffer.concat([first.subarray(4), second, first]))
     })
     const delivered: Buffer[] = []
-    socket.deliver(
-      messages => delivered.push(messages),
-      () => true
-    )
+    socket.deliver({ onMessages: messages => delivered.push(messages), onSend() {}, isQuiet: () => true })
 
     await until(() => delivered.length > 0)
 
     t.strictSame(delivered, [Buffer.concat([first, second, first])])
+  })
+
+  t.test('is delivered before the error of what came behind it', async t => {
+    const answer = Buffer.from(message('Z', [0x49]))
+    const frame = Buffer.concat([Buffer.from([0x82, answer.length]), answer])
+    // No frame begins with it: its reserved bits are set.
+    const { socket } = await openSocket(t, peer =>
+      Reflect.get(peer, '_socket').write(Buffer.concat([frame, Buffer.from([0xff, 0])]))
+    )
+    const heard: string[] = []
+    socket.on('error', () => heard.push('error'))
+    socket.deliver({ onMessages: () => heard.push('messages'), onSend() {}, isQuiet: () => true })
+
+    await once(socket, 'close')
+
+    t.strictSame(heard, ['messages', 'error'])
   })
 
   t.test('is not copied for the driver, which asks for it', async t => {
