@@ -116,6 +116,8 @@ function settingsOf(options: PostgresOptions): Record<string, string> {
     ssl: 'off',
     // Without three processes more: a wake takes a third less, and reads come from the page cache anyway.
     ...(options.binaries.major >= IO_METHODS && { io_method: 'sync' }),
+    // In the data folder: in /dev/shm it would stay, for good, of each server that was killed and whose folder is gone.
+    dynamic_shared_memory_type: 'mmap',
     // Neon's, whatever the time zone of this machine is.
     timezone: 'GMT',
     log_timezone: 'GMT',

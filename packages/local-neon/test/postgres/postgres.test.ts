@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -55,6 +55,14 @@ t.test('Postgres', async t => {
 
     t.strictSame(await exited, { code: null, signal: 'SIGKILL' })
     await untilGone({ postgresPid: pid, group })
+  })
+
+  t.test('keeps its shared memory in its folder, with which it goes however it ends', async t => {
+    const { options } = await prepare(t)
+
+    await start(t, options)
+
+    t.not((await readdir(join(options.dataDirectory, 'pg_dynshmem'))).length, 0)
   })
 
   t.test('starts after a crash', async t => {
