@@ -286,7 +286,7 @@ t.test('what comes', async t => {
     socket.on('error', () => heard.push('error'))
     socket.deliver({ onMessages: () => heard.push('messages'), onSend() {}, isQuiet: () => true })
 
-    await once(socket, 'close')
+    await new Promise(resolve => socket.once('close', resolve))
 
     t.strictSame(heard, ['messages', 'error'])
   })
