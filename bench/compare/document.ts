@@ -169,7 +169,10 @@ function statementSections(samples: Samples): string[] {
       groups.set(title, [...group, conditions])
   }
   return [...groups].map(([title, group]) => {
-    const measured = group.filter(conditions =>
+    const inOrder = group.toSorted(
+      (one, other) => one.roundTripMs - other.roundTripMs || one.atOnce - other.atOnce
+    )
+    const measured = inOrder.filter(conditions =>
       samples.some(
         sample =>
           sample.measure === ofStatements.MEASURE && sample.conditions === ofStatements.describe(conditions)

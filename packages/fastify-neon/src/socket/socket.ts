@@ -85,8 +85,6 @@ export interface SocketRegister {
 
 // What only a peer that is there sends.
 const SIGNS_OF_LIFE = new Set<string | symbol>(['message', 'ping'])
-// Behind what has come before.
-const ENDS = new Set<string | symbol>(['close', 'error'])
 
 export function createSocketRegister(options: SocketOptions): SocketRegister {
   const { heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS } = options
@@ -216,7 +214,6 @@ export function createSocketRegister(options: SocketOptions): SocketRegister {
         this.terminate()
         return true
       }
-      if (!this.#isInboxEmpty && ENDS.has(event)) this.#handOver()
       try {
         return super.emit(event, ...values)
       } catch {
