@@ -17,18 +17,22 @@ export const GROUPS: Record<string, RegExp> = {
   cli: new RegExp(`${DATABASE_LAYER}cli/`),
   client: new RegExp(`${DATABASE_LAYER}(?:client|socket)/`),
   'create-fastify-neon': /^packages\/create-fastify-neon\/test\//,
-  database: new RegExp(`${DATABASE_LAYER}(?:connection-string|drizzle|errors|rls-audit|runtime|tracing)/`),
+  database: new RegExp(
+    `${DATABASE_LAYER}(?:connection-string|drizzle|errors|rls-audit|runtime|tracing|transaction)/`
+  ),
   frontend: /^frontend\/test\//,
   isolation: /^test\/isolation\//,
   'local-neon': /^packages\/local-neon\/test\/[^/]*$/,
-  'local-neon-parts': /^packages\/local-neon\/test\/(?!postgres\/).*\//,
+  'local-neon-cli': /^packages\/local-neon\/test\/cli\//,
+  'local-neon-parts': /^packages\/local-neon\/test\/(?!postgres\/|cli\/).*\//,
   'local-neon-postgres': /^packages\/local-neon\/test\/postgres\//,
   'migration-lint': /^packages\/migration-lint\/test\//,
   migrations: new RegExp(`${DATABASE_LAYER}migrations/`),
   plugins: new RegExp(`${DATABASE_LAYER}(?:health|plugins)/`),
-  pool: new RegExp(`${DATABASE_LAYER}(?:pool|transaction)/`),
-  reliability: /^test\/reliability\/[a-l]/,
-  'reliability-more': /^test\/reliability\/[m-z]/,
+  pool: new RegExp(`${DATABASE_LAYER}pool/`),
+  'reliability-a-k': /^test\/reliability\/[a-k]/,
+  'reliability-l-r': /^test\/reliability\/[l-r]/,
+  'reliability-s-z': /^test\/reliability\/[s-z]/,
   routes: /^test\/(?:plugins|routes)\//,
   tools: /^test\/(?:bench|db|deploy|dev|docs|workflows)\//
 }
