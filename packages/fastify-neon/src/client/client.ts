@@ -122,10 +122,9 @@ export class NeonClient extends PipeliningClient {
     }
     const order = createResponseOrder()
     const hand = (messages: Buffer, emit: (messages: Buffer) => void) => {
-      // More may come of what was read already when the connection was ended.
-      if (this.#isOutOfOrder) return
       try {
-        if (order.admits(messages)) emit(messages)
+        // More may come of what was read already when the connection was ended.
+        if (!this.#isOutOfOrder && order.admits(messages)) emit(messages)
         else this.#refuseAnswer()
       } catch (error) {
         if (error instanceof ProtocolViolationError) return this.#refuseAnswer()
