@@ -5,6 +5,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import {
+  browserFiles,
   entriesOf,
   filesAlone,
   GROUPS,
@@ -19,6 +20,14 @@ const HERE = fileURLToPath(new URL('.', import.meta.url))
 t.test('each test file is in one group, or has a process of its own', async t => {
   t.strictSame(
     groupedFiles().filter(file => groupsOf(file).length !== 1),
+    []
+  )
+})
+
+t.test('the tests in a browser are those of the soak test, and of no group', async t => {
+  t.ok(browserFiles().length > 0)
+  t.strictSame(
+    browserFiles().filter(file => groupedFiles().includes(file)),
     []
   )
 })

@@ -49,13 +49,21 @@ export function included(): string[] {
 }
 
 export function groupedFiles(): string[] {
-  const alone = filesAlone()
+  const others = [...filesAlone(), ...browserFiles()]
+  return testFiles().filter(file => !others.includes(file))
+}
+
+/** Of the frontend in a browser, which takes longer than all else: they are one soak test. */
+export function browserFiles(): string[] {
+  return testFiles().filter(file => file.startsWith('frontend/test/browser/'))
+}
+
+function testFiles(): string[] {
   return testFolders()
     .flatMap(folder =>
       readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map(file => `${folder}/${file}`)
     )
     .filter(file => file.endsWith('.test.ts'))
-    .filter(file => !alone.includes(file))
     .sort()
 }
 
