@@ -20,6 +20,8 @@ export const GROUPS: Record<string, RegExp> = {
   database: new RegExp(
     `${DATABASE_LAYER}(?:connection-string|drizzle|errors|rls-audit|runtime|tracing|transaction)/`
   ),
+  dev: /^test\/(?:deploy|dev)\//,
+  docs: /^test\/(?:bench|db|docs|workflows)\//,
   frontend: /^frontend\/test\//,
   isolation: /^test\/isolation\//,
   'local-neon': /^packages\/local-neon\/test\/[^/]*$/,
@@ -33,8 +35,7 @@ export const GROUPS: Record<string, RegExp> = {
   'reliability-a-k': /^test\/reliability\/[a-k]/,
   'reliability-l-r': /^test\/reliability\/[l-r]/,
   'reliability-s-z': /^test\/reliability\/[s-z]/,
-  routes: /^test\/(?:plugins|routes)\//,
-  tools: /^test\/(?:bench|db|deploy|dev|docs|workflows)\//
+  routes: /^test\/(?:plugins|routes)\//
 }
 
 /** What has a process of its own. All paths are from the root of the project on. */

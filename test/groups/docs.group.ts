@@ -1,0 +1,3 @@
+import { runGroup } from './run.ts'
+
+await runGroup(import.meta.url)
