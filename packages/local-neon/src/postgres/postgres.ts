@@ -40,8 +40,11 @@ export interface Postgres {
 const STOP_DEADLINE_MS = 5_000
 const START_DEADLINE_MS = 60_000
 const POLL_INTERVAL_MS = 10
-/** Before each further attempt, while another Postgres of this folder ends. */
-const RETRY_PAUSES_MS = [100, 1_000]
+/**
+ * Before each further attempt, while another Postgres of this folder ends. Of two that start together each may take the
+ * socket's folder of the other along once, so that a third collision may be with one that is there to stay.
+ */
+const RETRY_PAUSES_MS = [100, 1_000, 1_000]
 const READABLE_FILE_MODE = 0o644
 /**
  * Postgres loses the race for a lock file, or its socket's folder goes with the one that ends, or the backends of one that was killed

@@ -125,7 +125,7 @@ t.test('Postgres', async t => {
     const starting = startPostgres({ ...options, binaries: { ...options.binaries, postgres } })
 
     await t.rejects(starting, { code: 'LOCAL_NEON_POSTGRES_FAILED' })
-    t.equal((await log()).split(text).length - 1, 3)
+    t.equal((await log()).split(text).length - 1, 4)
   })
 
   t.test('fails with the reason that it gives itself, and leaves no socket', async t => {
