@@ -64,7 +64,7 @@ export abstract class PipeliningClient extends DriverClient {
   readonly #timeouts = createStatementTimeouts(pipeline => this.#giveUp(pipeline))
   #isLastAlone = false
   #marked = 0
-  /** Whose answer comes, or came last. */
+  /** Whose answer comes. */
   #receiving: Sent | undefined
 
   constructor(config: ClientConfig, pipelines: boolean, names?: StatementNames) {
@@ -196,7 +196,7 @@ export abstract class PipeliningClient extends DriverClient {
   #send(query: Submittable) {
     const sent = this.#writeOrRefuse(query)
     this.hasExecuted = true
-    this.#isLastAlone = sent.isAlone === true
+    this.#isLastAlone = sent.isAlone
     this.#sent.push(sent)
     if (!sent.refusal) this.onSent(query, textOf(query))
     this.#receiveNext(process.nextTick)
