@@ -33,7 +33,7 @@ export async function cancelStatement({
   timeoutMs,
   isWanted
 }: CancelOptions): Promise<void> {
-  const socket = new sockets.NeonSocket(address)
+  const socket = sockets.createSocket(address)
   socket.on('error', ignore)
   socket.once('open', () => (isWanted() ? socket.send(cancelRequest(key)) : socket.terminate()))
   // There is no answer; the server closes the connection when the signal is on its way.

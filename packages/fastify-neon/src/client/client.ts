@@ -134,10 +134,9 @@ export class NeonClient extends PipeliningClient {
         throw error
       }
     }
-    // Not a class of this client: what the engine learns of the sockets of one class it knows of all of them.
-    neonConfig.webSocketConstructor = new Proxy(sockets.NeonSocket, {
-      construct(NeonSocket, [address]) {
-        const socket = new NeonSocket(address)
+    neonConfig.webSocketConstructor = new Proxy(WebSocket, {
+      construct(_class, [address]) {
+        const socket = sockets.createSocket(address)
         const emit = makeReadable(neonConfig, socket)
         socket.deliver({ onMessages: messages => hand(messages, emit), onSend: order.sent, isQuiet })
         keep(socket, address)

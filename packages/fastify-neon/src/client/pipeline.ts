@@ -224,10 +224,11 @@ export class Pipeline implements Submittable {
         results.push(NO_RESULT)
         continue
       }
-      query.callback = (error, result) => {
+      const take: DriverQuery['callback'] = (error, result) => {
         if (error) this.handleError(error)
         else if (isResult(result)) results.push(result)
       }
+      query.callback = take
       query.handleReadyForQuery(connection)
     }
     if (this.isOver) return

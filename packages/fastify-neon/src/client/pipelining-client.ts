@@ -88,11 +88,12 @@ export abstract class PipeliningClient extends DriverClient {
    */
   runPipeline(pipeline: Pipeline): Promise<PipelineResult[]> {
     return new Promise((resolve, reject) => {
-      pipeline.onOutcome = (error, results = []) => {
+      const settle: Pipeline['onOutcome'] = (error, results = []) => {
         this.#timeouts.forgetOver()
         if (error) reject(error)
         else resolve(results)
       }
+      pipeline.onOutcome = settle
       this.#enqueue(pipeline)
     })
   }

@@ -22,15 +22,16 @@ interface Session {
 
 /** A session like `session`, with these parts in place of its own. */
 export function sessionWith(session: Session, { readsCache, ...parts }: SessionParts): object {
-  const made: Session = Object.create(session)
-  return Object.assign(made, withoutUndefined(parts), { prepareQuery })
+  // Not `session` as its prototype: of one class and with the same fields, so that the engine knows each like the others.
+  const made: Session = Object.create(Object.getPrototypeOf(session))
+  return Object.assign(made, session, withoutUndefined(parts), { prepareQuery })
 
   /** Every statement of Drizzle comes through here: builders, relational queries, `execute`, savepoints. */
   function prepareQuery(...query: never) {
     const prepared = session.prepareQuery.apply(made, query)
     const execute = prepared.execute.bind(prepared)
     if (!readsCache) Object.assign(prepared, { cacheConfig: undefined })
-    prepared.execute = async values => {
+    const executeSafely: typeof execute = async values => {
       try {
         return await execute(values)
       } catch (error) {
@@ -38,6 +39,7 @@ export function sessionWith(session: Session, { readsCache, ...parts }: SessionP
         throw error instanceof DrizzleQueryError ? toFailure(error, 'statement') : error
       }
     }
+    prepared.execute = executeSafely
     return prepared
   }
 }

@@ -173,11 +173,8 @@ export class NeonPool extends Pool {
       if (UNUSABLE_OBJECT.includes(sqlState)) this.report({ type: 'object-unusable', sqlState })
     }
     const transport = { url, sockets, onResponse: onAnswer, onError, login, pipelines, names, pool: this }
-    this.Client = class extends NeonClient {
-      constructor(config: ConstructorParameters<typeof NeonClient>[0]) {
-        super(config, transport)
-      }
-    }
+    // Not a class of this pool: what the engine learns of the clients of one class it knows of all of them.
+    this.Client = new Proxy(NeonClient, { construct: (_class, [config]) => new NeonClient(config, transport) })
     this.#createProbe = () => new NeonClient(this.options, { url, sockets, login, pipelines })
     this.#max = max
     this.#sockets = sockets
@@ -215,12 +212,6 @@ export class NeonPool extends Pool {
       depth: options.maxPipelined,
       isUsable: client => this.#connections.isUsable(client)
     })
-    // The driver's own count is of queues that stay empty here.
-    Object.defineProperties(this, {
-      totalCount: { get: () => this.#connections.total },
-      idleCount: { get: () => this.#connections.free },
-      waitingCount: { get: () => this.#slots.waiting }
-    })
     // Not by a method, whose types would have to repeat those of the driver.
     const query = { value: (...given: unknown[]) => this.#query(given) }
     Object.defineProperty(this, 'query', { ...query, writable: true, configurable: true })
@@ -233,6 +224,27 @@ export class NeonPool extends Pool {
     }))
     // An 'error' that nobody listens to is an uncaught exception.
     this.on('error', ignore)
+  }
+
+  static {
+    // The driver's own count is of queues that stay empty here. Not on each pool: the engine keeps such a one in a slow form.
+    Object.defineProperties(this.prototype, {
+      totalCount: {
+        get(this: NeonPool) {
+          return this.#connections.total
+        }
+      },
+      idleCount: {
+        get(this: NeonPool) {
+          return this.#connections.free
+        }
+      },
+      waitingCount: {
+        get(this: NeonPool) {
+          return this.#slots.waiting
+        }
+      }
+    })
   }
 
   /** Calls `listener` for each event, until the returned function is called. An error that it throws is a process warning. */

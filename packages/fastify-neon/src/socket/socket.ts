@@ -75,10 +75,7 @@ export interface Delivery {
 }
 
 export interface SocketRegister {
-  /** What the driver makes its sockets with. */
-  NeonSocket: new (
-    address: string
-  ) => LiveSocket
+  createSocket(address: string): LiveSocket
   /** The sockets that are not closed yet. */
   open: ReadonlySet<OpenSocket>
 }
@@ -87,143 +84,149 @@ export interface SocketRegister {
 const SIGNS_OF_LIFE = new Set<string | symbol>(['message', 'ping'])
 
 export function createSocketRegister(options: SocketOptions): SocketRegister {
-  const { heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS } = options
-  const open = new Set<WebSocket>()
-  const settings: ClientOptions & { closeTimeout: number } = {
-    handshakeTimeout: options.handshakeTimeoutMs,
-    closeTimeout: CLOSE_TIMEOUT_MS,
-    perMessageDeflate: false,
-    maxPayload: MAX_MESSAGE_BYTES,
-    followRedirects: false,
-    rejectUnauthorized: true
-  }
+  const open = new Set<OpenSocket>()
+  return { createSocket: address => new NeonSocket(address, options, open), open }
+}
 
-  class NeonSocket extends WebSocket implements LiveSocket {
-    #heartbeat: Heartbeat | undefined
-    #delivery: Delivery | undefined
-    #inbox: MessageCutter | undefined
-    #isInboxEmpty = true
-    #outbox: Uint8Array[] = []
-    #upgradeMs = 0
+/** One class for all registers: what the engine learns of the sockets of one it knows of all of them. */
+class NeonSocket extends WebSocket implements LiveSocket {
+  #heartbeat: Heartbeat | undefined
+  #delivery: Delivery | undefined
+  #inbox: MessageCutter | undefined
+  #isInboxEmpty = true
+  #outbox: Uint8Array[] = []
+  #upgradeMs = 0
 
-    constructor(address: string) {
-      let requestedAt = 0
-      const finishRequest = (request: ClientRequest) => {
-        request.once('socket', link =>
-          link.once(options.secure ? 'secureConnect' : 'connect', () => {
-            requestedAt = performance.now()
-          })
-        )
-        request.end()
-      }
-      // The password crosses this socket in the clear, and the driver's own
-      // switch for TLS can be changed by anybody who holds a client.
-      super(options.secure ? address.replace(/^ws:/, 'wss:') : address, { ...settings, finishRequest })
-      open.add(this)
-      // The driver asks for a copy of each message.
-      Object.defineProperty(this, 'binaryType', { get: () => 'nodebuffer', set: ignore })
-      this.once('upgrade', ({ socket }: IncomingMessage) => {
-        this.#upgradeMs = performance.now() - requestedAt
-        socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS)
-      })
-      this.once('open', () => {
-        this.#heartbeat = createHeartbeat({
-          intervalMs: heartbeatIntervalMs,
-          ping: () => {
-            // A reader that is slow reads no pong either.
-            if (this.isPaused) this.#heartbeat?.heard()
-            this.ping()
-          },
-          isQuiet: () => this.#delivery?.isQuiet() ?? true,
-          onDead: () => this.terminate(),
-          clock: SYSTEM_CLOCK
+  constructor(
+    address: string,
+    { secure: isSecure, handshakeTimeoutMs, heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS }: SocketOptions,
+    open: Set<OpenSocket>
+  ) {
+    let requestedAt = 0
+    const settings: ClientOptions & { closeTimeout: number } = {
+      handshakeTimeout: handshakeTimeoutMs,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      perMessageDeflate: false,
+      maxPayload: MAX_MESSAGE_BYTES,
+      followRedirects: false,
+      rejectUnauthorized: true
+    }
+    const finishRequest = (request: ClientRequest) => {
+      request.once('socket', link =>
+        link.once(isSecure ? 'secureConnect' : 'connect', () => {
+          requestedAt = performance.now()
         })
+      )
+      request.end()
+    }
+    // The password crosses this socket in the clear, and the driver's own
+    // switch for TLS can be changed by anybody who holds a client.
+    super(isSecure ? address.replace(/^ws:/, 'wss:') : address, { ...settings, finishRequest })
+    open.add(this)
+    this.once('upgrade', ({ socket }: IncomingMessage) => {
+      this.#upgradeMs = performance.now() - requestedAt
+      socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS)
+    })
+    this.once('open', () => {
+      this.#heartbeat = createHeartbeat({
+        intervalMs: heartbeatIntervalMs,
+        ping: () => {
+          // A reader that is slow reads no pong either.
+          if (this.isPaused) this.#heartbeat?.heard()
+          this.ping()
+        },
+        isQuiet: () => this.#delivery?.isQuiet() ?? true,
+        onDead: () => this.terminate(),
+        clock: SYSTEM_CLOCK
       })
-      this.on('pong', () => this.#heartbeat?.answered())
-      this.once('close', () => {
-        this.#heartbeat?.stop()
-        open.delete(this)
-      })
-    }
+    })
+    this.on('pong', () => this.#heartbeat?.answered())
+    this.once('close', () => {
+      this.#heartbeat?.stop()
+      open.delete(this)
+    })
+  }
 
-    get silentMs() {
-      return this.#heartbeat?.silentMs ?? 0
-    }
+  static {
+    // The driver asks for a copy of each message. Not on each socket: the engine keeps such a one in a slow form.
+    Object.defineProperty(this.prototype, 'binaryType', { get: () => 'nodebuffer', set: ignore })
+  }
 
-    get upgradeMs() {
-      return this.#upgradeMs
-    }
+  get silentMs() {
+    return this.#heartbeat?.silentMs ?? 0
+  }
 
-    /** Together with all else that is sent until the end of this tick: a frame costs more than what is in it. */
-    override send(given: Uint8Array | string) {
-      const bytes = typeof given === 'string' ? Buffer.from(given) : given
-      this.#delivery?.onSend(bytes)
-      if (this.#outbox.length === 0) process.nextTick(() => this.#flush())
-      this.#outbox.push(bytes)
-    }
+  get upgradeMs() {
+    return this.#upgradeMs
+  }
 
-    override close(code?: number) {
-      this.#flush()
-      super.close(code)
-    }
+  /** Together with all else that is sent until the end of this tick: a frame costs more than what is in it. */
+  override send(given: Uint8Array | string) {
+    const bytes = typeof given === 'string' ? Buffer.from(given) : given
+    this.#delivery?.onSend(bytes)
+    if (this.#outbox.length === 0) process.nextTick(() => this.#flush())
+    this.#outbox.push(bytes)
+  }
 
-    #flush() {
-      const messages = this.#outbox
-      this.#outbox = []
-      if (messages.length === 0 || this.readyState !== WebSocket.OPEN) return
-      this.#heartbeat?.sent()
-      for (const frame of framesOf(messages)) super.send(frame)
-    }
+  override close(code?: number) {
+    this.#flush()
+    super.close(code)
+  }
 
-    deliver(delivery: Delivery) {
-      this.#delivery = delivery
-      this.#inbox = createMessageCutter(delivery.onMessages)
-      this.on('message', (data: RawData) => {
-        if (Buffer.isBuffer(data)) this.#keep(data)
-      })
-    }
+  #flush() {
+    const messages = this.#outbox
+    this.#outbox = []
+    if (messages.length === 0 || this.readyState !== WebSocket.OPEN) return
+    this.#heartbeat?.sent()
+    for (const frame of framesOf(messages)) super.send(frame)
+  }
 
-    /** Until all that was read at once is here: Neon's frames have a kilobyte, and an answer may be dozens of them. */
-    #keep(data: Buffer) {
-      this.#inbox?.add(data)
-      if (!this.#isInboxEmpty) return
-      this.#isInboxEmpty = false
-      process.nextTick(() => this.#handOver())
-    }
+  deliver(delivery: Delivery) {
+    this.#delivery = delivery
+    this.#inbox = createMessageCutter(delivery.onMessages)
+    this.on('message', (data: RawData) => {
+      if (Buffer.isBuffer(data)) this.#keep(data)
+    })
+  }
 
-    #handOver() {
-      this.#isInboxEmpty = true
-      try {
-        this.#inbox?.cut()
-      } catch {
-        this.terminate()
-      }
-    }
+  /** Until all that was read at once is here: Neon's frames have a kilobyte, and an answer may be dozens of them. */
+  #keep(data: Buffer) {
+    this.#inbox?.add(data)
+    if (!this.#isInboxEmpty) return
+    this.#isInboxEmpty = false
+    process.nextTick(() => this.#handOver())
+  }
 
-    /** The driver would copy each message into a kind of buffer that is slow to read. */
-    override addEventListener(...listening: Parameters<WebSocket['addEventListener']>) {
-      const [type] = listening
-      if (type !== 'message') super.addEventListener(...listening)
-    }
-
-    /** What the driver cannot read throws out of its listener: that ends this connection, and not the process. */
-    override emit(event: string | symbol, ...values: unknown[]): boolean {
-      if (SIGNS_OF_LIFE.has(event)) this.#heartbeat?.heard()
-      // Postgres sends no text. The driver would take the letters for a message, and wait for its end.
-      if (event === 'message' && values[1] === false) {
-        this.terminate()
-        return true
-      }
-      try {
-        return super.emit(event, ...values)
-      } catch {
-        this.terminate()
-        return true
-      }
+  #handOver() {
+    this.#isInboxEmpty = true
+    try {
+      this.#inbox?.cut()
+    } catch {
+      this.terminate()
     }
   }
 
-  return { NeonSocket, open }
+  /** The driver would copy each message into a kind of buffer that is slow to read. */
+  override addEventListener(...listening: Parameters<WebSocket['addEventListener']>) {
+    const [type] = listening
+    if (type !== 'message') super.addEventListener(...listening)
+  }
+
+  /** What the driver cannot read throws out of its listener: that ends this connection, and not the process. */
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    if (SIGNS_OF_LIFE.has(event)) this.#heartbeat?.heard()
+    // Postgres sends no text. The driver would take the letters for a message, and wait for its end.
+    if (event === 'message' && values[1] === false) {
+      this.terminate()
+      return true
+    }
+    try {
+      return super.emit(event, ...values)
+    } catch {
+      this.terminate()
+      return true
+    }
+  }
 }
 
 function ignore() {}

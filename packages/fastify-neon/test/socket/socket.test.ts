@@ -13,8 +13,8 @@ t.test('the end of sockets', async t => {
     const server = await scriptedServer(t, socket =>
       Reflect.get(socket, '_socket').end(Buffer.from([0xff, 0xff, 0xff]))
     )
-    const { NeonSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
-    const socket = new NeonSocket(`ws://${new URL(server.url).host}/v2`)
+    const { createSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+    const socket = createSocket(`ws://${new URL(server.url).host}/v2`)
     await once(socket, 'open')
     const broken = new Promise(resolve => socket.once('error', resolve))
 
@@ -28,8 +28,8 @@ t.test('the end of sockets', async t => {
 
   t.test('comes by force for one that does not close', async t => {
     const server = await scriptedServer(t, () => {})
-    const { NeonSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
-    const socket = new NeonSocket(`ws://${new URL(server.url).host}/v2`)
+    const { createSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+    const socket = createSocket(`ws://${new URL(server.url).host}/v2`)
     await once(socket, 'open')
     const closed = once(socket, 'close')
 
@@ -43,7 +43,7 @@ t.test('the end of sockets', async t => {
 t.test('a socket', async t => {
   t.test('is kept alive by TCP, and pinged behind the first message', async t => {
     const server = await scriptedServer(t, socket => socket.send(Buffer.from('bytes')))
-    const { NeonSocket } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+    const { createSocket } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
     const kept: unknown[] = []
     const { setKeepAlive } = Socket.prototype
     t.intercept(Socket.prototype, 'setKeepAlive', {
@@ -52,7 +52,7 @@ t.test('a socket', async t => {
         return setKeepAlive.apply(this, given)
       }
     })
-    const socket = new NeonSocket(`ws://${new URL(server.url).host}/v2`)
+    const socket = createSocket(`ws://${new URL(server.url).host}/v2`)
 
     t.equal(socket.silentMs, 0)
     await once(socket, 'open')
@@ -87,10 +87,10 @@ t.test('a socket', async t => {
     t.teardown(() => server.close())
     await once(server, 'listening')
     const { port } = Object(server.address())
-    const { NeonSocket } = createSocketRegister({ handshakeTimeoutMs: 60_000, secure: false })
+    const { createSocket } = createSocketRegister({ handshakeTimeoutMs: 60_000, secure: false })
     const startMs = performance.now()
 
-    const socket = new NeonSocket(`ws://127.0.0.1:${port}/v2`)
+    const socket = createSocket(`ws://127.0.0.1:${port}/v2`)
     t.equal(socket.upgradeMs, 0)
     await once(socket, 'open')
 
@@ -101,9 +101,9 @@ t.test('a socket', async t => {
   })
 
   t.test('is never without TLS where it has to be secure', async t => {
-    const { NeonSocket } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: true })
+    const { createSocket } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: true })
 
-    const socket = new NeonSocket('ws://127.0.0.1:1/v2')
+    const socket = createSocket('ws://127.0.0.1:1/v2')
 
     t.equal(Reflect.get(socket, 'url'), 'wss://127.0.0.1:1/v2')
     await once(socket, 'error')
@@ -116,9 +116,9 @@ t.test('a socket', async t => {
     const port = typeof address === 'object' && address ? address.port : 0
     t.teardown(() => server.close())
     server.on('connection', peer => t.teardown(() => peer.destroy()))
-    const { NeonSocket, open } = createSocketRegister({ handshakeTimeoutMs: 50, secure: false })
+    const { createSocket, open } = createSocketRegister({ handshakeTimeoutMs: 50, secure: false })
 
-    const socket = new NeonSocket(`ws://127.0.0.1:${port}/v2`)
+    const socket = createSocket(`ws://127.0.0.1:${port}/v2`)
     const [error] = await once(socket, 'error')
 
     t.match(error, { message: 'Opening handshake has timed out' })
@@ -127,8 +127,8 @@ t.test('a socket', async t => {
 
   t.test('is ended by text, which reaches nobody', async t => {
     const server = await scriptedServer(t, socket => socket.send('text'))
-    const { NeonSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
-    const socket = new NeonSocket(`ws://${new URL(server.url).host}/v2`)
+    const { createSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+    const socket = createSocket(`ws://${new URL(server.url).host}/v2`)
     socket.on('message', () => t.fail('the text got through'))
     await once(socket, 'open')
 
@@ -144,8 +144,8 @@ t.test('a socket', async t => {
     const badOpcode = Buffer.from([0x83, 0])
     for (const bytes of [oversized, masked, badOpcode]) {
       const server = await scriptedServer(t, socket => Reflect.get(socket, '_socket').write(bytes))
-      const { NeonSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
-      const socket = new NeonSocket(`ws://${new URL(server.url).host}/v2`)
+      const { createSocket, open } = createSocketRegister({ handshakeTimeoutMs: 5000, secure: false })
+      const socket = createSocket(`ws://${new URL(server.url).host}/v2`)
       await once(socket, 'open')
       const broken = once(socket, 'error')
 
@@ -174,12 +174,12 @@ async function openSocket(
     answer(peer)
   })
   await once(server, 'listening')
-  const { NeonSocket, open } = createSocketRegister({
+  const { createSocket, open } = createSocketRegister({
     handshakeTimeoutMs: 5000,
     secure: false,
     ...(heartbeatIntervalMs && { heartbeatIntervalMs })
   })
-  const socket = new NeonSocket(`ws://127.0.0.1:${Reflect.get(Object(server.address()), 'port')}/v2`)
+  const socket = createSocket(`ws://127.0.0.1:${Reflect.get(Object(server.address()), 'port')}/v2`)
   t.teardown(() => {
     for (const each of open) each.terminate()
     server.close()
