@@ -108,7 +108,7 @@ export class NeonClient extends PipeliningClient {
     const { login = { isEager: true }, names = createStatementNames() } = transport
     super(config, pipelines, names)
     this.#traced = { pool: transport.pool, unanswered: () => this.unanswered }
-    guardQuery(this, { pipelines, traced: this.#traced })
+    guardQuery(this, this.#traced)
     this.#names = names
     this.#sockets = sockets
     this.#onAnswer = onAnswer

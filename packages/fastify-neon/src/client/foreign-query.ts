@@ -3,8 +3,10 @@
  * statement timeout: its time is that of its reader. A value that cannot be sent is refused before anything is sent.
  */
 import { Client } from '@neondatabase/serverless'
-import { type Answerable, boundValues, type DriverInside, DriverQuery, type Submittable } from './driver.ts'
+import { type Answerable, boundValues, DriverQuery, type Submittable } from './driver.ts'
 import { Pipeline } from './pipeline.ts'
+import type { PipeliningClient } from './pipelining-client.ts'
+import { isPromised } from './promised-query.ts'
 import { type TracedClient, tracedQuery } from './traced-query.ts'
 
 type Callback = NonNullable<Answerable['callback']>
@@ -13,10 +15,15 @@ type Send = (...given: unknown[]) => unknown
 
 /** Replaces `client.query`. Not by a method, whose types would have to repeat those of the driver. */
 export function guardQuery(
-  client: Pick<DriverInside, 'connectionParameters'>,
-  { pipelines, traced }: { pipelines: boolean; traced: TracedClient }
+  client: Pick<PipeliningClient, 'connectionParameters' | 'pipelines' | 'runPromised'>,
+  traced: TracedClient
 ): void {
-  const send = tracedQuery(traced, (...given) => Reflect.apply(Client.prototype.query, client, given))
+  const { pipelines } = client
+  const send = tracedQuery(traced, (...given) =>
+    pipelines && isPromised(given)
+      ? client.runPromised(given)
+      : Reflect.apply(Client.prototype.query, client, given)
+  )
   Object.defineProperty(client, 'query', { value: guarded, writable: true, configurable: true })
 
   function guarded(...given: unknown[]): unknown {

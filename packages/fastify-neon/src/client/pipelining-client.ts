@@ -22,6 +22,7 @@ import {
   type PreparedStatements,
   type Written
 } from './prepared-statements.ts'
+import { type GivenQuery, type PromisedQuery, promisedQuery } from './promised-query.ts'
 import { ProtocolViolationError } from './response-order.ts'
 import type { StatementNames } from './statement-names.ts'
 import { createStatementTimeouts } from './statement-timeouts.ts'
@@ -61,7 +62,7 @@ export abstract class PipeliningClient extends DriverClient {
   /** Of statements that went unnamed; whether the server parses them is not known yet. */
   readonly #newNames = new Set<string>()
   readonly #prepared: PreparedStatements
-  readonly #timeouts = createStatementTimeouts(pipeline => this.#giveUp(pipeline))
+  readonly #timeouts = createStatementTimeouts<Pipeline | PromisedQuery>(query => this.#giveUp(query))
   #isLastAlone = false
   #marked = 0
   /** Whose answer comes. */
@@ -98,21 +99,34 @@ export abstract class PipeliningClient extends DriverClient {
     })
   }
 
+  /** As the driver's `query` with a text or a config and no callback. Only for a client that pipelines. */
+  runPromised(given: GivenQuery): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const query = promisedQuery(given, (error, result) => {
+        this.#timeouts.forgetOver()
+        if (error) reject(error)
+        else resolve(result)
+      })
+      query._result._types ??= this._types
+      this.#enqueue(query)
+    })
+  }
+
   /** As the driver's `query`, which would make a callback and a timer for each. */
-  #enqueue(pipeline: Pipeline) {
+  #enqueue(query: Pipeline | PromisedQuery) {
     if (!this._queryable || this._ending) {
       const error = new Error(this._queryable ? CLOSED : LOST)
-      return process.nextTick(() => pipeline.handleError(error))
+      return process.nextTick(() => query.handleError(error, this.connection))
     }
     const { query_timeout: timeoutMs } = this.connectionParameters
-    if (typeof timeoutMs === 'number' && timeoutMs > 0) this.#timeouts.start(pipeline, timeoutMs)
-    this.queryQueue.push(pipeline)
+    if (typeof timeoutMs === 'number' && timeoutMs > 0) this.#timeouts.start(query, timeoutMs)
+    this.queryQueue.push(query)
     this._pulseQueryQueue()
   }
 
-  #giveUp(pipeline: Pipeline) {
-    pipeline.handleError(new Error('Query read timeout'))
-    const index = this.queryQueue.indexOf(pipeline)
+  #giveUp(query: Pipeline | PromisedQuery) {
+    query.handleError(new Error('Query read timeout'), this.connection)
+    const index = this.queryQueue.indexOf(query)
     if (index !== -1) this.queryQueue.splice(index, 1)
     this._pulseQueryQueue()
   }

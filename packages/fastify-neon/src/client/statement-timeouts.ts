@@ -1,36 +1,41 @@
 /**
- * The time limits of the pipelines on one connection, by one timer: to start and stop one for each costs as much as to write it.
+ * The time limits of the statements on one connection, by one timer: to start and stop one for each costs as much as to write it.
  */
-import type { Pipeline } from './pipeline.ts'
+interface Statement {
+  /** Answered, failed, or given up. */
+  isOver: boolean
+}
 
-export interface StatementTimeouts {
-  /** `onTimeout` is called `ms` after now unless the pipeline is over by then. */
-  start(pipeline: Pipeline, ms: number): void
+export interface StatementTimeouts<S extends Statement> {
+  /** `onTimeout` is called `ms` after now unless the statement is over by then. */
+  start(statement: S, ms: number): void
   /** Forgets those that are over, with their rows. */
   forgetOver(): void
-  /** The connection has ended, and with it all pipelines. */
+  /** The connection has ended, and with it all statements. */
   stop(): void
 }
 
-interface Limited {
-  pipeline: Pipeline
+interface Limited<S> {
+  statement: S
   endsAt: number
 }
 
-export function createStatementTimeouts(onTimeout: (pipeline: Pipeline) => void): StatementTimeouts {
-  let limited: Limited[] = []
+export function createStatementTimeouts<S extends Statement>(
+  onTimeout: (statement: S) => void
+): StatementTimeouts<S> {
+  let limited: Limited<S>[] = []
   /** When the timer fires; it does so too when all that it was started for is over. */
   let firesAt = Number.POSITIVE_INFINITY
   let timer: NodeJS.Timeout | undefined
 
   return {
-    start(pipeline, ms) {
+    start(statement, ms) {
       const endsAt = performance.now() + ms
-      limited.push({ pipeline, endsAt })
+      limited.push({ statement, endsAt })
       if (endsAt < firesAt) fireAt(endsAt, ms)
     },
     forgetOver() {
-      while (limited[0]?.pipeline.isOver) limited.shift()
+      while (limited[0]?.statement.isOver) limited.shift()
     },
     stop() {
       limited = []
@@ -47,10 +52,10 @@ export function createStatementTimeouts(onTimeout: (pipeline: Pipeline) => void)
   function fire() {
     firesAt = Number.POSITIVE_INFINITY
     const now = performance.now()
-    const late = limited.filter(({ pipeline, endsAt }) => !pipeline.isOver && endsAt <= now)
-    limited = limited.filter(({ pipeline, endsAt }) => !pipeline.isOver && endsAt > now)
+    const late = limited.filter(({ statement, endsAt }) => !statement.isOver && endsAt <= now)
+    limited = limited.filter(({ statement, endsAt }) => !statement.isOver && endsAt > now)
     const next = limited.reduce((first, { endsAt }) => Math.min(first, endsAt), firesAt)
     if (limited.length > 0) fireAt(next, next - now)
-    for (const { pipeline } of late) onTimeout(pipeline)
+    for (const { statement } of late) onTimeout(statement)
   }
 }

@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { NeonClient } from '../client/client.ts'
 import { inEitherMode } from '../client/eager-authentication.ts'
-import { failureOfAbort, onAbort, unlessAborted } from '../errors/abort.ts'
+import { type Abortable, failureOfAbort, onAbort, unlessAborted } from '../errors/abort.ts'
 import { DatabaseFailure, toFailure } from '../errors/failure.ts'
 import { within } from '../runtime/deadline.ts'
 import { CONNECT, traced, WAKE } from '../tracing/channels.ts'
@@ -42,7 +42,7 @@ export interface ConnectionsOptions {
 
 export interface Connections {
   /** A free client that is alive, or a new one. */
-  take(signal?: AbortSignal): Promise<NeonClient>
+  take(signal?: Abortable): Promise<NeonClient>
   /** A free client that was heard of so shortly ago that it is not asked. */
   takeNow(): NeonClient | undefined
   giveBack(client: NeonClient, isClean: boolean): void
@@ -141,7 +141,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     return stock.size + ending - displaced
   }
 
-  async function next(signal: AbortSignal | undefined): Promise<NeonClient> {
+  async function next(signal: Abortable | undefined): Promise<NeonClient> {
     try {
       return await (WAKE.hasSubscribers && options.isAsleep()
         ? traced(WAKE, { pool }, () => connector.next(signal))
@@ -158,7 +158,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   /** True for one that was asked in vain. Rejects when the signal is aborted before. */
-  async function isSilent(client: NeonClient, signal: AbortSignal | undefined): Promise<boolean> {
+  async function isSilent(client: NeonClient, signal: Abortable | undefined): Promise<boolean> {
     const asked = ask(client)
     if (signal === undefined) return asked
     try {

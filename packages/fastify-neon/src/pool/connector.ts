@@ -3,7 +3,7 @@
  * succeeded, with pauses after a failure and within one limit of time, and never again for what cannot heal.
  */
 import { setMaxListeners } from 'node:events'
-import { failureOfAbort, onAbort } from '../errors/abort.ts'
+import { type Abortable, failureOfAbort, onAbort } from '../errors/abort.ts'
 import { DatabaseFailure, toFailure } from '../errors/failure.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import { type Clock, SYSTEM_CLOCK } from '../runtime/clock.ts'
@@ -31,7 +31,7 @@ export interface ConnectorOptions<Client> {
 
 export interface Connector<Client> {
   /** The next connection that there is: a new one, or one that comes free before. */
-  next(signal?: AbortSignal): Promise<Client>
+  next(signal?: Abortable): Promise<Client>
   /** There are fewer open connections than before. */
   noteRoom(): void
   /** True when somebody who waits for a connection took this one. */

@@ -3,7 +3,7 @@
  * checked out and judged when they come back, and an end that always ends.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Pool, type PoolConfig } from '@neondatabase/serverless'
+import { Client, Pool, type PoolConfig } from '@neondatabase/serverless'
 import { clientConfig, NeonClient, type Password } from '../client/client.ts'
 import { driverFits } from '../client/driver.ts'
 import type { AuthenticationMode } from '../client/eager-authentication.ts'
@@ -16,6 +16,7 @@ import {
 } from '../client/pipeline.ts'
 import { createStatementNames, type StatementNames } from '../client/statement-names.ts'
 import type { ConnectionUrl } from '../connection-string/connection-url.ts'
+import type { Abortable } from '../errors/abort.ts'
 import { DatabaseFailure, toFailure } from '../errors/failure.ts'
 import { isTimeout } from '../errors/timeout.ts'
 import { printAs } from '../runtime/inspect.ts'
@@ -52,7 +53,7 @@ export interface NeonPoolOptions extends PoolLimits, AlivenessLimits {
 
 export interface CheckoutOptions {
   /** Gives up the wait. A client that is out is not touched by it. */
-  signal?: AbortSignal
+  signal?: Abortable
   /** Whom it is for: shares take turns in the queue, and none has all clients. @default nobody in particular */
   share?: string | undefined
   /** What a client that is out for long is reported with. @default the stack of the caller, which costs as much as the rest */
@@ -92,7 +93,7 @@ interface Slot {
   startedAt: number
   /** Where it was asked for. */
   place: TakenAt
-  signal?: AbortSignal | undefined
+  signal?: Abortable | undefined
 }
 
 export type ConnectCallback<C = CheckedOutClient> = (
@@ -174,7 +175,9 @@ export class NeonPool extends Pool {
     }
     const transport = { url, sockets, onResponse: onAnswer, onError, login, pipelines, names, pool: this }
     // Not a class of this pool: what the engine learns of the clients of one class it knows of all of them.
-    this.Client = new Proxy(NeonClient, { construct: (_class, [config]) => new NeonClient(config, transport) })
+    this.Client = new Proxy(Client, {
+      construct: (_class, [config]) => new NeonClient(config, transport)
+    })
     this.#createProbe = () => new NeonClient(this.options, { url, sockets, login, pipelines })
     this.#max = max
     this.#sockets = sockets
@@ -228,7 +231,7 @@ export class NeonPool extends Pool {
 
   static {
     // The driver's own count is of queues that stay empty here. Not on each pool: the engine keeps such a one in a slow form.
-    Object.defineProperties(this.prototype, {
+    Object.defineProperties(NeonPool.prototype, {
       totalCount: {
         get(this: NeonPool) {
           return this.#connections.total

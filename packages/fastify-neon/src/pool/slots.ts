@@ -3,7 +3,7 @@
  * in which the users take turns. What would not get its turn in time is refused at once.
  */
 
-import { failureOfAbort } from '../errors/abort.ts'
+import { type Abortable, failureOfAbort } from '../errors/abort.ts'
 import { DatabaseFailure } from '../errors/failure.ts'
 import { type Clock, SYSTEM_CLOCK } from '../runtime/clock.ts'
 import { createWaitQueue, type Ticket } from './wait-queue.ts'
@@ -28,7 +28,7 @@ export interface Slots<Place> {
    * Resolves with a function that gives the slot back; further calls of it do nothing.
    * Who gives up by the signal leaves the queue and takes no slot.
    */
-  acquire(signal?: AbortSignal, share?: string): Promise<() => void>
+  acquire(signal?: Abortable, share?: string): Promise<() => void>
   /** The same without a wait; undefined where there is no free slot for this share, and when closed. */
   acquireNow(share?: string): (() => void) | undefined
   /** A place without a wait. Nobody in the queue is overtaken. */
@@ -156,7 +156,7 @@ export function createSlots<Place = never>({
 
   /** Resolves with a place, or with undefined for a slot. */
   async function line(
-    signal: AbortSignal | undefined,
+    signal: Abortable | undefined,
     ticket: Ticket<Join<Place>>
   ): Promise<Place | undefined> {
     blockedSince ??= clock.now()

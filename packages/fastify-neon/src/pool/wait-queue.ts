@@ -3,7 +3,7 @@
  * first served; each until a deadline and for as long as its signal is not aborted.
  */
 
-import { onAbort } from '../errors/abort.ts'
+import { type Abortable, onAbort } from '../errors/abort.ts'
 import type { DatabaseFailure } from '../errors/failure.ts'
 import { type Clock, SYSTEM_CLOCK } from '../runtime/clock.ts'
 
@@ -23,7 +23,7 @@ export interface Ticket<Mark> {
 }
 
 export interface Queue<T, Mark = never> {
-  wait(signal?: AbortSignal, ticket?: Ticket<Mark>): Promise<T>
+  wait(signal?: Abortable, ticket?: Ticket<Mark>): Promise<T>
   /** Serves whose turn it is; false when nobody waits. */
   serve(value: T): boolean
   /** Whose turn it is among the first of each share of whom `isFit` is true. */
@@ -76,7 +76,7 @@ export function createWaitQueue<T, Mark = never>({
     return undefined
   }
 
-  function wait(signal?: AbortSignal, { share, mark }: Ticket<Mark> = {}) {
+  function wait(signal?: Abortable, { share, mark }: Ticket<Mark> = {}) {
     return new Promise<T>((resolve, reject) => {
       const lane = lanes.get(share) ?? new Set()
       const waiter: Waiter<T, Mark> = {

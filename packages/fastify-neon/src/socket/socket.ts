@@ -149,7 +149,7 @@ class NeonSocket extends WebSocket implements LiveSocket {
 
   static {
     // The driver asks for a copy of each message. Not on each socket: the engine keeps such a one in a slow form.
-    Object.defineProperty(this.prototype, 'binaryType', { get: () => 'nodebuffer', set: ignore })
+    Object.defineProperty(NeonSocket.prototype, 'binaryType', { get: () => 'nodebuffer', set: ignore })
   }
 
   get silentMs() {

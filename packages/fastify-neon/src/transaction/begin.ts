@@ -12,6 +12,7 @@ import {
   unnamed
 } from '../client/pipeline.ts'
 import { isStalePlan, suspectOf } from '../client/stale-plan.ts'
+import type { Abortable } from '../errors/abort.ts'
 import { type DatabaseFailure, toFailure } from '../errors/failure.ts'
 import { isTimeout } from '../errors/timeout.ts'
 import type { CheckedOutClient, NeonPool } from '../pool/pool.ts'
@@ -22,7 +23,7 @@ export interface BeginOptions {
   pool: NeonPool
   plan: TransactionPlan
   /** Of the caller and of the time. */
-  signal: AbortSignal
+  signal: Abortable
 }
 
 export interface Begun {
@@ -50,37 +51,27 @@ const MAX_BEGINS = 3
 /** Takes a client. BEGIN itself waits for the first statement, unless the clients of the pool do not pipeline. */
 export async function openTransaction({ pool, plan, signal }: BeginOptions): Promise<Begun> {
   const { share } = plan
-  let checkedOut = await pool.checkout({ signal, share, place: 'a transaction' })
+  const checkedOut = await pool.checkout({ signal, share, place: 'a transaction' })
   // Kept, since the client has that of its next user when it is checked out again.
   let { release } = checkedOut
-  let isBegun = false
   let isClosed = false
-  let row: BeginRow = {}
   let beginning: Promise<void> | undefined
   let waiting = 0
-  let isHarmless = plan.isReadOnly
-  if (!pool.pipelines) await begin().catch(releaseAndThrow)
-
-  return {
+  // Without an accessor: the engine makes a hidden class for each object that is written with one, and keeps it for long.
+  const begun: { -readonly [Name in keyof Begun]: Begun[Name] } = {
     client: new Proxy(Object.create(checkedOut), { get: (_client, name) => propertyOf(name) }),
-    get checkedOut() {
-      return checkedOut
-    },
-    get isBegun() {
-      return isBegun
-    },
-    get row() {
-      return row
-    },
-    get hasNoEffect() {
-      return isHarmless
-    },
+    checkedOut,
+    isBegun: false,
+    row: {},
+    hasNoEffect: plan.isReadOnly,
     settled: () => Promise.resolve(beginning),
     close() {
       isClosed = true
     },
     release: doubt => release(doubt)
   }
+  if (!pool.pipelines) await begin().catch(releaseAndThrow)
+  return begun
 
   /** Nobody has it yet who would give it back. */
   function releaseAndThrow(error: unknown): never {
@@ -91,15 +82,15 @@ export async function openTransaction({ pool, plan, signal }: BeginOptions): Pro
   function propertyOf(name: string | symbol): unknown {
     if (name === 'query') return query
     // Before it has begun nobody can have ended it.
-    if (name === 'isInTransaction') return isBegun ? checkedOut.isInTransaction : true
-    const value: unknown = Reflect.get(checkedOut, name)
-    return typeof value === 'function' ? value.bind(checkedOut) : value
+    if (name === 'isInTransaction') return begun.isBegun ? begun.checkedOut.isInTransaction : true
+    const value: unknown = Reflect.get(begun.checkedOut, name)
+    return typeof value === 'function' ? value.bind(begun.checkedOut) : value
   }
 
   function query(...given: Parameters<CheckedOutClient['query']>): unknown {
-    isHarmless &&= hasNoEffect(textOf(given[0]))
+    begun.hasNoEffect &&= hasNoEffect(textOf(given[0]))
     // Who waits for the beginning goes first.
-    if (isBegun && waiting === 0) return checkedOut.query(...given)
+    if (begun.isBegun && waiting === 0) return begun.checkedOut.query(...given)
     if (beginning) return behind(beginning, given)
     const statement = asPipelineStatement(...given)
     if (statement === undefined) {
@@ -109,7 +100,7 @@ export async function openTransaction({ pool, plan, signal }: BeginOptions): Pro
     try {
       const first = takeOff(statement, pipelineOf(statement))
       beginning = first.then(ignore, error => {
-        if (!isBegun) throw error
+        if (!begun.isBegun) throw error
       })
       beginning.catch(ignore)
       return first
@@ -130,14 +121,14 @@ export async function openTransaction({ pool, plan, signal }: BeginOptions): Pro
     } finally {
       waiting -= 1
     }
-    return checkedOut.query(...given)
+    return begun.checkedOut.query(...given)
   }
 
   /** With what cannot be in a pipeline: its statement waits for the answer. */
   async function begin(): Promise<void> {
-    for (let begins = 1; !isBegun; begins += 1) {
+    for (let begins = 1; !begun.isBegun; begins += 1) {
       try {
-        const answer: unknown = await checkedOut.query(plan.begin)
+        const answer: unknown = await begun.checkedOut.query(plan.begin)
         note(Array.isArray(answer) ? answer : [answer])
       } catch (error) {
         if (!(await recover(error, begins))) throw failureToBegin(error)
@@ -151,7 +142,7 @@ export async function openTransaction({ pool, plan, signal }: BeginOptions): Pro
     begins = 1
   ): Promise<PipelineResult | undefined> {
     try {
-      const results = await checkedOut.runPipeline(pipeline)
+      const results = await begun.checkedOut.runPipeline(pipeline)
       note(results.slice(0, plan.beginStatements.length))
       return results.at(-1)
     } catch (error) {
@@ -163,26 +154,26 @@ export async function openTransaction({ pool, plan, signal }: BeginOptions): Pro
       }
       // The server has ended it in its midst, each time.
       if (endsSession(error)) throw toFailure(error, 'statement')
-      if (!checkedOut.isConnected || isOfBeginning(pipeline, error)) throw failureToBegin(error)
-      isBegun = true
+      if (!begun.checkedOut.isConnected || isOfBeginning(pipeline, error)) throw failureToBegin(error)
+      begun.isBegun = true
       throw error
     }
   }
 
   function note(results: PipelineResult[]) {
-    isBegun = true
-    row = Object.assign({}, ...results.flatMap(({ rows }) => rows))
+    begun.isBegun = true
+    begun.row = Object.assign({}, ...results.flatMap(({ rows }) => rows))
   }
 
   /** True when the beginning may be sent once more. */
   async function recover(error: unknown, begins: number, isSuspect = false): Promise<boolean> {
     if (begins >= MAX_BEGINS || isClosed || signal.aborted) return false
-    if (checkedOut.isConnected && (isSuspect || isStalePlan(error))) return rollBack()
-    if (checkedOut.isConnected && !endsSession(error)) return false
+    if (begun.checkedOut.isConnected && (isSuspect || isStalePlan(error))) return rollBack()
+    if (begun.checkedOut.isConnected && !endsSession(error)) return false
     pool.report({ type: 'transaction-repeated', failure: failureToBegin(error), delayMs: 0 })
     release()
-    checkedOut = await pool.checkout({ signal, share, place: 'a transaction' })
-    release = checkedOut.release
+    begun.checkedOut = await pool.checkout({ signal, share, place: 'a transaction' })
+    release = begun.checkedOut.release
     // The work has ended meanwhile: nothing may be sent to what is another's from now on.
     if (isClosed) {
       release()
@@ -197,7 +188,7 @@ export async function openTransaction({ pool, plan, signal }: BeginOptions): Pro
   }
 
   async function rollBack(): Promise<boolean> {
-    return checkedOut.query('ROLLBACK').then(
+    return begun.checkedOut.query('ROLLBACK').then(
       () => true,
       () => false
     )

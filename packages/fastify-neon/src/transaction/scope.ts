@@ -26,7 +26,8 @@ export interface Scope {
   runNested<T>(work: () => Promise<T>): Promise<T>
   /** Makes a COMMIT impossible: what was undone in part may not be kept in part. */
   doom(failure: DatabaseFailure): void
-  readonly doomed: DatabaseFailure | undefined
+  /** Why no COMMIT is possible, where none is. */
+  doomedBy(): DatabaseFailure | undefined
 }
 
 interface Whole {
@@ -103,9 +104,7 @@ function scopeOf(
     doom(failure) {
       whole.doomed ??= failure
     },
-    get doomed() {
-      return whole.doomed
-    }
+    doomedBy: () => whole.doomed
   }
   return scope
 

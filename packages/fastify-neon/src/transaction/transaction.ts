@@ -2,9 +2,8 @@
  * The only way to run a transaction: it ends as committed (the tag COMMIT was
  * seen), as rolled back, or as one of unknown outcome, and never leaks a client.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { NeonClient } from '../client/client.ts'
-import { createLimit, failureOfAbort, unlessAborted } from '../errors/abort.ts'
+import { type Abortable, createLimit, failureOfAbort, pause, unlessAborted } from '../errors/abort.ts'
 import { TransactionRolledBackError } from '../errors/errors.ts'
 import { DatabaseFailure, toFailure } from '../errors/failure.ts'
 import { isTimeout } from '../errors/timeout.ts'
@@ -25,7 +24,7 @@ interface Run {
   pool: NeonPool
   plan: TransactionPlan
   /** Of the caller and of the time. */
-  signal: AbortSignal
+  signal: Abortable
   message: TransactionMessage | undefined
 }
 
@@ -94,7 +93,7 @@ async function repeat<T>(run: Run, work: Work<T>): Promise<T> {
     const delayMs = backoffMs({ firstMs: FIRST_PAUSE_MS, maxMs: MAX_PAUSE_MS, failures })
     run.pool.report({ type: 'transaction-repeated', failure: toFailure(error, 'statement'), delayMs })
     // The error of the work says more than that there was no time for another run.
-    await sleep(delayMs, undefined, { signal: run.signal }).catch(() => Promise.reject(error))
+    await pause(delayMs, run.signal).catch(() => Promise.reject(error))
     if (run.message) run.message.attempt += 1
   }
 }
@@ -142,14 +141,15 @@ function releaseAfter(begun: Begun, commitment: Promise<unknown>) {
   commitment.then(ignore, ignore).then(() => begun.release())
 }
 
-async function workOrRollBack<T>(begun: Begun, signal: AbortSignal, work: Work<T>): Promise<T> {
+async function workOrRollBack<T>(begun: Begun, signal: Abortable, work: Work<T>): Promise<T> {
   const scope = createScope(begun.client)
   try {
     // Closed before the end of the transaction is sent: what comes later would run behind it.
     const result = await unlessAborted(signal, Promise.resolve(scope).then(work)).finally(scope.close)
     await unlessAborted(signal, begun.settled())
     if (signal.aborted) throw failureOfAbort(signal)
-    if (scope.doomed) throw scope.doomed
+    const doom = scope.doomedBy()
+    if (doom) throw doom
     // The work itself has ended it, and COMMIT would be answered as if there were something to commit.
     if (!begun.client.isInTransaction) throw new DatabaseFailure('transactionOver')
     return result

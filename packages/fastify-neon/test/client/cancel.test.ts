@@ -83,20 +83,19 @@ t.test('the cancel of a statement that waits for a server of the pooler', { skip
 
 /** With a count of the connections that have ended. */
 function clientOf(url: ConnectionUrl) {
-  const { NeonSocket, open } = register()
+  const { createSocket, open } = register()
   const closing = new EventEmitter()
   const counted = {
     open,
     closed: 0,
     onceClosed: (callback: () => void) => closing.once('close', callback),
-    NeonSocket: class extends NeonSocket {
-      constructor(address: string) {
-        super(address)
-        this.once('close', () => {
-          counted.closed += 1
-          closing.emit('close')
-        })
-      }
+    createSocket(address: string) {
+      const socket = createSocket(address)
+      socket.once('close', () => {
+        counted.closed += 1
+        closing.emit('close')
+      })
+      return socket
     }
   }
   const client = new NeonClient(clientConfig(url, {}), { url, sockets: counted })

@@ -16,7 +16,7 @@ t.test('the time limits of a connection', async t => {
     const startedAt = performance.now()
 
     await new Promise<void>(resolve => {
-      const timeouts = createStatementTimeouts(each => {
+      const timeouts = createStatementTimeouts<Pipeline>(each => {
         ended.push([each, performance.now() - startedAt])
         if (ended.length === 2) resolve()
       })
