@@ -9,7 +9,6 @@ import { toFailure } from '../errors/failure.ts'
 import type { Pool } from '../pool/pg-pool.ts'
 import type { NeonPool } from '../pool/pool.ts'
 import { runQuery } from '../pool/run-query.ts'
-import { printAs } from '../runtime/inspect.ts'
 import { hasRowsOnly } from '../runtime/statement-text.ts'
 import { type BatchResults, createGathering, runAll, runBatch } from '../transaction/batch.ts'
 import { type Claims, checkClaimNames, checkClaims, type Identity } from '../transaction/claims.ts'
@@ -23,6 +22,7 @@ import {
   type DrizzleOptions,
   databaseOn,
   type NoTables,
+  pooledDatabaseOn,
   refuseOptionsOfOtherLine,
   type Tables,
   type Transaction,
@@ -109,9 +109,7 @@ export function createDatabase<T extends Tables = NoTables>(
       readsCache: context.identity?.claims === undefined,
       transaction: transactionAs(context)
     })
-    const database = databaseOn(base, session)
-    printAs(database, () => ({ type: 'NeonDatabase', pool }))
-    return Object.assign(database, { $batch: batchAs(context) })
+    return Object.assign(pooledDatabaseOn(base, session, pool), { $batch: batchAs(context) })
   }
 
   function transactionAs(context: StatementContext) {

@@ -5,6 +5,7 @@
  */
 import { drizzle, NeonDatabase, NeonTransaction } from 'drizzle-orm/neon-serverless'
 import { OptionInvalidError } from '../errors/errors.ts'
+import { printAs } from '../runtime/inspect.ts'
 
 /** What Drizzle is told of the tables: `schema` of 0.4x, `relations` of 1.0. */
 export type Tables = InstanceType<typeof NeonDatabase> extends NeonDatabase<infer T> ? T : never
@@ -41,7 +42,36 @@ export function refuseOptionsOfOtherLine(options: object): void {
 
 /** A client like this one on another session. It does not read the tables anew, so one is made for each request. */
 export function databaseOn<T extends Tables>(database: NeonDatabase<T>, session: object): NeonDatabase<T> {
-  const made: NeonDatabase<T> = Reflect.construct(NeonDatabase, partsOf(database, session))
+  return madeLike(database, session, NeonDatabase)
+}
+
+/** The same on a session of a pool, which is what a log and a console show of it. */
+export function pooledDatabaseOn<T extends Tables>(
+  database: NeonDatabase<T>,
+  session: object,
+  pool: object
+): NeonDatabase<T> {
+  return Object.assign(madeLike(database, session, PooledDatabase), { [POOL]: pool })
+}
+
+const POOL = Symbol('pool')
+
+/** A class of its own, since to define properties on each client would cost more than the rest of it. */
+class PooledDatabase extends NeonDatabase {
+  static {
+    printAs(PooledDatabase.prototype, database => ({
+      type: 'NeonDatabase',
+      pool: Reflect.get(database, POOL)
+    }))
+  }
+}
+
+function madeLike<T extends Tables>(
+  database: NeonDatabase<T>,
+  session: object,
+  Database: new (...parts: never) => object
+): NeonDatabase<T> {
+  const made: NeonDatabase<T> = Reflect.construct(Database, partsOf(database, session))
   if (database.$cache) made.$cache = database.$cache
   return made
 }

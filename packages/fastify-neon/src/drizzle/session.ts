@@ -4,7 +4,6 @@
  */
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { toFailure } from '../errors/failure.ts'
-import { withoutUndefined } from '../runtime/without-undefined.ts'
 import type { Cache } from './cache.ts'
 
 export interface SessionParts {
@@ -21,10 +20,15 @@ interface Session {
 }
 
 /** A session like `session`, with these parts in place of its own. */
-export function sessionWith(session: Session, { readsCache, ...parts }: SessionParts): object {
+export function sessionWith(
+  session: Session,
+  { client, cache, transaction, readsCache }: SessionParts
+): object {
   // Not `session` as its prototype: of one class and with the same fields, so that the engine knows each like the others.
   const made: Session = Object.create(Object.getPrototypeOf(session))
-  return Object.assign(made, session, withoutUndefined(parts), { prepareQuery })
+  Object.assign(made, session, { client, prepareQuery })
+  if (cache) Object.assign(made, { cache })
+  return transaction ? Object.assign(made, { transaction }) : made
 
   /** Every statement of Drizzle comes through here: builders, relational queries, `execute`, savepoints. */
   function prepareQuery(...query: never) {

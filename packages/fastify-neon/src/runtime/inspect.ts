@@ -4,8 +4,13 @@
  */
 import { inspect } from 'node:util'
 
-/** Shows these facts in place of the fields of the object. */
-export function printAs(object: object, facts: () => Record<string, unknown>): void {
-  const property = { value: facts, enumerable: false }
+/** Shows these facts in place of the fields of the object, or of each that has it as its prototype. */
+export function printAs(object: object, factsOf: (shown: object) => Record<string, unknown>): void {
+  const property = {
+    value(this: object) {
+      return factsOf(this)
+    },
+    enumerable: false
+  }
   Object.defineProperties(object, { toJSON: property, [inspect.custom]: property })
 }

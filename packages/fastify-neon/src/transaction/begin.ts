@@ -128,7 +128,7 @@ export async function openTransaction({ pool, plan, signal }: BeginOptions): Pro
   async function begin(): Promise<void> {
     for (let begins = 1; !begun.isBegun; begins += 1) {
       try {
-        const answer: unknown = await begun.checkedOut.query(plan.begin)
+        const answer: unknown = await begun.checkedOut.query(plan.begin())
         note(Array.isArray(answer) ? answer : [answer])
       } catch (error) {
         if (!(await recover(error, begins))) throw failureToBegin(error)

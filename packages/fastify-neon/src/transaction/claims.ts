@@ -5,6 +5,7 @@
 
 import type { PipelineStatement } from '../client/pipeline.ts'
 import { OptionInvalidError } from '../errors/errors.ts'
+import { cachedByText } from '../runtime/text-cache.ts'
 
 /** Settings of the transaction, such as `{ 'app.user_id': 'alice' }`. */
 export type Claims = Readonly<Record<string, string>>
@@ -38,11 +39,16 @@ export function claimsPipeline(identity: Identity, { readOnly = false } = {}): P
   // First, since nothing else can be done about a statement that writes.
   if (readOnly) settings.unshift(['transaction_read_only', 'on'])
   if (settings.length === 0) return []
-  const calls = settings.map(([name], index) => `set_config('${name}', $${index + 1}, true)`)
-  // The server says whom the rows behind it are for, and for which pipeline.
-  const text = `SELECT ${calls.join(', ')}, $${settings.length + 1}::text`
+  const text = settingStatement(settings.map(([name]) => name).join())
   return [{ text, values: settings.map(([, value]) => value), isQuiet: true, isEchoed: true }]
 }
+
+/** Of names that are joined by commas, which no name has. The same text each time, of which the engine knows the hash. */
+const settingStatement = cachedByText(names => {
+  const calls = names.split(',').map((name, index) => `set_config('${name}', $${index + 1}, true)`)
+  // The server says whom the rows behind it are for, and for which pipeline.
+  return `SELECT ${calls.join(', ')}, $${calls.length + 1}::text`
+})
 
 function settingsOf({ role, claims = {}, cleared }: Identity): [name: string, value: string][] {
   const settings = Object.entries(claims)
@@ -59,7 +65,7 @@ export function checkClaims(claims: Claims): Claims {
     if (typeof value !== 'string' || value === '' || value.includes('\0'))
       throw new OptionInvalidError(`the claim ${name} must be a text that is not empty`)
   }
-  return Object.freeze({ ...claims })
+  return { ...claims }
 }
 
 /** Names that `claims` may have. Throws FST_NEON_OPTION_INVALID for another. */

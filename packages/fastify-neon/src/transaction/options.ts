@@ -50,7 +50,7 @@ const ACCESS_MODES = ['read only', 'read write']
 
 export interface TransactionPlan {
   /** One message, so that no statement comes between BEGIN and the identity. */
-  begin: string
+  begin(): string
   /** The same as the beginning of a pipeline. The rows of those that are not quiet are an `BeginRow` together. */
   beginStatements: readonly PipelineStatement[]
   isReadOnly: boolean
@@ -70,18 +70,17 @@ export function planTransaction(
   checkLimit('retry', retry, { minimum: 0, maximum: MAX_RETRY })
   const isReadOnly = accessMode === 'read only'
   const first = [beginStatement(options), ...snapshotStatement(options)]
-  const statements = [...first, identity && identityStatement(identity)]
   const beginStatements = [
     ...first.map((text): PipelineStatement => ({ text, isQuiet: true })),
     ...claimsPipeline(identity ?? {})
   ]
   // Last, since the answer to it is read.
   const question = questionOf(isReadOnly, trackCommitOutcome)
-  if (question !== undefined) {
-    statements.push(question)
-    beginStatements.push({ text: question })
+  if (question !== undefined) beginStatements.push({ text: question })
+  const begin = () => {
+    const statements = [...first, identity && identityStatement(identity), question]
+    return statements.filter(statement => statement !== undefined).join('; ')
   }
-  const begin = statements.filter(statement => statement !== undefined).join('; ')
   return { begin, beginStatements, isReadOnly, timeoutMs, retry, share: identity?.share }
 }
 
