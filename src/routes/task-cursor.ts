@@ -3,7 +3,7 @@
  * it to the user and the list it is of. The digest keeps no secret and guards none, since every query takes
  * the owner: it turns a mix-up into an error, where a list would silently go on in the wrong place.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Task } from '../db/schema/tasks.ts'
 import type { TaskList, TaskPosition, TaskSearch } from '../db/tasks.ts'
 import { CursorInvalidError } from '../errors.ts'
@@ -42,6 +42,6 @@ function lastValue({ order }: CursorList, text: string): Date | string {
 
 function seal({ owner, order, done, search }: CursorList, position: string): string {
   const text = JSON.stringify([owner, order.by, order.isDescending, done ?? null, search ?? null, position])
-  const digest = createHash('sha256').update(text).digest().subarray(0, DIGEST_BYTES)
+  const digest = hash('sha256', text, 'buffer').subarray(0, DIGEST_BYTES)
   return Buffer.concat([digest, Buffer.from(position)]).toString('base64url')
 }

@@ -2,7 +2,7 @@
  * Tokens whose signature was found to be right, so that it is checked once and not with each request. Whether the time of a token has
  * come and has not passed, and whether its key is still one of the issuer's, is not kept: the caller checks both each time.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { JWTHeaderParameters } from 'jose'
 
 export interface VerifiedToken {
@@ -43,5 +43,5 @@ export function createVerifiedTokens(most = MOST): VerifiedTokens {
 }
 
 function hashOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64')
+  return hash('sha256', token, 'base64')
 }
