@@ -49,7 +49,9 @@ export function createWaitQueue<T, Mark = never>({
   // By share, in the order of their turns; none is empty. Insertion order is the order within a share, and leaving
   // from the middle is cheap.
   const lanes = new Map<string | undefined, Set<Waiter<T, Mark>>>()
-  let size = 0
+  /** All of them, in the order of their deadlines. One timer for all: to make one for each costs as much as the rest of a wait. */
+  const deadlines = new Map<Waiter<T, Mark>, number>()
+  let stopTimer: (() => void) | undefined
 
   return {
     wait,
@@ -63,7 +65,7 @@ export function createWaitQueue<T, Mark = never>({
       for (const lane of lanes.values()) for (const waiter of lane) waiter.refuse(failure())
     },
     get size() {
-      return size
+      return deadlines.size
     },
     get shares() {
       return lanes.size
@@ -90,19 +92,35 @@ export function createWaitQueue<T, Mark = never>({
           }),
         refuse: failure => leave(() => reject(failure))
       }
-      const stopTimer = clock.after(timeoutMs, () => waiter.refuse(onTimeout()))
       const stopListening = onAbort(signal, waiter.refuse)
       lanes.set(share, lane.add(waiter))
-      size += 1
+      deadlines.set(waiter, clock.now() + timeoutMs)
+      stopTimer ??= clock.after(timeoutMs, refuseLate)
 
       function leave(settle: () => void) {
-        stopTimer()
         stopListening()
         lane.delete(waiter)
-        size -= 1
         if (lane.size === 0) lanes.delete(share)
+        deadlines.delete(waiter)
+        if (deadlines.size === 0) restartTimer()
         settle()
       }
     })
+  }
+
+  /** It may have been started for somebody who has left. */
+  function refuseLate() {
+    const now = clock.now()
+    for (const [waiter, endsAt] of deadlines) {
+      if (endsAt > now) break
+      waiter.refuse(onTimeout())
+    }
+    restartTimer()
+  }
+
+  function restartTimer() {
+    stopTimer?.()
+    const [first] = deadlines.values()
+    stopTimer = first === undefined ? undefined : clock.after(Math.max(0, first - clock.now()), refuseLate)
   }
 }

@@ -27,6 +27,33 @@ t.test('a queue leaves no timer and no listener behind for who was served, refus
   t.strictSame([queue.size, clock.timers, getEventListeners(signal, 'abort').length], [0, 0, 0])
 })
 
+t.test('each waits until its own deadline, by one timer', async t => {
+  const clock = createManualClock()
+  const queue = createWaitQueue<string>({
+    timeoutMs: 10,
+    onTimeout: () => new DatabaseFailure('exhausted'),
+    clock
+  })
+  const refusedAt: Record<string, number> = {}
+  const wait = (name: string, share?: string) =>
+    queue.wait(undefined, { share }).catch(() => {
+      refusedAt[name] = clock.now()
+    })
+
+  const served = wait('served')
+  await clock.pass(3)
+  const others = [wait('first', 'a'), wait('second', 'b')]
+  await clock.pass(3)
+  others.push(wait('third', 'a'))
+  queue.serve('client')
+  t.equal(clock.timers, 1)
+  await clock.pass(20)
+  await Promise.all([served, ...others])
+
+  t.strictSame(refusedAt, { first: 13, second: 13, third: 16 })
+  t.strictSame([queue.size, queue.shares, clock.timers], [0, 0, 0])
+})
+
 t.test('a queue gives turns to the shares, and in each to who came first', async t => {
   const queue = createWaitQueue<string>({
     timeoutMs: 60_000,
