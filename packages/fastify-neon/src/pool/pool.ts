@@ -332,9 +332,10 @@ export class NeonPool extends Pool {
     createPipeline: () => Pipeline,
     { isAlone = false, share }: PipelineOptions = {}
   ): Promise<PipelineResult[]> {
-    const place = await (CHECKOUT.hasSubscribers
+    const placed = CHECKOUT.hasSubscribers
       ? traced(CHECKOUT, { pool: this }, async () => this.#placeFor(isAlone, share))
-      : this.#placeFor(isAlone, share))
+      : this.#placeFor(isAlone, share)
+    const place = placed instanceof Promise ? await placed : placed
     let pipeline: Pipeline | undefined
     try {
       pipeline = createPipeline()
@@ -374,7 +375,7 @@ export class NeonPool extends Pool {
 
   async #checkout(place: TakenAt, { signal, share }: CheckoutOptions): Promise<CheckedOutClient> {
     const startedAt = performance.now()
-    const giveBack = await this.#admitted(this.#slots.acquire(signal, share))
+    const giveBack = await this.#slots.acquire(signal, share).catch(this.#refuse)
     return this.#checkOutClient({ giveBack, startedAt, place, signal })
   }
 
@@ -415,7 +416,7 @@ export class NeonPool extends Pool {
   async #placeInTurn(isAlone: boolean, share: string | undefined): Promise<Place<CheckedOutClient>> {
     const startedAt = performance.now()
     const join = isAlone ? nowhere : this.#multiplexing.join
-    const admitted = await this.#admitted(this.#slots.acquireOrJoin(join, share))
+    const admitted = await this.#slots.acquireOrJoin(join, share).catch(this.#refuse)
     if ('giveBack' in admitted) return this.#placeOnTaken(isAlone, admitted.giveBack, startedAt)
     this.report({ type: 'checked-out', waitedMs: performance.now() - startedAt })
     return admitted.place
@@ -451,12 +452,8 @@ export class NeonPool extends Pool {
     if (!(await place.client.giveUp(pipeline))) this.report({ type: 'statement-unanswered' })
   }
 
-  async #admitted<T>(slots: Promise<T>): Promise<T> {
-    try {
-      return await slots
-    } catch (error) {
-      throw this.#noted(toFailure(error, 'connect'))
-    }
+  readonly #refuse = (error: unknown): never => {
+    throw this.#noted(toFailure(error, 'connect'))
   }
 
   #noted(failure: DatabaseFailure): DatabaseFailure {

@@ -90,12 +90,16 @@ export function createSlots<Place = never>({
     },
     acquireNow,
     joinNow,
-    async acquireOrJoin(join, share) {
-      if (closed) throw new DatabaseFailure('closed')
+    // Each queued statement comes here, so nothing is awaited, which would make a promise more.
+    acquireOrJoin(join, share) {
+      if (closed) return Promise.reject(new DatabaseFailure('closed'))
       const taken = acquireNow(share)
-      if (taken) return { giveBack: taken }
-      const place = joinNow(join) ?? (await line(undefined, { mark: join, share }))
-      return place === undefined ? { giveBack: once(() => giveBack(share)) } : { place }
+      if (taken) return Promise.resolve({ giveBack: taken })
+      const place = joinNow(join)
+      if (place !== undefined) return Promise.resolve({ place })
+      return line(undefined, { mark: join, share }).then(served =>
+        served === undefined ? { giveBack: once(() => giveBack(share)) } : { place: served }
+      )
     },
     take() {
       // Who needs a slot is not overtaken, unless the next one would not be his.
@@ -155,12 +159,9 @@ export function createSlots<Place = never>({
   }
 
   /** Resolves with a place, or with undefined for a slot. */
-  async function line(
-    signal: Abortable | undefined,
-    ticket: Ticket<Join<Place>>
-  ): Promise<Place | undefined> {
+  function line(signal: Abortable | undefined, ticket: Ticket<Join<Place>>): Promise<Place | undefined> {
     blockedSince ??= clock.now()
-    if (!mayWait(ticket.share)) throw new DatabaseFailure('exhausted')
+    if (!mayWait(ticket.share)) return Promise.reject(new DatabaseFailure('exhausted'))
     if (queue.size === 0) turnedAt = clock.now()
     return queue.wait(signal, ticket)
   }

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import t from 'tap'
-import { createLimit, failureOfAbort, onAbort, unlessAborted } from '../../src/errors/abort.ts'
+import { createLimit, failureOfAbort, onAbort, pause, unlessAborted } from '../../src/errors/abort.ts'
 import { DatabaseFailure } from '../../src/errors/failure.ts'
 
 t.test('a wait that a signal ends', async t => {
@@ -65,4 +65,33 @@ t.test('a limit is aborted by the time with what it is told, and by the signal w
   byTime.dispose()
   bySignal.dispose()
   t.equal(getEventListeners(controller.signal, 'abort').length, 0)
+})
+
+t.test('a limit that the time has reached keeps its reason when the signal is aborted as well', async t => {
+  const controller = new AbortController()
+  const limit = createLimit({
+    signal: controller.signal,
+    timeoutMs: 1,
+    onTimeout: () => new DatabaseFailure('transactionTimeout')
+  })
+  const heard: string[] = []
+  onAbort(limit.signal, ({ code }) => heard.push(code))
+  await t.rejects(unlessAborted(limit.signal, new Promise(() => {})))
+
+  controller.abort()
+
+  limit.dispose()
+  t.strictSame(heard, ['FST_NEON_TRANSACTION_TIMEOUT'])
+  t.match(failureOfAbort(limit.signal), { code: 'FST_NEON_TRANSACTION_TIMEOUT' })
+})
+
+t.test('a pause ends after its time, and with the signal, also one that was aborted before', async t => {
+  const controller = new AbortController()
+  await t.resolves(pause(1, controller.signal))
+
+  const paused = t.rejects(pause(60_000, controller.signal), { code: 'FST_NEON_ABORTED' })
+  controller.abort()
+
+  await paused
+  await t.rejects(pause(60_000, controller.signal), { code: 'FST_NEON_ABORTED' })
 })
