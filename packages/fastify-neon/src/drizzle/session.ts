@@ -35,15 +35,13 @@ export function sessionWith(
     const prepared = session.prepareQuery.apply(made, query)
     const execute = prepared.execute.bind(prepared)
     if (!readsCache) Object.assign(prepared, { cacheConfig: undefined })
-    const executeSafely: typeof execute = async values => {
-      try {
-        return await execute(values)
-      } catch (error) {
-        // A bug in a column's own mapping is none of the database.
-        throw error instanceof DrizzleQueryError ? toFailure(error, 'statement') : error
-      }
-    }
+    const executeSafely: typeof execute = values => execute(values).catch(throwSafely)
     prepared.execute = executeSafely
     return prepared
   }
+}
+
+/** A bug in a column's own mapping is none of the database. */
+function throwSafely(error: unknown): never {
+  throw error instanceof DrizzleQueryError ? toFailure(error, 'statement') : error
 }
