@@ -485,15 +485,24 @@ inBothLayouts(t, (layout, t) => {
     })
 })
 
-/** The soak tests walk all; here it is, of folders, the first of each kind, and what only they can come to. */
+/**
+ * Of folders what only they can come to; a soak test walks the first way out of each kind there as well, and all of them are
+ * walked weekly.
+ */
 function waysOf(layout: 'journal' | 'folders') {
+  const { WAYS_OUT_OF_FOLDERS: wanted } = process.env
   const others = layout === 'folders' ? OF_JOURNAL : OF_FOLDERS
-  const ways = ROWS.filter(({ kind, how }) => !others.includes(`${kind}: ${how}`))
-  if (layout === 'journal' || process.env.ALL_WAYS_OUT) return ways
+  const ways = ROWS.filter(way => !others.includes(nameOf(way)))
+  if (layout === 'journal') return wanted === 'first' ? [] : ways
+  if (wanted === 'all') return ways
+  const isFirst = (kind: string, index: number) => ways.findIndex(way => way.kind === kind) === index
   return ways.filter(
-    ({ kind, how }, index) =>
-      OF_FOLDERS.includes(`${kind}: ${how}`) || ways.findIndex(way => way.kind === kind) === index
+    (way, index) => OF_FOLDERS.includes(nameOf(way)) || (wanted === 'first' && isFirst(way.kind, index))
   )
+}
+
+function nameOf({ kind, how }: { kind: string; how: string }): string {
+  return `${kind}: ${how}`
 }
 
 /** What status says, or, of a baseline, what migrate does. */

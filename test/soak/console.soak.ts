@@ -4,10 +4,9 @@
 import { createServer } from 'node:http'
 import { connect, createServer as createTcpServer } from 'node:net'
 import t, { type Test } from 'tap'
-import { NO_BROWSER, openBrowser } from '../../../../test/browser.ts'
-import { MAX_EVENTS } from '../../src/console/history.ts'
-import { listen } from '../../src/listen.ts'
-import type { LocalNeon } from '../../src/local-neon.ts'
+import { MAX_EVENTS } from '../../packages/local-neon/src/console/history.ts'
+import { listen } from '../../packages/local-neon/src/listen.ts'
+import type { LocalNeon } from '../../packages/local-neon/src/local-neon.ts'
 import {
   contrastOf,
   DESKTOP,
@@ -16,10 +15,11 @@ import {
   openFakeConsole,
   PHONE,
   tabTo
-} from '../fixtures/console-page.ts'
-import { connectPg, endOf } from '../fixtures/drivers.ts'
-import { createManualClock } from '../fixtures/manual-clock.ts'
-import { copyCluster, folder, start, until } from '../fixtures/sandbox.ts'
+} from '../../packages/local-neon/test/fixtures/console-page.ts'
+import { connectPg, endOf } from '../../packages/local-neon/test/fixtures/drivers.ts'
+import { createManualClock } from '../../packages/local-neon/test/fixtures/manual-clock.ts'
+import { copyCluster, folder, start, until } from '../../packages/local-neon/test/fixtures/sandbox.ts'
+import { NO_BROWSER, openBrowser } from '../browser.ts'
 
 const WITH_CONSOLE = { controlPort: 0, wakeDelayMs: 0, wakeJitterMs: 0 }
 const IDLE_MS = 300_000
