@@ -139,7 +139,8 @@ export function traceSpans({ tracer, duration, targetOf, statementText }: SpansO
     spans.set(message, { span, attributes, startedAt: performance.now() })
     const around = trace.setSpan(outer, span)
     const inner = model.isTransaction ? around.setValue(TRANSACTION_KEY, message) : around
-    message.within = work => context.with(inner, work)
+    const within: typeof message.within = work => context.with(inner, work)
+    message.within = within
   }
 
   function end<M extends TracingMessage>(message: M, model: SpanModel<M>) {
