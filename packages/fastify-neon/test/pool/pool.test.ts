@@ -275,7 +275,7 @@ t.test('a server that breaks the protocol', async t => {
       )
       const { pool } = await openPool(
         t,
-        { max: 1, connectTimeoutMs: 5000, statementTimeoutMs: 5000 },
+        { max: 1, connectTimeoutMs: 1000, statementTimeoutMs: 1000 },
         server.url
       )
 
