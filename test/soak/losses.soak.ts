@@ -1,7 +1,7 @@
 /**
- * Four thousand requests of which one in a hundred loses its link; weekly it is ten thousand, and the heap that is left.
+ * Two thousand requests of which one in a hundred loses its link; weekly it is ten thousand, and the heap that is left.
  */
-process.env.LOSS_ROUNDS = '4'
+process.env.LOSS_ROUNDS = '2'
 await import('../reliability/losses.test.ts')
 
 export {}

@@ -1,5 +1,5 @@
 /**
- * Ten thousand requests of which one in a hundred loses its link, and the heap that is left: the soak tests send four thousand.
+ * Ten thousand requests of which one in a hundred loses its link, and the heap that is left: the soak tests send two thousand.
  */
 process.env.LOSS_ROUNDS = '10'
 await import('../reliability/losses.test.ts')
