@@ -5,12 +5,7 @@ import { createWaitQueue } from '../../src/pool/wait-queue.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 
 t.test('a queue leaves no timer and no listener behind for who was served, refused or late', async t => {
-  const clock = createManualClock()
-  const queue = createWaitQueue<string>({
-    timeoutMs: 10,
-    onTimeout: () => new DatabaseFailure('exhausted'),
-    clock
-  })
+  const { clock, queue } = createTimedQueue()
   const { signal } = new AbortController()
 
   const served = queue.wait(signal)
@@ -28,12 +23,7 @@ t.test('a queue leaves no timer and no listener behind for who was served, refus
 })
 
 t.test('each waits until its own deadline, by one timer', async t => {
-  const clock = createManualClock()
-  const queue = createWaitQueue<string>({
-    timeoutMs: 10,
-    onTimeout: () => new DatabaseFailure('exhausted'),
-    clock
-  })
+  const { clock, queue } = createTimedQueue()
   const refusedAt: Record<string, number> = {}
   const wait = (name: string, share?: string) =>
     queue.wait(undefined, { share }).catch(() => {
@@ -79,12 +69,7 @@ t.test('a queue gives turns to the shares, and in each to who came first', async
 })
 
 t.test('a queue shows the mark of whose turn it is', async t => {
-  const clock = createManualClock()
-  const queue = createWaitQueue<string, string>({
-    timeoutMs: 10,
-    onTimeout: () => new DatabaseFailure('exhausted'),
-    clock
-  })
+  const { clock, queue } = createTimedQueue<string>()
   const first = () => queue.next(() => true)?.mark
   t.equal(first(), undefined, 'nobody waits')
 
@@ -115,3 +100,14 @@ t.test('a queue goes by the clock of the system', async t => {
 
   await t.rejects(queue.wait(), { code: 'FST_NEON_EXHAUSTED' })
 })
+
+/** In which each waits for 10 ms of a clock that stands still. */
+function createTimedQueue<Mark = never>() {
+  const clock = createManualClock()
+  const queue = createWaitQueue<string, Mark>({
+    timeoutMs: 10,
+    onTimeout: () => new DatabaseFailure('exhausted'),
+    clock
+  })
+  return { clock, queue }
+}
