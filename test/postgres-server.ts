@@ -49,7 +49,8 @@ await applyMigrations({ url: neon.url, folder: MIGRATIONS })
 await makeLoginsCheap(neon.url)
 // tap makes its folder only when the first test ends.
 await mkdir(dirname(addressFile), { recursive: true })
-await writeFile(addressFile, JSON.stringify({ pid: process.pid, url: neon.url, socket, cluster }), {
+const packages = join(directory, 'packages')
+await writeFile(addressFile, JSON.stringify({ pid: process.pid, url: neon.url, socket, cluster, packages }), {
   mode: 0o600
 })
 process.send?.('ready')

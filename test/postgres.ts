@@ -18,6 +18,8 @@ interface Server {
   socket: { host: string; port: number }
   /** The folder of a cluster that was never used, nor runs. */
   cluster: string
+  /** The path for the packages of this run, which `packedPackages` makes. */
+  packages: string
 }
 
 export function readServer(): Server {

@@ -9,11 +9,12 @@ import { chmod, chown, mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'n
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { cleanEnvironment, packPackages, ROOT } from '../../compat/packages.ts'
+import { cleanEnvironment, ROOT } from '../../compat/packages.ts'
 import { canReach } from '../../packages/local-neon/src/postgres/account.ts'
 import { isRoot } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { until } from '../helper.ts'
 import { temporaryPath } from '../temporary-folder.ts'
+import { packedPackages } from './packed-packages.ts'
 import { passesChecks } from './tarball.ts'
 
 /** Owns nothing on this machine. Where another user than root runs the tests, it is that one. */
@@ -29,9 +30,9 @@ const execute = promisify(execFile)
 t.setTimeout(1_200_000)
 const home = await mkdtemp(temporaryPath('create'))
 t.teardown(() => rm(home, { recursive: true, force: true }))
-const tarballs = join(home, 'tarballs')
+const { folder: tarballs } = await packedPackages()
 const empty = join(home, 'empty')
-for (const folder of [tarballs, empty]) await mkdir(folder)
+await mkdir(empty)
 await chmod(home, 0o755)
 if (isRoot) for (const folder of [home, empty]) await chown(folder, 65_534, 65_534)
 
@@ -112,9 +113,8 @@ t.test('npm create fastify-neon', { skip }, async t => {
   })
 })
 
-/** Where the others lie as well. Resolves with the program, installed as npm does it for `npm create`. */
+/** Resolves with the program, installed as npm does it for `npm create`. */
 async function pack(): Promise<string> {
-  await packPackages(tarballs)
   const own = 'packages/create-fastify-neon'
   await execute('npm', ['run', 'build', '-w', own], { cwd: ROOT, env: cleanEnvironment() })
   const { stdout } = await execute('npm', ['pack', '--silent', '--pack-destination', home, '-w', own], {
@@ -122,8 +122,7 @@ async function pack(): Promise<string> {
     env: cleanEnvironment()
   })
   const creator = join(home, stdout.trim())
-  for (const file of [creator, ...(await readdir(tarballs)).map(name => join(tarballs, name))])
-    await chmod(file, 0o755)
+  await chmod(creator, 0o755)
   return creator
 }
 

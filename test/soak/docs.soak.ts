@@ -4,16 +4,16 @@
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { packPackages } from '../../compat/packages.ts'
 import { pages, readPage } from '../docs/fences.ts'
 import { runTutorial } from '../docs/tutorial.ts'
 import { temporaryPath } from '../temporary-folder.ts'
+import { packedPackages } from './packed-packages.ts'
 
 const folder = await mkdtemp(temporaryPath('tutorials'))
 t.teardown(() => rm(folder, { recursive: true, maxRetries: 3 }))
 // Root's Postgres runs as another user, who has to get at its programs here.
 await chmod(folder, 0o755)
-const tarballs = await packPackages(folder)
+const { tarballs } = await packedPackages()
 const tutorials = pages().filter(page => page.startsWith('docs/tutorials/'))
 
 /** Begin in a project, where tutorials begin in an empty folder. */

@@ -2,6 +2,6 @@
  * Ten thousand requests of which one in a hundred loses its link, and the heap that is left: the soak tests send two thousand.
  */
 process.env.LOSS_ROUNDS = '10'
-await import('../reliability/losses.test.ts')
+await import('../soak/losses.soak.ts')
 
 export {}

@@ -10,7 +10,7 @@ import { anySequence, askedBy, type Sequence } from './differential/sequences.ts
 import { openSides } from './differential/sides.ts'
 
 // Thousands among the soak tests.
-const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 300)
+const SEQUENCES = Number(process.env.DIFFERENTIAL_SEQUENCES ?? 150)
 // That of a failure has the failure in its first lane.
 const SEED = Number(process.env.DIFFERENTIAL_SEED ?? randomInt(2 ** 31 - 1))
 // Most of the time is spent waiting.
