@@ -31,7 +31,10 @@ export async function packPackages(folder: string): Promise<Map<string, string>>
   const copy = join(folder, 'packing')
   const isSource = (path: string) => !['dist', 'node_modules', 'test'].includes(basename(path))
   for (const name of PACKAGES)
-    await cp(join(ROOT, 'packages', name), join(copy, 'packages', name), { recursive: true, filter: isSource })
+    await cp(join(ROOT, 'packages', name), join(copy, 'packages', name), {
+      recursive: true,
+      filter: isSource
+    })
   for (const file of ['tsconfig.base.json', 'commonjs.mjs']) await cp(join(ROOT, file), join(copy, file))
   await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
   // Found before those of the project.

@@ -32,9 +32,9 @@ export const GROUPS: Record<string, RegExp> = {
   migrations: new RegExp(`${DATABASE_LAYER}migrations/`),
   plugins: new RegExp(`${DATABASE_LAYER}(?:health|plugins)/`),
   pool: new RegExp(`${DATABASE_LAYER}pool/`),
-  'reliability-a-k': /^test\/reliability\/[a-k]/,
-  'reliability-l-r': /^test\/reliability\/[l-r]/,
-  'reliability-s-z': /^test\/reliability\/[s-z]/,
+  'reliability-a-li': /^test\/reliability\/(?:[a-k]|li)/,
+  'reliability-lo-se': /^test\/reliability\/(?:lo|[m-r]|se)/,
+  'reliability-si-z': /^test\/reliability\/(?:s[i-z]|[t-z])/,
   routes: /^test\/(?:plugins|routes)\//
 }
 
