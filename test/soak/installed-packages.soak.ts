@@ -182,7 +182,8 @@ t.test('an empty project with all three packages', async t => {
 })
 
 t.test('a project in TypeScript', async t => {
-  const project = await install('typescript', ['@types/node@20', '@types/pg@8', ...PACKAGES.map(tarballOf)])
+  const types = ['@types/node@20', '@types/pg@8']
+  const project = await install('typescript', [...PACKAGES.map(tarballOf), ...types], 'empty')
   await writeFile(join(project, 'app.ts'), TYPED_APPLICATION)
   await writeFile(join(project, 'libraries.ts'), LIBRARIES)
   writeFolder(join(project, 'drizzle'), [{ name: '0000_tasks', sql: 'create table tasks (title text)' }])
@@ -205,10 +206,14 @@ function tarballOf(name: string): string {
   return tarballs.get(name) ?? ''
 }
 
-/** Makes a project of nothing but these dependencies, and answers its folder. */
-async function install(name: string, dependencies: string[]): Promise<string> {
+/**
+ * Makes a project of nothing but these dependencies, and answers its folder. What another project has installed already
+ * npm takes from there.
+ */
+async function install(name: string, dependencies: string[], other?: string): Promise<string> {
   const project = join(folder, name)
   await mkdir(project)
+  if (other) await run('cp', ['-al', join(folder, other, 'node_modules'), project], {})
   await writeFile(join(project, 'package.json'), JSON.stringify({ type: 'module', private: true }))
   const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts']
   await run('npm', ['install', ...flags, ...dependencies], { cwd: project })
