@@ -48,6 +48,9 @@ const FASTIFY_NEON: Rooms = {
   cli: ['client', 'migrations', 'rls-audit', ...UNDER_ALL]
 }
 
+/** About fifteen. What grows beyond has a part that is a room of its own. */
+const MAX_FILES = 16
+
 type Rooms = Record<string, string[]>
 
 interface House {
@@ -100,6 +103,13 @@ for (const { folder, rooms, unknown = {} } of HOUSES) {
           t.ok(isAllowed, `${room} imports ${roomOf(target)}`)
         }
       })
+    }
+  })
+
+  t.test(`no folder of ${folder} has more files than a reader takes in`, async t => {
+    for (const room of new Set(files.map(dirname))) {
+      const count = files.filter(file => dirname(file) === room).length
+      t.ok(count <= MAX_FILES, `${room}: ${count} files`)
     }
   })
 

@@ -4,8 +4,8 @@
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import { SignInPage } from './pages/sign-in-page.tsx'
 import { TasksPage } from './pages/tasks-page.tsx'
-import type { Session } from './services/session.ts'
-import type { SignIn } from './services/sign-in.ts'
+import type { Session } from './services/sign-in/session.ts'
+import type { SignIn } from './services/sign-in/sign-in.ts'
 import { openWorkspace, type Workspace } from './services/workspace.ts'
 
 export interface AppProps {

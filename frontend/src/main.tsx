@@ -4,9 +4,9 @@
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
 import { Failure } from './components/failure.tsx'
-import { createSession } from './services/session.ts'
 import { loadSettings } from './services/settings.ts'
-import { completeReturn, createSignIn } from './services/sign-in.ts'
+import { createSession } from './services/sign-in/session.ts'
+import { completeReturn, createSignIn } from './services/sign-in/sign-in.ts'
 
 const element = document.getElementById('root')
 if (element === null) throw new Error('index.html has no element with the id root')

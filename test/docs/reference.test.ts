@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { FINDINGS_EXIT_CODE } from '../../packages/fastify-neon/src/cli/audit-command.ts'
+import { FINDINGS_EXIT_CODE } from '../../packages/fastify-neon/src/cli/audit/audit-command.ts'
 import { FAILED_EXIT_CODE } from '../../packages/fastify-neon/src/cli/doctor/doctor-command.ts'
 import { runSubcommand } from '../../packages/fastify-neon/src/cli/subcommands.ts'
 import { DRIZZLE_OPTIONS } from '../../packages/fastify-neon/src/drizzle/database.ts'

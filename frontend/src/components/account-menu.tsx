@@ -1,7 +1,7 @@
 /**
  * Who is signed in, and the way out.
  */
-import type { SignIn } from '../services/sign-in.ts'
+import type { SignIn } from '../services/sign-in/sign-in.ts'
 
 export function AccountMenu({ user, signIn }: { user: string; signIn: SignIn }) {
   return (

@@ -2,8 +2,8 @@
  * Asks the user to sign in again when the service has refused their token. What they do goes on by itself after it.
  */
 import { useSyncExternalStore } from 'react'
-import type { Session } from '../services/session.ts'
-import type { SignIn } from '../services/sign-in.ts'
+import type { Session } from '../services/sign-in/session.ts'
+import type { SignIn } from '../services/sign-in/sign-in.ts'
 import { Dialog } from './dialog.tsx'
 import { SignInForm } from './sign-in-form.tsx'
 

@@ -2,7 +2,7 @@
  * Signs a user in: by a name in development, elsewhere by leaving for the provider.
  */
 import { type FormEvent, useState } from 'react'
-import type { SignIn } from '../services/sign-in.ts'
+import type { SignIn } from '../services/sign-in/sign-in.ts'
 
 export interface SignInFormProps {
   signIn: SignIn

@@ -2,7 +2,7 @@
  * The page of nobody.
  */
 import { SignInForm } from '../components/sign-in-form.tsx'
-import type { SignIn } from '../services/sign-in.ts'
+import type { SignIn } from '../services/sign-in/sign-in.ts'
 
 export function SignInPage({ signIn, problem }: { signIn: SignIn; problem: string | undefined }) {
   return (

@@ -2,7 +2,7 @@
  * The API as typed functions: openapi-fetch on the types of its document, with the token of the session.
  */
 import createClient from 'openapi-fetch'
-import type { Session } from './session.ts'
+import type { Session } from './sign-in/session.ts'
 import type { paths } from './types.ts'
 
 export function createApiClient(baseUrl: string, session: Pick<Session, 'get'>) {

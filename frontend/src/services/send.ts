@@ -3,7 +3,7 @@
  */
 import { type Answer, repetitionOf, UNANSWERED } from './answer.ts'
 import type { Network } from './network.ts'
-import type { Session } from './session.ts'
+import type { Session } from './sign-in/session.ts'
 import type { Waits } from './waits.ts'
 
 export interface SendOptions {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Answer } from '../../src/services/answer.ts'
 import { createSend } from '../../src/services/send.ts'
-import { createSession } from '../../src/services/session.ts'
+import { createSession } from '../../src/services/sign-in/session.ts'
 import { createWaits, type Wait } from '../../src/services/waits.ts'
 import { memoryStorage, tokenOf } from './browser-fakes.ts'
 

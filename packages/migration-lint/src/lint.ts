@@ -15,7 +15,7 @@ import type { Sources } from './configuration.ts'
 import { findDrift } from './drift.ts'
 import { type ExaminationOptions, examine, type LintFinding } from './examination.ts'
 import type { Git } from './git.ts'
-import { readSnapshots, type Snapshots } from './snapshots.ts'
+import { readSnapshots, type Snapshots } from './snapshots/snapshots.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface LintOptions extends Sources {

@@ -4,7 +4,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { readSnapshots } from '../src/snapshots.ts'
+import { readSnapshots } from '../src/snapshots/snapshots.ts'
 import {
   atCommit,
   base,

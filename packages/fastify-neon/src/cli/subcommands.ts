@@ -1,7 +1,7 @@
 /**
  * `fastify-neon migrate|status|mark-applied|repair|audit|check|doctor`: one file for each subcommand.
  */
-import { audit } from './audit-command.ts'
+import { audit } from './audit/audit-command.ts'
 import { check } from './check-command.ts'
 import { doctor } from './doctor/doctor-command.ts'
 import { configured } from './drizzle-config.ts'

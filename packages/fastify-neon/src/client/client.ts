@@ -16,7 +16,7 @@ import { type AuthenticationMode, loginEagerly } from './eager-authentication.ts
 import { guardQuery } from './foreign-query.ts'
 import { Pipeline, type PipelineResult } from './pipeline.ts'
 import { PipeliningClient } from './pipelining-client.ts'
-import { createResponseOrder, ProtocolViolationError } from './response-order.ts'
+import { createResponseOrder, ProtocolViolationError } from './protocol/response-order.ts'
 import { createReportedSettings, sessionChangeOf } from './session-change.ts'
 import { type ServerResponse, saysNameIsLost, saysStalePlan, saysStaleTypes } from './stale-plan.ts'
 import { createStatementNames, type StatementNames } from './statement-names.ts'

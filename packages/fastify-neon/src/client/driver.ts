@@ -4,7 +4,7 @@
  */
 import { Client, type ClientConfig, type QueryConfig } from '@neondatabase/serverless'
 import { noteOfValue } from '../errors/value-error.ts'
-import type { BoundValue } from './frontend-messages.ts'
+import type { BoundValue } from './protocol/frontend-messages.ts'
 
 /** Takes the answers to what was sent for it. */
 export interface Answerable {

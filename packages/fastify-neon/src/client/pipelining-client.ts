@@ -12,8 +12,6 @@ import {
   type ServerError,
   type Submittable
 } from './driver.ts'
-import { type BoundValue, createFrontendMessages } from './frontend-messages.ts'
-import { emitMessagesDirectly } from './message-events.ts'
 import { Pipeline, type PipelineResult } from './pipeline.ts'
 import {
   canBeName,
@@ -23,7 +21,9 @@ import {
   type Written
 } from './prepared-statements.ts'
 import { type GivenQuery, type PromisedQuery, promisedQuery } from './promised-query.ts'
-import { ProtocolViolationError } from './response-order.ts'
+import { type BoundValue, createFrontendMessages } from './protocol/frontend-messages.ts'
+import { emitMessagesDirectly } from './protocol/message-events.ts'
+import { ProtocolViolationError } from './protocol/response-order.ts'
 import type { StatementNames } from './statement-names.ts'
 import { createStatementTimeouts } from './statement-timeouts.ts'
 

@@ -2,7 +2,7 @@
  * The prepared statements of one connection: which the server has, and how many at most. Who calls a statement by a
  * name of his own finds it under the name of its text.
  */
-import type { FrontendMessages } from './frontend-messages.ts'
+import type { FrontendMessages } from './protocol/frontend-messages.ts'
 import { createStatementNames, type PreparedAs, type StatementNames } from './statement-names.ts'
 
 export interface NamedStatement {

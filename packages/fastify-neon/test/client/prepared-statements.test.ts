@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { FrontendMessages } from '../../src/client/frontend-messages.ts'
 import { createPreparedStatements } from '../../src/client/prepared-statements.ts'
+import type { FrontendMessages } from '../../src/client/protocol/frontend-messages.ts'
 import { createStatementNames } from '../../src/client/statement-names.ts'
 
 /** Prepared statements, and what is written for them; each name is shown as the text that it stands for. */

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createFrontendMessages } from '../../src/client/frontend-messages.ts'
-import { createResponseOrder } from '../../src/client/response-order.ts'
-import { message } from '../support/scripted-server.ts'
+import { createFrontendMessages } from '../../../src/client/protocol/frontend-messages.ts'
+import { createResponseOrder } from '../../../src/client/protocol/response-order.ts'
+import { message } from '../../support/scripted-server.ts'
 
 const text = (value: string) => [...Buffer.from(value), 0]
 const error = (severity: string, code = '40001') =>

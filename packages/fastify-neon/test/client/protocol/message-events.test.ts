@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
-import { emitMessagesDirectly } from '../../src/client/message-events.ts'
+import { emitMessagesDirectly } from '../../../src/client/protocol/message-events.ts'
 
 t.test('a message goes to', async t => {
   const connection = new EventEmitter()

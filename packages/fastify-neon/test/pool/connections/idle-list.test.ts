@@ -2,8 +2,8 @@ import { EventEmitter, once } from 'node:events'
 import { mock } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import type { NeonClient } from '../../src/client/client.ts'
-import { createIdleList } from '../../src/pool/idle-list.ts'
+import type { NeonClient } from '../../../src/client/client.ts'
+import { createIdleList } from '../../../src/pool/connections/idle-list.ts'
 
 const LONG_MS = 60_000
 

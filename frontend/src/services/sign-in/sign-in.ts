@@ -1,8 +1,9 @@
 /**
  * The ways to sign in, of which the settings name one. What the provider needs is loaded when it is needed.
  */
+
+import type { OidcSettings, Settings } from '../settings.ts'
 import type { Session } from './session.ts'
-import type { OidcSettings, Settings } from './settings.ts'
 
 export interface SignIn {
   /** The user types a name, and nothing else. */

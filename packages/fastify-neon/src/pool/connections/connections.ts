@@ -3,16 +3,16 @@
  * are in doubt, too old, or as old as one that was lost and share its fate.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { NeonClient } from '../client/client.ts'
-import { inEitherMode } from '../client/eager-authentication.ts'
-import { type Abortable, failureOfAbort, onAbort, unlessAborted } from '../errors/abort.ts'
-import { DatabaseFailure, toFailure } from '../errors/failure.ts'
-import { within } from '../runtime/deadline.ts'
-import { CONNECT, traced, WAKE } from '../tracing/channels.ts'
+import type { NeonClient } from '../../client/client.ts'
+import { inEitherMode } from '../../client/eager-authentication.ts'
+import { type Abortable, failureOfAbort, onAbort, unlessAborted } from '../../errors/abort.ts'
+import { DatabaseFailure, toFailure } from '../../errors/failure.ts'
+import { within } from '../../runtime/deadline.ts'
+import { CONNECT, traced, WAKE } from '../../tracing/channels.ts'
+import type { PoolListener } from '../events.ts'
+import type { PoolLimits } from '../options.ts'
 import { createConnector } from './connector.ts'
-import type { PoolListener } from './events.ts'
 import { createIdleList } from './idle-list.ts'
-import type { PoolLimits } from './options.ts'
 
 export interface AlivenessLimits {
   /** A client that was heard of so shortly ago is not asked before it is used, in ms. @default 1000, as pgx */

@@ -3,7 +3,7 @@
  * a code. oauth4webapi checks everything that comes back.
  */
 import * as oauth from 'oauth4webapi'
-import type { OidcSettings } from './settings.ts'
+import type { OidcSettings } from '../settings.ts'
 
 const REQUEST = 'sign-in-request'
 const ID_TOKEN = 'id-token'

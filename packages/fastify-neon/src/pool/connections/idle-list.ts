@@ -2,7 +2,7 @@
  * The connected clients of a pool: which are free, which are too old, and which
  * are not to be trusted any more since one like them was lost.
  */
-import type { NeonClient } from '../client/client.ts'
+import type { NeonClient } from '../../client/client.ts'
 
 export interface IdleListOptions {
   idleTimeoutMs: number

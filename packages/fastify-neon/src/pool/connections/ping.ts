@@ -2,9 +2,9 @@
  * Asks the database whether it is there, on a connection of its own: never on one that a request
  * waits for, and with nothing left behind.
  */
-import type { NeonClient } from '../client/client.ts'
-import { inEitherMode } from '../client/eager-authentication.ts'
-import { DatabaseFailure, toFailure } from '../errors/failure.ts'
+import type { NeonClient } from '../../client/client.ts'
+import { inEitherMode } from '../../client/eager-authentication.ts'
+import { DatabaseFailure, toFailure } from '../../errors/failure.ts'
 
 /**
  * One login and one statement, in `timeoutMs` at most. Resolves with undefined when it was answered,

@@ -13,7 +13,7 @@ import {
   type SchemaState,
   snapshotPath
 } from 'fastify-neon/migration-files'
-import { collision, generateAgain } from './comparison.ts'
+import { collision, generateAgain } from '../comparison.ts'
 import { parseSnapshot } from './parse-snapshot.ts'
 import type { Snapshots } from './snapshots.ts'
 

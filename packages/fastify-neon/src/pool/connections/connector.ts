@@ -3,11 +3,11 @@
  * succeeded, with pauses after a failure and within one limit of time, and never again for what cannot heal.
  */
 import { setMaxListeners } from 'node:events'
-import { type Abortable, failureOfAbort, onAbort } from '../errors/abort.ts'
-import { DatabaseFailure, toFailure } from '../errors/failure.ts'
-import { backoffMs } from '../runtime/backoff.ts'
-import { type Clock, SYSTEM_CLOCK } from '../runtime/clock.ts'
-import { createWaitQueue } from './wait-queue.ts'
+import { type Abortable, failureOfAbort, onAbort } from '../../errors/abort.ts'
+import { DatabaseFailure, toFailure } from '../../errors/failure.ts'
+import { backoffMs } from '../../runtime/backoff.ts'
+import { type Clock, SYSTEM_CLOCK } from '../../runtime/clock.ts'
+import { createWaitQueue } from '../wait-queue.ts'
 
 export interface ConnectorOptions<Client> {
   /** One try. Settles soon after the signal is aborted. */

@@ -1,10 +1,10 @@
 /**
  * What `npx fastify-neon audit` is asked for: flags, and the connection string and role of the environment.
  */
-import type { ConnectionUrl } from '../connection-string/connection-url.ts'
-import { deriveDirectUrl } from '../connection-string/host.ts'
-import type { IsolationOptions } from '../rls-audit/audit.ts'
-import { parse, verifiedConnection } from './migration-options.ts'
+import type { ConnectionUrl } from '../../connection-string/connection-url.ts'
+import { deriveDirectUrl } from '../../connection-string/host.ts'
+import type { IsolationOptions } from '../../rls-audit/audit.ts'
+import { parse, verifiedConnection } from '../migration-options.ts'
 
 const TEXT = { type: 'string' } as const
 const TEXTS = { type: 'string', multiple: true } as const

@@ -3,7 +3,7 @@
  * gap, are migrations that do not know of each other.
  */
 import { hasFolders, type JournalEntry, type MigrationFinding } from 'fastify-neon/migration-files'
-import type { Branch } from './branch.ts'
+import type { Branch } from '../branch.ts'
 import { readFolderSnapshots } from './folder-snapshots.ts'
 import { readJournalSnapshots } from './journal-snapshots.ts'
 

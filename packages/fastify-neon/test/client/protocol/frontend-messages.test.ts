@@ -1,8 +1,8 @@
 import { Client } from '@neondatabase/serverless'
 import fc from 'fast-check'
 import t from 'tap'
-import { boundValues } from '../../src/client/driver.ts'
-import { type BoundValue, createFrontendMessages } from '../../src/client/frontend-messages.ts'
+import { boundValues } from '../../../src/client/driver.ts'
+import { type BoundValue, createFrontendMessages } from '../../../src/client/protocol/frontend-messages.ts'
 
 interface DriverConnection {
   stream: { writable: boolean; write(bytes: Uint8Array): void }

@@ -4,7 +4,7 @@
  * PostgreSQL, "Message Flow" and "Message Formats".
  */
 
-import { createMessageCutter } from '../socket/message-splitter.ts'
+import { createMessageCutter } from '../../socket/message-splitter.ts'
 import { describedColumns, errorSeverity, fieldsOf, isTexts, rowColumns } from './backend-messages.ts'
 
 export interface ResponseOrder {

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { DatabaseError } from '@neondatabase/serverless'
 import t from 'tap'
-import { type ConnectorOptions, createConnector } from '../../src/pool/connector.ts'
-import { createManualClock } from '../support/manual-clock.ts'
+import { type ConnectorOptions, createConnector } from '../../../src/pool/connections/connector.ts'
+import { createManualClock } from '../../support/manual-clock.ts'
 
 const BUDGET_MS = 1000
 const MAX = 10

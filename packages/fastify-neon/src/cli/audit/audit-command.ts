@@ -1,11 +1,11 @@
 /**
  * What `npx fastify-neon audit` does, but for the process around it.
  */
-import { errorsAmong, fixOf, readIsolation, severityOf } from '../rls-audit/audit.ts'
+import { errorsAmong, fixOf, readIsolation, severityOf } from '../../rls-audit/audit.ts'
+import { runCommand } from '../command.ts'
+import { type Terminal, toJson } from '../terminal.ts'
 import { AUDIT_USAGE, type AuditCommand, readAuditCommand } from './audit-options.ts'
 import { auditLines } from './audit-report.ts'
-import { runCommand } from './command.ts'
-import { type Terminal, toJson } from './terminal.ts'
 
 /** When there is an error among the findings; beside those of docs/reference/migrations.md. */
 export const FINDINGS_EXIT_CODE = 30

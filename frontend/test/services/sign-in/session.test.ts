@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createSession } from '../../src/services/session.ts'
-import { memoryStorage, tokenOf } from './browser-fakes.ts'
+import { createSession } from '../../../src/services/sign-in/session.ts'
+import { memoryStorage, tokenOf } from '../browser-fakes.ts'
 
 t.test('the session of a window', async t => {
   t.test('is kept over a reload, and forgotten at the sign-out', async t => {

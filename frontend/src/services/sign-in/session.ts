@@ -1,7 +1,7 @@
 /**
  * Who is signed in, in this window: an access token, kept over a reload and forgotten with the window.
  */
-import { createStore, type Store } from './store.ts'
+import { createStore, type Store } from '../store.ts'
 
 export interface SignedIn {
   token: string

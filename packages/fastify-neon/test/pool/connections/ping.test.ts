@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
-import { until } from '../../../../test/helper.ts'
-import { administer } from '../../../../test/postgres.ts'
-import { openPool, take } from '../support/pools.ts'
+import { until } from '../../../../../test/helper.ts'
+import { administer } from '../../../../../test/postgres.ts'
+import { openPool, take } from '../../support/pools.ts'
 
 const SESSIONS =
   'select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()'

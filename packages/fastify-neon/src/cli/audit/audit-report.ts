@@ -8,7 +8,7 @@ import {
   type IsolationReport,
   severityOf,
   type TableReport
-} from '../rls-audit/audit.ts'
+} from '../../rls-audit/audit.ts'
 
 export function auditLines({ role, login, ownerColumn, tables, findings }: IsolationReport): string[] {
   const errors = errorsAmong(findings).length
