@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { apply } from '../packages/fastify-neon/test/migrations/folders.ts'
-import { build, CANARY, until } from './helper.ts'
-import { administer, createDatabase, holdTable, isWaiting } from './postgres.ts'
-import { ROOT } from './processes.ts'
+import { build, CANARY, until } from './support/app.ts'
+import { administer, createDatabase, holdTable, isWaiting } from './support/postgres.ts'
+import { ROOT } from './support/processes.ts'
 
 /** Two hundred requests at once take long on a busy machine. */
 const PATIENT = {

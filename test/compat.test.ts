@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ROWS } from '../compat/rows.ts'
-import { ROOT } from './processes.ts'
+import { ROOT } from './support/processes.ts'
 
 t.test('docs/reference/compatibility.md has each row, with its title', async t => {
   const page = readFileSync(join(ROOT, 'docs', 'reference', 'compatibility.md'), 'utf8')

@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { administer, createDatabase } from './postgres.ts'
+import { administer, createDatabase } from './support/postgres.ts'
 
 const text = readFileSync(new URL('../docs/reference/data-model.md', import.meta.url), 'utf8')
 

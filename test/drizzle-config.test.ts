@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import t from 'tap'
-import { NODE_ARGS, ROOT } from './processes.ts'
+import { NODE_ARGS, ROOT } from './support/processes.ts'
 
 const POOLED = 'postgresql://me:word@ep-x-1-pooler.eu-central-1.aws.neon.tech/neondb?sslmode=require'
 const DIRECT = 'postgresql://me:word@ep-x-1.eu-central-1.aws.neon.tech/neondb?sslmode=require'

@@ -9,8 +9,8 @@ import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { SERVER_LIMITS } from '../src/limits.ts'
-import { build, CANARY, type TestApp, until } from './helper.ts'
-import { administer } from './postgres.ts'
+import { build, CANARY, type TestApp, until } from './support/app.ts'
+import { administer } from './support/postgres.ts'
 
 const MIB = 1024 * 1024
 

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
-import { ROOT } from './processes.ts'
+import { ROOT } from './support/processes.ts'
 
 /** What a file of each room may import, besides its own room. Rooms are folders; a file beside them is its own. */
 const SERVICE: Rooms = {

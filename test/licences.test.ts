@@ -4,8 +4,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { ALLOWED, DOCUMENT, readDependencies, withTable } from './licences.ts'
-import { ROOT } from './processes.ts'
+import { ALLOWED, DOCUMENT, readDependencies, withTable } from './support/licences.ts'
+import { ROOT } from './support/processes.ts'
 
 const dependencies = readDependencies()
 

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { AccessLog, LOG_SETTINGS, serializeError } from '../src/log.ts'
-import { build } from './helper.ts'
+import { build } from './support/app.ts'
 
 const SECRET = 'row-content-4711'
 

@@ -3,7 +3,7 @@
  * promised. Its binary is an npm package.
  */
 import { spawnSync } from 'node:child_process'
-import { ROOT } from './processes.ts'
+import { ROOT } from './support/processes.ts'
 import { nodeVersions } from './workflows/workflows.ts'
 
 /** HTTP, sockets, TLS, streams, signals and processes. */

@@ -3,7 +3,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { entriesOf } from './groups/members.ts'
-import { ROOT } from './processes.ts'
+import { ROOT } from './support/processes.ts'
 
 const [name = '', ...words] = process.argv.slice(2)
 const flags = words.filter(word => word.startsWith('-'))

@@ -4,8 +4,8 @@ import { verifyConnectionUrl } from '../packages/fastify-neon/src/connection-str
 import { applyMigrations } from '../packages/fastify-neon/src/migrations/migrations.ts'
 import { readIsolation } from '../packages/fastify-neon/src/rls-audit/audit.ts'
 import { openPool } from '../packages/fastify-neon/test/support/pools.ts'
-import { NO_POOLER, openPooler } from './pooler.ts'
-import { administer, createDatabase } from './postgres.ts'
+import { NO_POOLER, openPooler } from './support/pooler.ts'
+import { administer, createDatabase } from './support/postgres.ts'
 
 const MIGRATIONS = fileURLToPath(new URL('../drizzle', import.meta.url))
 

@@ -3,9 +3,9 @@ import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { openIssuer } from '../dev/token-issuer.ts'
 import { createGate } from '../packages/migration-lint/test/lint.ts'
-import { CANARY, refuseSecrets, settingsFor, until } from './helper.ts'
-import { administer, createDatabase, holdTable, isWaiting } from './postgres.ts'
-import { runProgram } from './processes.ts'
+import { CANARY, refuseSecrets, settingsFor, until } from './support/app.ts'
+import { administer, createDatabase, holdTable, isWaiting } from './support/postgres.ts'
+import { runProgram } from './support/processes.ts'
 
 async function start(t: Test, env: Record<string, string> = {}) {
   const databaseUrl = env.DATABASE_URL ?? (await createDatabase(t))

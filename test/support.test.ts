@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { ROOT } from './processes.ts'
+import { ROOT } from './support/processes.ts'
 import { nodeVersions } from './workflows/workflows.ts'
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')

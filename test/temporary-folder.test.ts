@@ -3,9 +3,9 @@ import { basename, dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { dataDirectoryOf } from '../packages/local-neon/src/postgres/cluster.ts'
 import { socketDirectoryOf } from '../packages/local-neon/src/postgres/socket-directory.ts'
-import { DATA_PARENT } from './data-parent.ts'
-import { ROOT } from './processes.ts'
-import { removeLeftovers, temporaryPath } from './temporary-folder.ts'
+import { DATA_PARENT } from './support/data-parent.ts'
+import { ROOT } from './support/processes.ts'
+import { removeLeftovers, temporaryPath } from './support/temporary-folder.ts'
 
 t.test('a run of the tests removes what killed ones have left, and nothing of one that lives', async t => {
   const left = abandoned(t, temporaryPath('example'))

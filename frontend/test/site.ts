@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { listen } from '../../packages/local-neon/src/listen.ts'
-import { ROOT } from '../../test/processes.ts'
+import { ROOT } from '../../test/support/processes.ts'
 import { developmentAnswers, FRONTEND } from '../development.ts'
 import type { Settings } from '../src/services/settings.ts'
 

@@ -13,8 +13,8 @@ import type { LocalNeon } from '../../packages/local-neon/src/local-neon.ts'
 import { start as startNeon } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { buildApp } from '../../src/app.ts'
 import { type Config, type Environment, loadConfig } from '../../src/config.ts'
-import { openBrowser } from '../../test/browser.ts'
-import { captureLog, NO_LIMIT, until } from '../../test/helper.ts'
+import { captureLog, NO_LIMIT, until } from '../../test/support/app.ts'
+import { openBrowser } from '../../test/support/browser.ts'
 import { buildFrontend, type Site, serveFrontend } from './site.ts'
 
 const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))

@@ -11,7 +11,7 @@ import { type Run, rounded, textOf } from '../../bench/compare/results.ts'
 import { roundTripsOf, rowsOf } from '../../bench/compare/rows.ts'
 import { latePlaces, medianOf, ratioOf, rotated, type Sample } from '../../bench/compare/samples.ts'
 import { createWireCount } from '../../bench/compare/wire.ts'
-import { ROOT } from '../processes.ts'
+import { ROOT } from '../support/processes.ts'
 
 t.test('the count of round trips on the wire', async t => {
   t.test('is the handshake of TCP when nothing was sent', async t => {

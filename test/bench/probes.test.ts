@@ -11,7 +11,7 @@ import { isAnswered, probe } from '../../bench/probes/kubelet.ts'
 import { plotOf } from '../../bench/probes/plot.ts'
 import { brokenPromises, CONTESTANTS, type Row, summarize, tableOf } from '../../bench/probes/report.ts'
 import { listen } from '../../packages/local-neon/src/listen.ts'
-import { NODE_ARGS, ROOT } from '../processes.ts'
+import { NODE_ARGS, ROOT } from '../support/processes.ts'
 
 t.test('the arguments', async t => {
   t.test('are a day of three replicas when none are given', async t => {

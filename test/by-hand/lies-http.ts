@@ -3,11 +3,11 @@
  * a peer sends at whatever point of its answers. `lies-http-unshared.ts` is the same with one after another.
  */
 import t, { type Test } from 'tap'
-import { build } from '../helper.ts'
-import { administer, createDatabase, readServer } from '../postgres.ts'
-import { lieEverywhere } from '../reliability/lies.ts'
-import { type Lies, lieInLanes, MAX_PIPELINED } from '../reliability/lies-in-lanes.ts'
-import { openFront } from '../reliability/tamper.ts'
+import { lieEverywhere } from '../reliability/support/lies.ts'
+import { type Lies, lieInLanes, MAX_PIPELINED } from '../reliability/support/lies-in-lanes.ts'
+import { openFront } from '../reliability/support/tamper.ts'
+import { build } from '../support/app.ts'
+import { administer, createDatabase, readServer } from '../support/postgres.ts'
 
 t.setTimeout(300_000)
 

@@ -3,9 +3,9 @@
  * prepared statements survive and where they do not.
  */
 import t from 'tap'
-import { NO_POOLER } from '../pooler.ts'
-import { createDatabase } from '../postgres.ts'
-import { runPooler } from '../reliability/pooler-run.ts'
+import { runPooler } from '../reliability/support/pooler-run.ts'
+import { NO_POOLER } from '../support/pooler.ts'
+import { createDatabase } from '../support/postgres.ts'
 
 const SECONDS = 3
 

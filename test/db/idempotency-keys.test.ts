@@ -4,7 +4,7 @@ import { createDatabase as createDrizzle } from '../../packages/fastify-neon/src
 import { NeonPool, POOL_DEFAULTS } from '../../packages/fastify-neon/src/pool/pool.ts'
 import { claimKey, storeAnswer } from '../../src/db/idempotency-keys.ts'
 import * as schema from '../../src/db/schema.ts'
-import { administer, createDatabase } from '../postgres.ts'
+import { administer, createDatabase } from '../support/postgres.ts'
 
 const ANSWER = { fingerprint: 'f', status: 201, headers: { location: '/x' }, body: '{}' }
 const NAME = { owner: 'alice', key: 'k' }

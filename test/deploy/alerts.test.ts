@@ -7,8 +7,8 @@ import t from 'tap'
 import { parse } from 'yaml'
 import type { Health } from '../../packages/fastify-neon/src/plugins/health/health.ts'
 import { createMetrics } from '../../packages/fastify-neon/src/plugins/metrics/registry.ts'
-import { ROOT } from '../processes.ts'
-import { NO_PROMTOOL, promtool } from '../promtool.ts'
+import { ROOT } from '../support/processes.ts'
+import { NO_PROMTOOL, promtool } from '../support/promtool.ts'
 
 interface Alert {
   alert: string

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
-import { ROOT } from '../processes.ts'
+import { ROOT } from '../support/processes.ts'
 import { containerOf, podOf, the } from './manifests.ts'
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')

@@ -7,7 +7,7 @@ import { join, relative } from 'node:path'
 import type { Probe } from 'kubernetes-types/core/v1.js'
 import t from 'tap'
 import { loadConfig } from '../../src/config.ts'
-import { ROOT } from '../processes.ts'
+import { ROOT } from '../support/processes.ts'
 import {
   containerOf,
   FOLDER,

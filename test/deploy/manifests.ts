@@ -14,7 +14,7 @@ import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js'
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js'
 import type { Test } from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
-import { ROOT } from '../processes.ts'
+import { ROOT } from '../support/processes.ts'
 
 const execute = promisify(execFile)
 

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { copyCluster, removeSocketOf } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { DATA_PARENT } from '../data-parent.ts'
-import { runProgram } from '../processes.ts'
-import { temporaryPath } from '../temporary-folder.ts'
+import { DATA_PARENT } from '../support/data-parent.ts'
+import { runProgram } from '../support/processes.ts'
+import { temporaryPath } from '../support/temporary-folder.ts'
 
 export function localSettings(t: Test) {
   const directory = mkdtempSync(temporaryPath('dev', DATA_PARENT))

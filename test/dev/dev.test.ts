@@ -3,8 +3,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { listen } from '../../packages/local-neon/src/listen.ts'
-import { administer } from '../postgres.ts'
-import { ROOT } from '../processes.ts'
+import { administer } from '../support/postgres.ts'
+import { ROOT } from '../support/processes.ts'
 
 import { dev, localSettings, requestOf } from './dev-process.ts'
 

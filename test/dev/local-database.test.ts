@@ -8,8 +8,8 @@ import { findLocalDatabase, lacksDatabase, serviceSettings } from '../../dev/loc
 import { openIssuer } from '../../dev/token-issuer.ts'
 import { applyMigrations } from '../../packages/fastify-neon/src/migrations/migrations.ts'
 import { folder, start, systemFolder } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { build } from '../helper.ts'
-import { ROOT, runProgram } from '../processes.ts'
+import { build } from '../support/app.ts'
+import { ROOT, runProgram } from '../support/processes.ts'
 
 const FOLDER = join(ROOT, 'drizzle')
 

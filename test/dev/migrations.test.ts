@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { migrate } from '../../dev/migrations.ts'
 import { makeFolder, writeFolder } from '../../packages/fastify-neon/test/migrations/folders.ts'
-import { createDatabase } from '../postgres.ts'
+import { createDatabase } from '../support/postgres.ts'
 
 t.test('the migrations of npm run dev', async t => {
   t.test('are applied with a line for each, and without one when there is nothing to do', async t => {

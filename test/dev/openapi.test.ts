@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { ROOT, runProgram } from '../processes.ts'
+import { ROOT, runProgram } from '../support/processes.ts'
 
 const openapi = (t: Test, ...args: string[]) => runProgram(t, 'dev/openapi.ts', { args })
 const KEPT = readFileSync(join(ROOT, 'docs/openapi.json'), 'utf8')

@@ -4,7 +4,7 @@ import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
 import { runToken } from '../../dev/token-command.ts'
 import { openIssuer } from '../../dev/token-issuer.ts'
-import { runProgram } from '../processes.ts'
+import { runProgram } from '../support/processes.ts'
 
 const HOUR_S = 60 * 60
 

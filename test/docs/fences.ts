@@ -3,7 +3,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../processes.ts'
+import { ROOT } from '../support/processes.ts'
 
 export interface Fence {
   /** `js` of "```js"; empty without one. */

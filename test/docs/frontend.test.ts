@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { build } from '../helper.ts'
-import { administer } from '../postgres.ts'
-import { NODE_ARGS, ROOT } from '../processes.ts'
+import { build } from '../support/app.ts'
+import { administer } from '../support/postgres.ts'
+import { NODE_ARGS, ROOT } from '../support/processes.ts'
 
 const execute = promisify(execFile)
 

@@ -4,7 +4,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import t from 'tap'
-import { ROOT } from '../processes.ts'
+import { ROOT } from '../support/processes.ts'
 import { pages, readPage } from './fences.ts'
 
 const anchors = new Map<string, Set<string>>()

@@ -16,7 +16,7 @@ import { POOL_DEFAULTS } from '../../packages/fastify-neon/src/pool/pool.ts'
 import { isolationScope } from '../../packages/fastify-neon/src/rls-audit/audit.ts'
 import { USAGE as LOCAL_NEON_USAGE } from '../../packages/local-neon/src/cli/commands.ts'
 import { runLint } from '../../packages/migration-lint/src/cli/command.ts'
-import { ROOT } from '../processes.ts'
+import { ROOT } from '../support/processes.ts'
 
 const PLUGINS = 'packages/fastify-neon/src/plugins'
 

@@ -11,7 +11,7 @@ import { runSubcommand } from '../../packages/fastify-neon/src/cli/subcommands.t
 import { USAGE as LOCAL_USAGE } from '../../packages/local-neon/src/cli/commands.ts'
 import { FaultSchema } from '../../packages/local-neon/src/faults/fault.ts'
 import { runLint } from '../../packages/migration-lint/src/cli/command.ts'
-import { NODE_ARGS, ROOT } from '../processes.ts'
+import { NODE_ARGS, ROOT } from '../support/processes.ts'
 import { type Fence, fencesOf, fileOf, pages, readPage } from './fences.ts'
 import type { Problem, Snippet } from './snippets/compile.ts'
 

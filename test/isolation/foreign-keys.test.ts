@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
 import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
-import { administer } from '../postgres.ts'
+import { administer } from '../support/postgres.ts'
 
 const NOBODYS_ID = '11111111-2222-4333-8444-555555555555'
 

@@ -3,7 +3,7 @@
  */
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { administer, createDatabase } from '../postgres.ts'
+import { administer, createDatabase } from '../support/postgres.ts'
 
 /** A transaction of alice, whose statements are what somebody else wrote. */
 async function inject(t: Test, databaseUrl: string) {

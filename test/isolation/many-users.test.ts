@@ -4,7 +4,7 @@
 import t from 'tap'
 import { afterSend, type Wire } from '../../packages/fastify-neon/test/support/wire.ts'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { createServiceDatabase, openService } from '../reliability/service.ts'
+import { createServiceDatabase, openService } from '../reliability/support/service.ts'
 
 // More among the soak tests, and thirty with `npm run isolation`.
 const SECONDS = Number(process.env.ISOLATION_SECONDS ?? 1)

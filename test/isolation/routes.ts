@@ -4,9 +4,9 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import { build, type TestApp } from '../helper.ts'
-import { administer } from '../postgres.ts'
-import { withRouteTable } from '../route-table.ts'
+import { build, type TestApp } from '../support/app.ts'
+import { administer } from '../support/postgres.ts'
+import { withRouteTable } from '../support/route-table.ts'
 
 /** Without a user: what they answer is the same for everybody. */
 const PUBLIC = new Set(['/livez', '/readyz', '/startupz', '/metrics', '/openapi.json'])

@@ -13,9 +13,9 @@ import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
 import { breakLink, loseAt, type Wire } from '../../packages/fastify-neon/test/support/wire.ts'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { tasks } from '../../src/db/schema/tasks.ts'
-import { administer } from '../postgres.ts'
-import { randomnessOf } from '../reliability/randomness.ts'
-import { createServiceDatabase } from '../reliability/service.ts'
+import { randomnessOf } from '../reliability/support/randomness.ts'
+import { createServiceDatabase } from '../reliability/support/service.ts'
+import { administer } from '../support/postgres.ts'
 
 // More among the soak tests, and a thousand with `npm run isolation`.
 const ROUNDS = Number(process.env.ISOLATION_ROUNDS ?? 60)

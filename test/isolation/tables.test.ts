@@ -1,6 +1,6 @@
 import t from 'tap'
 import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
-import { administer } from '../postgres.ts'
+import { administer } from '../support/postgres.ts'
 import { breachesOf, tablesOf } from './tables.ts'
 
 const { pool, databaseUrl } = await openPool(t)

@@ -5,7 +5,7 @@
 import { sql } from 'drizzle-orm'
 import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
 import type { NeonPool } from '../../packages/fastify-neon/src/pool/pool.ts'
-import { administer } from '../postgres.ts'
+import { administer } from '../support/postgres.ts'
 
 /** A row of a table, by the name of its owner. */
 const ROWS: Record<string, (owner: string) => string> = {

@@ -8,9 +8,9 @@ import t, { type Test } from 'tap'
 import { openapiDocument } from '../../dev/openapi-document.ts'
 import * as packageErrors from '../../packages/fastify-neon/src/errors/errors.ts'
 import * as serviceErrors from '../../src/errors.ts'
-import { build } from '../helper.ts'
-import { ROOT } from '../processes.ts'
-import { withRouteTable } from '../route-table.ts'
+import { build } from '../support/app.ts'
+import { ROOT } from '../support/processes.ts'
+import { withRouteTable } from '../support/route-table.ts'
 import { requestsOf, type Schema } from './openapi-requests.ts'
 
 // They are for the platform, and in docs/reference/health-api.md and docs/reference/metrics.md; and what shows the document is not in it.

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { administer } from '../postgres.ts'
-import { openFront, said, watchCauses } from './front.ts'
-import { PATIENT, scenario } from './scenario.ts'
-import type { Service } from './service.ts'
+import { until } from '../support/app.ts'
+import { administer } from '../support/postgres.ts'
+import { openFront, said, watchCauses } from './support/front.ts'
+import { PATIENT, scenario } from './support/scenario.ts'
+import type { Service } from './support/service.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })
 const front = await openFront(t, neon)

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { scenario } from './scenario.ts'
-import { COMMAND_COMPLETE, type Link, messageOf, openFront, READY_FOR_QUERY } from './tamper.ts'
+import { until } from '../support/app.ts'
+import { scenario } from './support/scenario.ts'
+import { COMMAND_COMPLETE, type Link, messageOf, openFront, READY_FOR_QUERY } from './support/tamper.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 const front = await openFront(t, neon)

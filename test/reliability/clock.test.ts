@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { holdStatements } from './held.ts'
-import { scenario } from './scenario.ts'
+import { until } from '../support/app.ts'
+import { holdStatements } from './support/held.ts'
+import { scenario } from './support/scenario.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 

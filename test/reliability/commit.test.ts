@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { scenario } from './scenario.ts'
+import { scenario } from './support/scenario.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 

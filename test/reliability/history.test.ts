@@ -1,5 +1,5 @@
 import t from 'tap'
-import { judge, type Outcome, type Write } from './history.ts'
+import { judge, type Outcome, type Write } from './support/history.ts'
 
 const write = (title: string, outcome: Outcome, user = 'alice'): Write => ({ user, title, outcome })
 const row = (title: string, owner = 'alice') => ({ owner, title })

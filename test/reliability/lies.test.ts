@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap'
 import { createDatabase as createDrizzle } from '../../packages/fastify-neon/src/drizzle/database.ts'
 import { openPool, take } from '../../packages/fastify-neon/test/support/pools.ts'
-import { build, type TestApp } from '../helper.ts'
-import { createDatabase, readServer } from '../postgres.ts'
-import { askAll, LIES, lieAt } from './lies.ts'
-import { messageOf, openFront } from './tamper.ts'
+import { build, type TestApp } from '../support/app.ts'
+import { createDatabase, readServer } from '../support/postgres.ts'
+import { askAll, LIES, lieAt } from './support/lies.ts'
+import { messageOf, openFront } from './support/tamper.ts'
 
 // The answers of one round are about a hundred messages; each kind of lie is told at another place.
 const STEP = 7

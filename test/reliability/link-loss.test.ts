@@ -1,12 +1,12 @@
 import t from 'tap'
 import type { Fault } from '../../packages/local-neon/src/local-neon.ts'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { countWaiting } from '../postgres.ts'
-import { holdStatements } from './held.ts'
-import { scenario } from './scenario.ts'
-import type { Service } from './service.ts'
-import { openFront } from './tamper.ts'
+import { until } from '../support/app.ts'
+import { countWaiting } from '../support/postgres.ts'
+import { holdStatements } from './support/held.ts'
+import { scenario } from './support/scenario.ts'
+import type { Service } from './support/service.ts'
+import { openFront } from './support/tamper.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 

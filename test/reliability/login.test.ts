@@ -2,10 +2,18 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { REFUSALS } from '../../packages/local-neon/src/proxy/refusals.ts'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { administer } from '../postgres.ts'
-import { cutOff, expectRefused, openFront, refusal, said, writeKeyed, writeKeyedTimes } from './front.ts'
-import { PATIENT, scenario } from './scenario.ts'
+import { until } from '../support/app.ts'
+import { administer } from '../support/postgres.ts'
+import {
+  cutOff,
+  expectRefused,
+  openFront,
+  refusal,
+  said,
+  writeKeyed,
+  writeKeyedTimes
+} from './support/front.ts'
+import { PATIENT, scenario } from './support/scenario.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })
 const front = await openFront(t, neon)

@@ -3,9 +3,9 @@
  */
 import t from 'tap'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { holdTable, isWaiting } from '../postgres.ts'
-import { scenario } from './scenario.ts'
+import { until } from '../support/app.ts'
+import { holdTable, isWaiting } from '../support/postgres.ts'
+import { scenario } from './support/scenario.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 

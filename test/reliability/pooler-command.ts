@@ -3,9 +3,9 @@
  * what is not true, or was told nothing.
  */
 import { startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
-import { log, secondsAndSeed } from './command-line.ts'
-import { runPooler } from './pooler-run.ts'
-import { createServiceDatabase } from './service.ts'
+import { log, secondsAndSeed } from './support/command-line.ts'
+import { runPooler } from './support/pooler-run.ts'
+import { createServiceDatabase } from './support/service.ts'
 
 const given = secondsAndSeed()
 const ends: (() => unknown)[] = []

@@ -3,9 +3,9 @@
  * `test/soak/pooler.soak.ts`; with every login: `npm run test:by-hand`.
  */
 import t from 'tap'
-import { build } from '../helper.ts'
-import { NO_POOLER, openPooler } from '../pooler.ts'
-import { administer, createDatabase } from '../postgres.ts'
+import { build } from '../support/app.ts'
+import { NO_POOLER, openPooler } from '../support/pooler.ts'
+import { administer, createDatabase } from '../support/postgres.ts'
 
 t.test(
   'a change of a table fails no request of two services that are warm, behind a pooler',

@@ -6,9 +6,17 @@ import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { listen } from '../../packages/local-neon/src/listen.ts'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { cutOff, expectRefused, openFront, said, upgradeAnswer, watchCauses, writeKeyed } from './front.ts'
-import { PATIENT, scenario } from './scenario.ts'
+import { until } from '../support/app.ts'
+import {
+  cutOff,
+  expectRefused,
+  openFront,
+  said,
+  upgradeAnswer,
+  watchCauses,
+  writeKeyed
+} from './support/front.ts'
+import { PATIENT, scenario } from './support/scenario.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })
 const front = await openFront(t, neon)

@@ -3,12 +3,12 @@ import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import { tasks } from '../../src/db/schema/tasks.ts'
-import { until } from '../helper.ts'
-import { administer, countWaiting } from '../postgres.ts'
-import { collectGarbage } from './garbage.ts'
-import { holdStatements } from './held.ts'
-import { scenario } from './scenario.ts'
-import type { Service } from './service.ts'
+import { until } from '../support/app.ts'
+import { administer, countWaiting } from '../support/postgres.ts'
+import { collectGarbage } from './support/garbage.ts'
+import { holdStatements } from './support/held.ts'
+import { scenario } from './support/scenario.ts'
+import type { Service } from './support/service.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 

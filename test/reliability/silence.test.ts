@@ -2,10 +2,10 @@ import t from 'tap'
 import { untilIdleFor } from '../../packages/fastify-neon/test/support/pools.ts'
 import type { Fault } from '../../packages/local-neon/src/local-neon.ts'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { holdStatements } from './held.ts'
-import { scenario } from './scenario.ts'
-import type { Service } from './service.ts'
+import { until } from '../support/app.ts'
+import { holdStatements } from './support/held.ts'
+import { scenario } from './support/scenario.ts'
+import type { Service } from './support/service.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 

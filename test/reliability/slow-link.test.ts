@@ -4,10 +4,10 @@ import t from 'tap'
 import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
 import type { NeonPool } from '../../packages/fastify-neon/src/pool/pool.ts'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { administer } from '../postgres.ts'
-import { scenario } from './scenario.ts'
-import { openFront, READY_FOR_QUERY } from './tamper.ts'
+import { until } from '../support/app.ts'
+import { administer } from '../support/postgres.ts'
+import { scenario } from './support/scenario.ts'
+import { openFront, READY_FOR_QUERY } from './support/tamper.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 const front = await openFront(t, neon)

@@ -6,10 +6,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { openIssuer } from '../../dev/token-issuer.ts'
 import { startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
-import { temporaryPath } from '../temporary-folder.ts'
-import { log } from './command-line.ts'
-import { createServiceDatabase } from './service.ts'
-import { isLossless, STOP_CASES, type Stop, stopOnce, tableOf } from './stops.ts'
+import { temporaryPath } from '../support/temporary-folder.ts'
+import { log } from './support/command-line.ts'
+import { createServiceDatabase } from './support/service.ts'
+import { isLossless, STOP_CASES, type Stop, stopOnce, tableOf } from './support/stops.ts'
 
 const { values } = parseArgs({ options: { count: { type: 'string', default: '100' } } })
 const ends: (() => unknown)[] = []

@@ -3,9 +3,9 @@ import { neonConfig } from '@neondatabase/serverless'
 import t, { type Test } from 'tap'
 import { createCertificates } from '../../packages/local-neon/src/proxy/certificates.ts'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { cutOff, expectRefused, openFront, said, watchCauses, writeKeyed } from './front.ts'
-import { PATIENT, scenario } from './scenario.ts'
+import { until } from '../support/app.ts'
+import { cutOff, expectRefused, openFront, said, watchCauses, writeKeyed } from './support/front.ts'
+import { PATIENT, scenario } from './support/scenario.ts'
 
 const DAY_MS = 86_400_000
 

@@ -7,9 +7,9 @@ import t from 'tap'
 import { breakBefore, type Wire } from '../../packages/fastify-neon/test/support/wire.ts'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
 import * as schema from '../../src/db/schema.ts'
-import { until } from '../helper.ts'
-import { administer, atCommit, holdTable, isWaiting } from '../postgres.ts'
-import { scenario } from './scenario.ts'
+import { until } from '../support/app.ts'
+import { administer, atCommit, holdTable, isWaiting } from '../support/postgres.ts'
+import { scenario } from './support/scenario.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
 

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { said, writeKeyed, writeKeyedTimes } from './front.ts'
-import { PATIENT, scenario } from './scenario.ts'
-import { LIMITS, type Service } from './service.ts'
+import { until } from '../support/app.ts'
+import { said, writeKeyed, writeKeyedTimes } from './support/front.ts'
+import { PATIENT, scenario } from './support/scenario.ts'
+import { LIMITS, type Service } from './support/service.ts'
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0, suspendAfterMs: 0 })
 

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { build, CANARY, until } from '../helper.ts'
-import { countWaiting } from '../postgres.ts'
+import { build, CANARY, until } from '../support/app.ts'
+import { countWaiting } from '../support/postgres.ts'
 
 const NOBODYS_ID = '11111111-2222-4333-8444-555555555555'
 const KEY = { 'idempotency-key': '8e03978e-40d5-43dd-bc93-6894a57f9324' }

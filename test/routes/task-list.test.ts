@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { build, type Send, type TestResponse } from '../helper.ts'
-import { administer } from '../postgres.ts'
+import { build, type Send, type TestResponse } from '../support/app.ts'
+import { administer } from '../support/postgres.ts'
 import { captureStatements, explain } from './statements.ts'
 
 const SORTS = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'title', '-title'] as const

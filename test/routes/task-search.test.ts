@@ -2,8 +2,8 @@ import t, { type Test } from 'tap'
 import { ROWS_OF_A_SEARCH } from '../../src/db/tasks.ts'
 import { SEARCH_LIMITS } from '../../src/limits.ts'
 import { createSearch, type Search } from '../../src/routes/task-search.ts'
-import { build, type TestApp, type TestResponse, until } from '../helper.ts'
-import { administer, countWaiting, holdTable } from '../postgres.ts'
+import { build, type TestApp, type TestResponse, until } from '../support/app.ts'
+import { administer, countWaiting, holdTable } from '../support/postgres.ts'
 import { captureStatements, explain } from './statements.ts'
 
 const TASKS = 100_000

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { build, CANARY } from '../helper.ts'
+import { build, CANARY } from '../support/app.ts'
 
 const NOBODYS_ID = '11111111-2222-4333-8444-555555555555'
 

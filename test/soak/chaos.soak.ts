@@ -2,7 +2,7 @@
  * Random faults under a service in use, and whether every user was told the truth.
  */
 import t, { type Test } from 'tap'
-import { runProgram } from '../processes.ts'
+import { runProgram } from '../support/processes.ts'
 
 const SECONDS = 40
 

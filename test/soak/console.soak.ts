@@ -19,7 +19,7 @@ import {
 import { connectPg, endOf } from '../../packages/local-neon/test/fixtures/drivers.ts'
 import { createManualClock } from '../../packages/local-neon/test/fixtures/manual-clock.ts'
 import { copyCluster, folder, start, until } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { NO_BROWSER, openBrowser } from '../browser.ts'
+import { NO_BROWSER, openBrowser } from '../support/browser.ts'
 
 const WITH_CONSOLE = { controlPort: 0, wakeDelayMs: 0, wakeJitterMs: 0 }
 const IDLE_MS = 300_000

@@ -9,9 +9,9 @@ import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { dev, localSettings, preparedSettings, requestOf } from '../dev/dev-process.ts'
-import { until } from '../helper.ts'
-import { administer, createDatabase, holdTable, isWaiting } from '../postgres.ts'
-import { isAlive, ROOT, runProgram } from '../processes.ts'
+import { until } from '../support/app.ts'
+import { administer, createDatabase, holdTable, isWaiting } from '../support/postgres.ts'
+import { isAlive, ROOT, runProgram } from '../support/processes.ts'
 
 t.test('npm run dev', async t => {
   t.test('starts the service again when its source changes', async t => {

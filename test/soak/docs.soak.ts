@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { pages, readPage } from '../docs/fences.ts'
 import { runTutorial } from '../docs/tutorial.ts'
-import { temporaryPath } from '../temporary-folder.ts'
+import { temporaryPath } from '../support/temporary-folder.ts'
 import { packedPackages } from './packed-packages.ts'
 
 const folder = await mkdtemp(temporaryPath('tutorials'))

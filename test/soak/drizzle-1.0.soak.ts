@@ -1,7 +1,7 @@
 /**
  * The client on Drizzle 1.0. All that goes through it runs weekly, by `npm run test:weekly`.
  */
-import { runSuite } from '../drizzle-suite.ts'
+import { runSuite } from '../support/drizzle-suite.ts'
 
 await runSuite({
   package: 'drizzle-orm-1',

@@ -30,9 +30,9 @@ import { captured } from '../../packages/fastify-neon/test/cli/captured.ts'
 import { findDrift } from '../../packages/migration-lint/src/drift.ts'
 import { checkMigrations } from '../../packages/migration-lint/src/lint.ts'
 import * as schema from '../../src/db/schema.ts'
-import { until } from '../helper.ts'
-import { administer, createDatabase } from '../postgres.ts'
-import { ROOT } from '../processes.ts'
+import { until } from '../support/app.ts'
+import { administer, createDatabase } from '../support/postgres.ts'
+import { ROOT } from '../support/processes.ts'
 
 const MODULES = join(ROOT, 'node_modules')
 const COUNT = readdirSync(join(ROOT, 'drizzle')).filter(name => name.endsWith('.sql')).length

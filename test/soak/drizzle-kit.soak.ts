@@ -11,10 +11,10 @@ import { mark } from '../../packages/fastify-neon/src/cli/mark-applied-command.t
 import { migrate as runMigrate } from '../../packages/fastify-neon/src/cli/migrate-command.ts'
 import { showStatus } from '../../packages/fastify-neon/src/cli/status-command.ts'
 import { captured } from '../../packages/fastify-neon/test/cli/captured.ts'
-import { administer, createDatabase } from '../postgres.ts'
-import { ROOT } from '../processes.ts'
-import { copyProject } from '../project-copy.ts'
-import { temporaryPath } from '../temporary-folder.ts'
+import { administer, createDatabase } from '../support/postgres.ts'
+import { ROOT } from '../support/processes.ts'
+import { copyProject } from '../support/project-copy.ts'
+import { temporaryPath } from '../support/temporary-folder.ts'
 
 const adopt = captured(mark)
 const migrate = captured(runMigrate)

@@ -16,8 +16,8 @@ import {
   type PoolEvent
 } from '../../packages/fastify-neon/src/pool/pool.ts'
 import { endWith, firstLine, isRoot } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { NODE_ARGS } from '../processes.ts'
+import { until } from '../support/app.ts'
+import { NODE_ARGS } from '../support/processes.ts'
 
 const PEER = new URL('answering-peer.ts', import.meta.url).pathname
 const OUR_ADDRESS = '10.213.77.1'

@@ -14,8 +14,8 @@ import {
   openDeferringProxy
 } from '../../packages/fastify-neon/test/support/deferring-proxy.ts'
 import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
-import { until } from '../helper.ts'
-import { administer, createDatabase } from '../postgres.ts'
+import { until } from '../support/app.ts'
+import { administer, createDatabase } from '../support/postgres.ts'
 
 const IDLE_MS = 90_000
 const LONG_S = 100

@@ -5,7 +5,7 @@ import { sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
 import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
-import { administer } from '../postgres.ts'
+import { administer } from '../support/postgres.ts'
 
 const MEGABYTE = 1024 * 1024
 const STORED = 'select count(*)::int as rows, sum(length(body))::int as bytes from large'

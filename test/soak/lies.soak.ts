@@ -6,10 +6,10 @@ import { sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createDatabase as createDrizzle } from '../../packages/fastify-neon/src/drizzle/database.ts'
 import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
-import { createDatabase, readServer } from '../postgres.ts'
-import { lieEverywhere } from '../reliability/lies.ts'
-import { type Lies, lieInLanes, MAX_PIPELINED } from '../reliability/lies-in-lanes.ts'
-import { openFront } from '../reliability/tamper.ts'
+import { lieEverywhere } from '../reliability/support/lies.ts'
+import { type Lies, lieInLanes, MAX_PIPELINED } from '../reliability/support/lies-in-lanes.ts'
+import { openFront } from '../reliability/support/tamper.ts'
+import { createDatabase, readServer } from '../support/postgres.ts'
 
 t.setTimeout(900_000)
 

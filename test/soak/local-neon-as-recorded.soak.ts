@@ -8,7 +8,7 @@ import { DIRECT, POOLED } from '../../packages/local-neon/test/recorded/answers.
 import { compare } from '../../packages/local-neon/test/recorded/comparison.ts'
 import { QUESTIONS } from '../../packages/local-neon/test/recorded/questions.ts'
 import { SLOW_LINES, SLOW_QUESTIONS } from '../../packages/local-neon/test/recorded/slow-questions.ts'
-import { NO_POOLER } from '../pooler.ts'
+import { NO_POOLER } from '../support/pooler.ts'
 
 // The pooled host is asked meanwhile, which is a wait.
 t.jobs = 2

@@ -5,10 +5,10 @@
 import t from 'tap'
 import { afterSend, breakLink, loseAt, type Wire } from '../../packages/fastify-neon/test/support/wire.ts'
 import { openSockets, start } from '../../packages/local-neon/test/fixtures/sandbox.ts'
-import { until } from '../helper.ts'
-import { collectGarbage } from '../reliability/garbage.ts'
-import { randomnessOf } from '../reliability/randomness.ts'
-import { createServiceDatabase, openService } from '../reliability/service.ts'
+import { collectGarbage } from '../reliability/support/garbage.ts'
+import { randomnessOf } from '../reliability/support/randomness.ts'
+import { createServiceDatabase, openService } from '../reliability/support/service.ts'
+import { until } from '../support/app.ts'
 
 // Weekly it is ten, and the heap that is left.
 const ROUNDS = Number(process.env.LOSS_ROUNDS ?? 2)

@@ -4,7 +4,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { packPackages } from '../../compat/packages.ts'
-import { readServer } from '../postgres.ts'
+import { readServer } from '../support/postgres.ts'
 
 export interface PackedPackages {
   /** Of the tarballs. It is gone when the run has ended. */

@@ -3,9 +3,9 @@
  */
 import t from 'tap'
 import { openPool } from '../../packages/fastify-neon/test/support/pools.ts'
-import { NO_POOLER, openPooler } from '../pooler.ts'
-import { createDatabase } from '../postgres.ts'
-import { runProgram } from '../processes.ts'
+import { NO_POOLER, openPooler } from '../support/pooler.ts'
+import { createDatabase } from '../support/postgres.ts'
+import { runProgram } from '../support/processes.ts'
 
 t.setTimeout(300_000)
 

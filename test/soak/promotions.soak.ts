@@ -1,6 +1,6 @@
 import t from 'tap'
-import { administer, createDatabase } from '../postgres.ts'
-import { runProgram } from '../processes.ts'
+import { administer, createDatabase } from '../support/postgres.ts'
+import { runProgram } from '../support/processes.ts'
 
 // A statement makes 10 to 60 KB. What is under way at a scavenge is promoted, and code that was compiled meanwhile.
 const MOST_BYTES = 1100

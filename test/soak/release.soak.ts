@@ -12,8 +12,8 @@ import { json } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { cleanEnvironment, nodeFolder } from '../../compat/packages.ts'
-import { ROOT } from '../processes.ts'
-import { temporaryPath } from '../temporary-folder.ts'
+import { ROOT } from '../support/processes.ts'
+import { temporaryPath } from '../support/temporary-folder.ts'
 
 /** The oldest that the release tool takes, as far as whole lines go, and that of release.yml. */
 const [OLDEST, USED] = [24, '24']

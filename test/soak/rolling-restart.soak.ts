@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import autocannon from 'autocannon'
 import t, { type Test } from 'tap'
 import { openIssuer } from '../../dev/token-issuer.ts'
-import { NO_LIMIT, until } from '../helper.ts'
-import { createDatabase } from '../postgres.ts'
-import { runProgram } from '../processes.ts'
+import { NO_LIMIT, until } from '../support/app.ts'
+import { createDatabase } from '../support/postgres.ts'
+import { runProgram } from '../support/processes.ts'
 
 const POLL_MS = 50
 // Ten polls: who is asked to stop is out of the proxy's list long before it closes.

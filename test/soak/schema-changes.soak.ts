@@ -10,9 +10,9 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { boolean, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { administer, createDatabase } from '../postgres.ts'
-import { ROOT } from '../processes.ts'
-import { copyProject } from '../project-copy.ts'
+import { administer, createDatabase } from '../support/postgres.ts'
+import { ROOT } from '../support/processes.ts'
+import { copyProject } from '../support/project-copy.ts'
 
 const page = readFileSync(join(ROOT, 'docs/how-to/schema-changes.md'), 'utf8')
 const [expand = '', batch = '', missed = '', tooEarly = '', leave = '', contract = ''] = blocks('sql')

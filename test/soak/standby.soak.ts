@@ -9,8 +9,8 @@ import healthPlugin from '../../packages/fastify-neon/src/plugins/health/health.
 import metricsPlugin from '../../packages/fastify-neon/src/plugins/metrics/metrics.ts'
 import { analyticsSchema } from '../../packages/fastify-neon/test/support/analytics.ts'
 import { openStandby } from '../../packages/fastify-neon/test/support/standby.ts'
-import { captureLog, until } from '../helper.ts'
-import { administer } from '../postgres.ts'
+import { captureLog, until } from '../support/app.ts'
+import { administer } from '../support/postgres.ts'
 
 const TOKEN = 'a-token-of-operators'
 const AT_ONCE = 20

@@ -3,8 +3,8 @@
  */
 import t from 'tap'
 import { openIssuer } from '../../dev/token-issuer.ts'
-import { createDatabase } from '../postgres.ts'
-import { isLossless, STOP_CASES, type Stop, stopOnce, tableOf } from '../reliability/stops.ts'
+import { isLossless, STOP_CASES, type Stop, stopOnce, tableOf } from '../reliability/support/stops.ts'
+import { createDatabase } from '../support/postgres.ts'
 
 t.test('a stop under load loses no request', async t => {
   const options = { t, databaseUrl: await createDatabase(t), issuer: await openIssuer(t.testdir({})) }

@@ -9,7 +9,7 @@ import { gunzipSync } from 'node:zlib'
 import { publint } from 'publint'
 import type { Test } from 'tap'
 import { cleanEnvironment, ROOT } from '../../compat/packages.ts'
-import { temporaryPath } from '../temporary-folder.ts'
+import { temporaryPath } from '../support/temporary-folder.ts'
 
 const ATTW = join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js')
 const BLOCK = 512

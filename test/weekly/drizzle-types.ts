@@ -6,8 +6,8 @@ import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { ROOT } from '../processes.ts'
-import { temporaryPath } from '../temporary-folder.ts'
+import { ROOT } from '../support/processes.ts'
+import { temporaryPath } from '../support/temporary-folder.ts'
 
 const execute = promisify(execFile)
 const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')

@@ -17,9 +17,9 @@ import {
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { NO_BROWSER, openBrowser } from '../browser.ts'
-import { ROOT } from '../processes.ts'
-import { temporaryPath } from '../temporary-folder.ts'
+import { NO_BROWSER, openBrowser } from '../support/browser.ts'
+import { ROOT } from '../support/processes.ts'
+import { temporaryPath } from '../support/temporary-folder.ts'
 
 // As on GitHub Pages, where the site of a project is in a folder.
 const REPOSITORY = 'owner/name'

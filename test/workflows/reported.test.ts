@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { runProgram } from '../processes.ts'
+import { runProgram } from '../support/processes.ts'
 
 const MOST_BYTES = 15_000
 

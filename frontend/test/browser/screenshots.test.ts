@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { NO_BROWSER } from '../../../test/browser.ts'
-import { ROOT } from '../../../test/processes.ts'
+import { NO_BROWSER } from '../../../test/support/browser.ts'
+import { ROOT } from '../../../test/support/processes.ts'
 import { openStage, rowOf, tick } from '../stage.ts'
 
 const { SCREENSHOTS } = process.env

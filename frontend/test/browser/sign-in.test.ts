@@ -1,6 +1,6 @@
 import { mock } from 'node:test'
 import t from 'tap'
-import { NO_BROWSER } from '../../../test/browser.ts'
+import { NO_BROWSER } from '../../../test/support/browser.ts'
 import { problemsInBothSchemes } from '../accessibility.ts'
 import { add, openStage, rowOf } from '../stage.ts'
 

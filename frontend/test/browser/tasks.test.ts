@@ -1,5 +1,5 @@
 import t from 'tap'
-import { NO_BROWSER } from '../../../test/browser.ts'
+import { NO_BROWSER } from '../../../test/support/browser.ts'
 import { isTooWide, problemsInBothSchemes } from '../accessibility.ts'
 import {
   add,

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { NO_BROWSER } from '../../../test/browser.ts'
+import { NO_BROWSER } from '../../../test/support/browser.ts'
 import { problemsInBothSchemes } from '../accessibility.ts'
 import { add, clickAndAwait, listShown, openStage, remove, rowOf, type Stage, tick } from '../stage.ts'
 

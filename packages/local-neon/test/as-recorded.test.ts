@@ -3,7 +3,7 @@
  * differences. What takes long is asked by test/soak/local-neon-as-recorded.soak.ts.
  */
 import t from 'tap'
-import { NO_POOLER } from '../../../test/pooler.ts'
+import { NO_POOLER } from '../../../test/support/pooler.ts'
 import { start } from './fixtures/sandbox.ts'
 import { DIRECT, POOLED } from './recorded/answers.ts'
 import { compare } from './recorded/comparison.ts'

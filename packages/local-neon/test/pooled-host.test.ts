@@ -2,9 +2,9 @@
  * The pooled host of a local Neon: a real PgBouncer where there is one, and a session for each client elsewhere.
  */
 import t from 'tap'
-import { until } from '../../../test/helper.ts'
-import { NO_POOLER } from '../../../test/pooler.ts'
-import { isAlive } from '../../../test/processes.ts'
+import { until } from '../../../test/support/app.ts'
+import { NO_POOLER } from '../../../test/support/pooler.ts'
+import { isAlive } from '../../../test/support/processes.ts'
 import { openPool } from '../../fastify-neon/test/support/pools.ts'
 import type { LocalNeonEvent } from '../src/local-neon.ts'
 import { BARE_DRIVERS, PG, urlWith } from './fixtures/bare.ts'

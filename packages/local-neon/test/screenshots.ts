@@ -3,7 +3,7 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { openBrowser } from '../../../test/browser.ts'
+import { openBrowser } from '../../../test/support/browser.ts'
 import type { ComputeState } from '../src/compute.ts'
 import { openFakeConsole } from './fixtures/console-page.ts'
 

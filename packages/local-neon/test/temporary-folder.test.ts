@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { NODE_ARGS } from '../../../test/processes.ts'
+import { NODE_ARGS } from '../../../test/support/processes.ts'
 import { abandonedFolders, ownedPrefix } from '../src/temporary-folder.ts'
 import { endWith, firstLine, folder, isRoot, until } from './fixtures/sandbox.ts'
 

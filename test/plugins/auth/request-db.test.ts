@@ -6,8 +6,8 @@ import dbPlugin from '../../../packages/fastify-neon/src/plugins/db.ts'
 import { tasks } from '../../../src/db/schema/tasks.ts'
 import * as schema from '../../../src/db/schema.ts'
 import requestDbPlugin, { type RequestDbOptions } from '../../../src/plugins/auth/request-db.ts'
-import { build } from '../../helper.ts'
-import { createDatabase } from '../../postgres.ts'
+import { build } from '../../support/app.ts'
+import { createDatabase } from '../../support/postgres.ts'
 
 /** Signs in whoever is named in the header `x-user`. */
 const auth = fp(

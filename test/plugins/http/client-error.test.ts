@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import fastify, { type FastifyHttpOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import { respondToClientError } from '../../../src/plugins/http/client-error.ts'
-import { CANARY, captureLog } from '../../helper.ts'
+import { CANARY, captureLog } from '../../support/app.ts'
 
 async function listen(t: Test, options: FastifyHttpOptions<Server> = {}) {
   const { logs, stream } = captureLog('postgresql://me:s3cr3t-word@host/db')

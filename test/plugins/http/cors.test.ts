@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { build } from '../../helper.ts'
-import { holdTable } from '../../postgres.ts'
+import { build } from '../../support/app.ts'
+import { holdTable } from '../../support/postgres.ts'
 
 const ORIGIN = 'https://app.example'
 const FOREIGN = 'https://evil.example'

@@ -8,7 +8,7 @@ import { DatabaseFailure } from '../../../packages/fastify-neon/src/errors/failu
 import { KeysUnavailableError } from '../../../src/errors.ts'
 import { serializeError } from '../../../src/log.ts'
 import errorHandlerPlugin from '../../../src/plugins/http/error-handler.ts'
-import { captureLog } from '../../helper.ts'
+import { captureLog } from '../../support/app.ts'
 
 const SECRET = 'row-content-4711'
 const FAILURE_KINDS = Object.keys(DATABASE_FAILURES) as FailureKind[]

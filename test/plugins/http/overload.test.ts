@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { DatabaseFailure } from '../../../packages/fastify-neon/src/errors/failure.ts'
 import { createRow, createTurns } from '../../../src/plugins/http/overload.ts'
-import { build } from '../../helper.ts'
+import { build } from '../../support/app.ts'
 
 const nextTurn = () => new Promise(resolve => setImmediate(resolve))
 

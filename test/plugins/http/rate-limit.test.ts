@@ -1,7 +1,7 @@
 import t from 'tap'
 import { REDIS_LIMITS } from '../../../src/limits.ts'
-import { build, type Send, type TestApp, until } from '../../helper.ts'
-import { NO_REDIS, openRedis } from '../../redis.ts'
+import { build, type Send, type TestApp, until } from '../../support/app.ts'
+import { NO_REDIS, openRedis } from '../../support/redis.ts'
 
 const LIMIT = { RATE_LIMIT_PER_MINUTE: '3' }
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createRefusalLog } from '../../../src/plugins/http/refusal-log.ts'
-import { until } from '../../helper.ts'
+import { until } from '../../support/app.ts'
 
 t.test('the log of refusals', async t => {
   t.test('has a line for the first, and then one in each interval with their number', async t => {

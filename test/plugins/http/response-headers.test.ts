@@ -1,5 +1,5 @@
 import t from 'tap'
-import { build } from '../../helper.ts'
+import { build } from '../../support/app.ts'
 
 const PROMISED = {
   'x-content-type-options': 'nosniff',

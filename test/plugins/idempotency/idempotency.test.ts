@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { loseAnswerToCommit, type Wire } from '../../../packages/fastify-neon/test/support/wire.ts'
-import { build as buildApp, until } from '../../helper.ts'
-import { administer, atCommit, DIE, holdTable, isWaiting } from '../../postgres.ts'
+import { build as buildApp, until } from '../../support/app.ts'
+import { administer, atCommit, DIE, holdTable, isWaiting } from '../../support/postgres.ts'
 
 const KEY = '"8e03978e-40d5-43dd-bc93-6894a57f9324"'
 const PATIENCE_MS = 5000

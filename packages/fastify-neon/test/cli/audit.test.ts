@@ -1,5 +1,5 @@
 import t from 'tap'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { audit } from '../../src/cli/audit/audit-command.ts'
 import { createRole, PASSWORD, urlAs } from '../rls-audit/audits.ts'
 import { captured } from './captured.ts'

@@ -4,8 +4,8 @@
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { ROOT } from '../../../../test/processes.ts'
-import { temporaryPath } from '../../../../test/temporary-folder.ts'
+import { ROOT } from '../../../../test/support/processes.ts'
+import { temporaryPath } from '../../../../test/support/temporary-folder.ts'
 import { configured } from '../../src/cli/drizzle-config.ts'
 import { captured } from './captured.ts'
 

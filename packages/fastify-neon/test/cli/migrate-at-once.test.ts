@@ -4,8 +4,8 @@
  */
 import { tmpdir } from 'node:os'
 import t, { type Test } from 'tap'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
-import { runProgram } from '../../../../test/processes.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
+import { runProgram } from '../../../../test/support/processes.ts'
 import { apply, ledgerOf, timeOf, type Written, writeFolder } from '../migrations/folders.ts'
 
 const { MIGRATION_ROUNDS } = process.env

@@ -4,9 +4,9 @@
 import { tmpdir } from 'node:os'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { until } from '../../../../test/helper.ts'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
-import { runProgram } from '../../../../test/processes.ts'
+import { until } from '../../../../test/support/app.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
+import { runProgram } from '../../../../test/support/processes.ts'
 import { LOCK_KEY } from '../../src/migrations/lock.ts'
 import { apply, ledgerOf, makeFolder, statusOf, timeOf } from '../migrations/folders.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { showStatus } from '../../src/cli/status-command.ts'
 import {
   apply,

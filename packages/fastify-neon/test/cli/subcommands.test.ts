@@ -3,7 +3,7 @@
  */
 import { tmpdir } from 'node:os'
 import t, { type Test } from 'tap'
-import { runProgram } from '../../../../test/processes.ts'
+import { runProgram } from '../../../../test/support/processes.ts'
 import { runSubcommand } from '../../src/cli/subcommands.ts'
 import { captured } from './captured.ts'
 

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { until } from '../../../../test/helper.ts'
-import { administer } from '../../../../test/postgres.ts'
+import { until } from '../../../../test/support/app.ts'
+import { administer } from '../../../../test/support/postgres.ts'
 import type { Database, Tables } from '../../src/drizzle/database.ts'
 import type { NeonPool } from '../../src/pool/pool.ts'
 import { ALICE, marking, openMarks, ROLE } from '../support/marks.ts'

@@ -3,8 +3,8 @@
  */
 import { Client } from '@neondatabase/serverless'
 import t from 'tap'
-import { until } from '../../../../test/helper.ts'
-import { administer } from '../../../../test/postgres.ts'
+import { until } from '../../../../test/support/app.ts'
+import { administer } from '../../../../test/support/postgres.ts'
 import type { NeonClient } from '../../src/client/client.ts'
 import { Pipeline } from '../../src/client/pipeline.ts'
 import { number, openClient } from '../support/clients.ts'

@@ -3,7 +3,7 @@
  */
 import { sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { sessionChangeOf } from '../../src/client/session-change.ts'
 import { createDatabase as createDrizzle } from '../../src/drizzle/database.ts'
 import { openPool, pidOf } from '../support/pools.ts'

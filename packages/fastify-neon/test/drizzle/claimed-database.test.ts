@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { tasks } from '../../../../src/db/schema/tasks.ts'
-import { administer } from '../../../../test/postgres.ts'
+import { administer } from '../../../../test/support/postgres.ts'
 import { type Claims, createDatabase } from '../../src/drizzle/database.ts'
 import { toldOf } from '../support/line.ts'
 import { openPool } from '../support/pools.ts'

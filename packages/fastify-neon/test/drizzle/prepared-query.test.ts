@@ -1,7 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { integer, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core'
 import t, { type Test } from 'tap'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { createDatabase as createDrizzle } from '../../src/drizzle/database.ts'
 import { type Placeholders, preparedQuery } from '../../src/drizzle/prepared-query.ts'
 import { toldOf } from '../support/line.ts'

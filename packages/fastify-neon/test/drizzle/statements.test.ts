@@ -21,7 +21,7 @@ import {
   unionAll
 } from 'drizzle-orm/pg-core'
 import t, { type Test } from 'tap'
-import { administer } from '../../../../test/postgres.ts'
+import { administer } from '../../../../test/support/postgres.ts'
 import { createDatabase } from '../../src/drizzle/database.ts'
 import { byLine, isLine1, toldOf } from '../support/line.ts'
 import { openPool } from '../support/pools.ts'

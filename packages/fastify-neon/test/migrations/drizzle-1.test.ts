@@ -9,7 +9,7 @@ import { drizzle as drizzle1 } from 'drizzle-orm-1/node-postgres'
 import { migrate as migrate1 } from 'drizzle-orm-1/node-postgres/migrator'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { markApplied, repairMigrations } from '../../src/migrations/migrations.ts'
 import { apply, makeFolder, statusOf, tablesIn, timeOf, toFolders, writeFolder } from './folders.ts'
 

@@ -9,7 +9,7 @@ import { drizzle as drizzle1 } from 'drizzle-orm-1/node-postgres'
 import { migrate as migrate1 } from 'drizzle-orm-1/node-postgres/migrator'
 import pg from 'pg'
 import type { Test } from 'tap'
-import { administer } from '../../../../test/postgres.ts'
+import { administer } from '../../../../test/support/postgres.ts'
 import { readJournal } from '../../src/migrations/files/folder.ts'
 import { toFolderEntry } from '../../src/migrations/files/layout.ts'
 import {

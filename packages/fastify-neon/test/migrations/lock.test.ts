@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { until } from '../../../../test/helper.ts'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { until } from '../../../../test/support/app.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { LOCK_KEY } from '../../src/migrations/lock.ts'
 import { markApplied, repairMigrations } from '../../src/migrations/migrations.ts'
 import { apply, ledgerOf, makeFolder } from './folders.ts'

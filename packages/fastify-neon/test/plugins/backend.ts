@@ -4,7 +4,7 @@
 import { Writable } from 'node:stream'
 import fastify from 'fastify'
 import type { Test } from 'tap'
-import { createDatabase } from '../../../../test/postgres.ts'
+import { createDatabase } from '../../../../test/support/postgres.ts'
 import dbPlugin, { type DbOptions } from '../../src/plugins/db.ts'
 import healthPlugin, { type HealthOptions } from '../../src/plugins/health/health.ts'
 

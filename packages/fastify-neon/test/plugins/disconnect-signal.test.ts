@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { build, until } from '../../../../test/helper.ts'
-import { administer, holdTable, isWaiting } from '../../../../test/postgres.ts'
+import { build, until } from '../../../../test/support/app.ts'
+import { administer, holdTable, isWaiting } from '../../../../test/support/postgres.ts'
 import { disconnectSignal } from '../../src/plugins/disconnect-signal.ts'
 
 async function listen(t: Test) {

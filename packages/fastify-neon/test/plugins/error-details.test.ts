@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { until } from '../../../../test/helper.ts'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { until } from '../../../../test/support/app.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import dbPlugin from '../../src/plugins/db.ts'
 import { backend } from './backend.ts'
 

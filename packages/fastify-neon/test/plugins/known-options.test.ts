@@ -1,6 +1,6 @@
 import fastify from 'fastify'
 import t from 'tap'
-import { createDatabase } from '../../../../test/postgres.ts'
+import { createDatabase } from '../../../../test/support/postgres.ts'
 import db from '../../src/plugins/db.ts'
 import health from '../../src/plugins/health/health.ts'
 import isolation from '../../src/plugins/isolation/isolation.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { until } from '../../../../test/helper.ts'
+import { until } from '../../../../test/support/app.ts'
 import { createLastResponse } from '../../src/pool/last-response.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { openPool } from '../support/pools.ts'

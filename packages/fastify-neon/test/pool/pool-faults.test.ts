@@ -2,7 +2,7 @@
  * What only a Neon that sleeps, wakes and fails on command can show of the pool.
  */
 import t, { type Test } from 'tap'
-import { until } from '../../../../test/helper.ts'
+import { until } from '../../../../test/support/app.ts'
 import type { LocalNeon } from '../../../local-neon/src/local-neon.ts'
 import { start } from '../../../local-neon/test/fixtures/sandbox.ts'
 import { toFailure } from '../../src/errors/failure.ts'

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import t from 'tap'
-import { until } from '../../../../test/helper.ts'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { until } from '../../../../test/support/app.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { runTransaction } from '../../src/transaction/transaction.ts'
 import { kill, openPool, pidOf, take, untilIdleFor } from '../support/pools.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createDatabase } from '../../../../test/postgres.ts'
+import { createDatabase } from '../../../../test/support/postgres.ts'
 import { isolationScope, severityOf, warningsAmong } from '../../src/rls-audit/audit.ts'
 import { read } from './audits.ts'
 

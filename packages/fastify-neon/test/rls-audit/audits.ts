@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
-import { administer } from '../../../../test/postgres.ts'
+import { administer } from '../../../../test/support/postgres.ts'
 import { verifiedUrl } from '../../src/connection-string/connection-url.ts'
 import { type IsolationOptions, readIsolation } from '../../src/rls-audit/audit.ts'
 

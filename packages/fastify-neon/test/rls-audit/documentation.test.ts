@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { FINDINGS_EXIT_CODE } from '../../src/cli/audit/audit-command.ts'
 import { ISOLATION_FINDINGS } from '../../src/rls-audit/audit.ts'
 import { read } from './audits.ts'

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import type { IsolationOptions } from '../../src/rls-audit/audit.ts'
 import { createRole, NOTES, PASSWORD, read, urlAs } from './audits.ts'
 

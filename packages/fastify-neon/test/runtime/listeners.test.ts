@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { until } from '../../../../test/helper.ts'
-import { createDatabase } from '../../../../test/postgres.ts'
+import { until } from '../../../../test/support/app.ts'
+import { createDatabase } from '../../../../test/support/postgres.ts'
 import { openClient } from '../support/clients.ts'
 import { kill, openPool, pidOf } from '../support/pools.ts'
 

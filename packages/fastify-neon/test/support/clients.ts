@@ -3,8 +3,8 @@
  */
 import type { PoolConfig } from '@neondatabase/serverless'
 import type { Test } from 'tap'
-import { createDatabase, readServer } from '../../../../test/postgres.ts'
-import { type Front, openFront } from '../../../../test/reliability/tamper.ts'
+import { type Front, openFront } from '../../../../test/reliability/support/tamper.ts'
+import { createDatabase, readServer } from '../../../../test/support/postgres.ts'
 import { type ClientTransport, clientConfig, NeonClient } from '../../src/client/client.ts'
 import { verifyConnectionUrl } from '../../src/connection-string/connection-url.ts'
 import { createSocketRegister } from '../../src/socket/socket.ts'

@@ -4,7 +4,7 @@
  */
 import { sql } from 'drizzle-orm'
 import type { Test } from 'tap'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { createDatabase as createDrizzle } from '../../src/drizzle/database.ts'
 import type { NeonPoolOptions } from '../../src/pool/pool.ts'
 import { openPool } from './pools.ts'

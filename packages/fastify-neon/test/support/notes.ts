@@ -3,7 +3,7 @@
  */
 import { pgTable, text } from 'drizzle-orm/pg-core'
 import type { Test } from 'tap'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { createDatabase as createDrizzle } from '../../src/drizzle/database.ts'
 import type { PoolLimits } from '../../src/pool/pool.ts'
 import { toldOf } from './line.ts'

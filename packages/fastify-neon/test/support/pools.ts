@@ -2,8 +2,8 @@
  * Pools for tests: each on a database of its own, ended with the test.
  */
 import type { Test } from 'tap'
-import { until } from '../../../../test/helper.ts'
-import { administer, createDatabase } from '../../../../test/postgres.ts'
+import { until } from '../../../../test/support/app.ts'
+import { administer, createDatabase } from '../../../../test/support/postgres.ts'
 import { verifyConnectionUrl } from '../../src/connection-string/connection-url.ts'
 import { NeonPool, type NeonPoolOptions, POOL_DEFAULTS, type PoolEvent } from '../../src/pool/pool.ts'
 

@@ -3,7 +3,7 @@
  */
 import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { administer } from '../../../../test/postgres.ts'
+import { administer } from '../../../../test/support/postgres.ts'
 import { createDatabase } from '../../src/drizzle/database.ts'
 import { openPool } from '../support/pools.ts'
 

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { tasks } from '../../../../src/db/schema/tasks.ts'
-import { administer, atCommit } from '../../../../test/postgres.ts'
+import { administer, atCommit } from '../../../../test/support/postgres.ts'
 import { createDatabase } from '../../src/drizzle/database.ts'
 import type { NeonPoolOptions } from '../../src/pool/pool.ts'
 import { byLine, toldOf } from '../support/line.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import pg from 'pg'
 import t from 'tap'
-import { createDatabase } from '../../../../test/postgres.ts'
+import { createDatabase } from '../../../../test/support/postgres.ts'
 import { checkClaims, identityStatement } from '../../src/transaction/claims.ts'
 
 t.test('the statement of an identity', async t => {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { until } from '../../../../test/helper.ts'
+import { until } from '../../../../test/support/app.ts'
 import { killOthers, notes, openNotes } from '../support/notes.ts'
 
 t.test('a nested transaction', async t => {

@@ -1,8 +1,8 @@
 import { EventEmitter, getEventListeners, once } from 'node:events'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { until } from '../../../../test/helper.ts'
-import { administer, atCommit } from '../../../../test/postgres.ts'
+import { until } from '../../../../test/support/app.ts'
+import { administer, atCommit } from '../../../../test/support/postgres.ts'
 import { isRunning, killOthers, notes, openNotes } from '../support/notes.ts'
 
 /** More than there are between the end of the work and COMMIT. */

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { administer, atCommit, DIE } from '../../../../test/postgres.ts'
+import { administer, atCommit, DIE } from '../../../../test/support/postgres.ts'
 import { NeonClient } from '../../src/client/client.ts'
 import { Pipeline } from '../../src/client/pipeline.ts'
 import { createDatabase as createDrizzle } from '../../src/drizzle/database.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
-import { runProgram } from '../../../../test/processes.ts'
+import { runProgram } from '../../../../test/support/processes.ts'
 import { connectPg } from '../fixtures/drivers.ts'
 import { folder, isGone, until, untilGone } from '../fixtures/sandbox.ts'
 import { command, run, serve } from './local-neon-process.ts'

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { NODE_ARGS } from '../../../../test/processes.ts'
+import { NODE_ARGS } from '../../../../test/support/processes.ts'
 import { connectPg } from '../fixtures/drivers.ts'
 import { endWith, start, until } from '../fixtures/sandbox.ts'
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type FileHandle, open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { NODE_ARGS } from '../../../../test/processes.ts'
+import { NODE_ARGS } from '../../../../test/support/processes.ts'
 import { type SupervisorOptions, supervise } from '../../src/postgres/supervisor.ts'
 import { endWith, folder, groupOf, isGone, lent, until } from '../fixtures/sandbox.ts'
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { NODE_ARGS, ROOT, runProgram } from '../../../../test/processes.ts'
+import { NODE_ARGS, ROOT, runProgram } from '../../../../test/support/processes.ts'
 import { runLint } from '../../src/cli/command.ts'
 import { type Entry, folderOf, ORIGIN, snapshot } from '../migrations.ts'
 

@@ -2,7 +2,7 @@
  * One client of one side after another: runs sequences on it, and writes down all that its user can see.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import { until } from '../../../../../test/helper.ts'
+import { until } from '../../../../../test/support/app.ts'
 import { within } from '../../../src/runtime/deadline.ts'
 import { askBy, configOf, outcomeOf, type Query } from './asking.ts'
 import { BEHIND, LAST, type Observation } from './observation.ts'

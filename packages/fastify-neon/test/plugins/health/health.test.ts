@@ -8,8 +8,8 @@ import fastify, {
   type LightMyRequestResponse
 } from 'fastify'
 import t, { type Test } from 'tap'
-import { build, until } from '../../../../../test/helper.ts'
-import { administer, createDatabase } from '../../../../../test/postgres.ts'
+import { build, until } from '../../../../../test/support/app.ts'
+import { administer, createDatabase } from '../../../../../test/support/postgres.ts'
 import dbPlugin from '../../../src/plugins/db.ts'
 import healthPlugin, { type Transition } from '../../../src/plugins/health/health.ts'
 import { HEALTH_RESPONSES } from '../../../src/plugins/health/schemas.ts'

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { until } from '../../../../../test/helper.ts'
+import { until } from '../../../../../test/support/app.ts'
 import metricsPlugin from '../../../src/plugins/metrics/metrics.ts'
 import { backend } from '../backend.ts'
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
-import { until } from '../../../../../test/helper.ts'
-import { administer } from '../../../../../test/postgres.ts'
+import { until } from '../../../../../test/support/app.ts'
+import { administer } from '../../../../../test/support/postgres.ts'
 import { openPool, take } from '../../support/pools.ts'
 
 const SESSIONS =

@@ -8,7 +8,7 @@ import pg from 'pg'
 import type { Test } from 'tap'
 
 // tap starts this process, the one before and the one after, so its pid is what they share.
-export const addressFile = fileURLToPath(new URL(`../.tap/postgres-${process.ppid}.json`, import.meta.url))
+export const addressFile = fileURLToPath(new URL(`../../.tap/postgres-${process.ppid}.json`, import.meta.url))
 
 interface Server {
   pid: number

@@ -3,8 +3,8 @@
  * whether anybody was told what is not theirs.
  */
 import { sql } from 'drizzle-orm'
-import { createDatabase } from '../../packages/fastify-neon/src/drizzle/database.ts'
-import type { NeonPool } from '../../packages/fastify-neon/src/pool/pool.ts'
+import { createDatabase } from '../../../packages/fastify-neon/src/drizzle/database.ts'
+import type { NeonPool } from '../../../packages/fastify-neon/src/pool/pool.ts'
 import type { Randomness } from './randomness.ts'
 import { type Front, messageOf, READY_FOR_QUERY } from './tamper.ts'
 

@@ -11,12 +11,16 @@ import type { Duplex } from 'node:stream'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { WebSocketServer } from 'ws'
-import { listen } from '../packages/local-neon/src/listen.ts'
-import { findPgBouncer } from '../packages/local-neon/src/pooler/find.ts'
-import { type PgBouncer, POOLER_PORT, startPgBouncer } from '../packages/local-neon/src/pooler/pgbouncer.ts'
-import { canReach, chooseAccount } from '../packages/local-neon/src/postgres/account.ts'
-import { openServerLog } from '../packages/local-neon/src/postgres/server-log.ts'
-import { createWebSocketStream } from '../packages/local-neon/src/proxy/websocket-stream.ts'
+import { listen } from '../../packages/local-neon/src/listen.ts'
+import { findPgBouncer } from '../../packages/local-neon/src/pooler/find.ts'
+import {
+  type PgBouncer,
+  POOLER_PORT,
+  startPgBouncer
+} from '../../packages/local-neon/src/pooler/pgbouncer.ts'
+import { canReach, chooseAccount } from '../../packages/local-neon/src/postgres/account.ts'
+import { openServerLog } from '../../packages/local-neon/src/postgres/server-log.ts'
+import { createWebSocketStream } from '../../packages/local-neon/src/proxy/websocket-stream.ts'
 import { readServer } from './postgres.ts'
 import { skipUnlessInCi } from './skip-unless-in-ci.ts'
 import { temporaryPath } from './temporary-folder.ts'

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { groupedFiles } from './groups/members.ts'
-import { runFiles } from './groups/run.ts'
+import { groupedFiles } from '../groups/members.ts'
+import { runFiles } from '../groups/run.ts'
 import { importCopies } from './other-version.ts'
 import { ROOT } from './processes.ts'
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { runGroup } from './groups/run.ts'
+import { runGroup } from '../groups/run.ts'
 import { importCopies } from './other-version.ts'
 import { temporaryPath } from './temporary-folder.ts'
 
@@ -27,5 +27,5 @@ export async function runGroupsOn(
   await importCopies({ [name]: join(folder, 'node_modules', name) })
   t.ok(fileURLToPath(import.meta.resolve(name)).startsWith(folder), `${name} is the one of ${version}`)
   for (const group of groups)
-    await runGroup(import.meta.resolve(`./groups/${group}.group.ts`), file => !without.test(file))
+    await runGroup(import.meta.resolve(`../groups/${group}.group.ts`), file => !without.test(file))
 }

@@ -2,9 +2,9 @@
  * One thing that goes wrong: while it does and afterwards, what must hold whatever goes wrong is asserted.
  */
 import type { Test } from 'tap'
-import type { PoolLimits } from '../../packages/fastify-neon/src/pool/pool.ts'
-import type { LocalNeon } from '../../packages/local-neon/src/local-neon.ts'
-import { until } from '../helper.ts'
+import type { PoolLimits } from '../../../packages/fastify-neon/src/pool/pool.ts'
+import type { LocalNeon } from '../../../packages/local-neon/src/local-neon.ts'
+import { until } from '../../support/app.ts'
 import { createServiceDatabase, openService, type Service } from './service.ts'
 
 export interface ScenarioOptions {

@@ -3,7 +3,7 @@
  * had again as far as its faults go. What a fault meets depends on the machine.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Fault, LocalNeon } from '../../packages/local-neon/src/local-neon.ts'
+import type { Fault, LocalNeon } from '../../../packages/local-neon/src/local-neon.ts'
 import type { Randomness } from './randomness.ts'
 
 export interface Attack {

@@ -3,8 +3,8 @@
  */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { removeAbandoned } from '../packages/local-neon/src/postgres/abandoned.ts'
-import { ownedPrefix } from '../packages/local-neon/src/temporary-folder.ts'
+import { removeAbandoned } from '../../packages/local-neon/src/postgres/abandoned.ts'
+import { ownedPrefix } from '../../packages/local-neon/src/temporary-folder.ts'
 import { DATA_PARENT } from './data-parent.ts'
 
 const PREFIX = 'fastify-neon-test-'

@@ -2,8 +2,8 @@
  * Statements that are under way for as long as a test likes.
  */
 import type { Test } from 'tap'
-import { until } from '../helper.ts'
-import { countWaiting, holdTable } from '../postgres.ts'
+import { until } from '../../support/app.ts'
+import { countWaiting, holdTable } from '../../support/postgres.ts'
 import type { Service } from './service.ts'
 
 export interface Held<T> {

@@ -6,9 +6,9 @@ import { once, setMaxListeners } from 'node:events'
 import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
-import type { Issuer } from '../../dev/token-issuer.ts'
-import { NO_LIMIT, until } from '../helper.ts'
-import { runProgram } from '../processes.ts'
+import type { Issuer } from '../../../dev/token-issuer.ts'
+import { NO_LIMIT, until } from '../../support/app.ts'
+import { runProgram } from '../../support/processes.ts'
 
 export const CLIENTS = 24
 // Of the whole load, before the signal.

@@ -8,16 +8,16 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { applyMigrations } from '../packages/fastify-neon/src/migrations/migrations.ts'
-import { startLocalNeon } from '../packages/local-neon/src/local-neon.ts'
-import { dataDirectoryOf } from '../packages/local-neon/src/postgres/cluster.ts'
-import { SOCKET_PORT, socketDirectoryOf } from '../packages/local-neon/src/postgres/socket-directory.ts'
-import { isAlive } from '../packages/local-neon/src/postgres/staging.ts'
+import { applyMigrations } from '../../packages/fastify-neon/src/migrations/migrations.ts'
+import { startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
+import { dataDirectoryOf } from '../../packages/local-neon/src/postgres/cluster.ts'
+import { SOCKET_PORT, socketDirectoryOf } from '../../packages/local-neon/src/postgres/socket-directory.ts'
+import { isAlive } from '../../packages/local-neon/src/postgres/staging.ts'
 import { DATA_PARENT } from './data-parent.ts'
 import { removeLeftovers, temporaryPath } from './temporary-folder.ts'
 
 const [runPid, addressFile] = process.argv.slice(2)
-const MIGRATIONS = fileURLToPath(new URL('../drizzle', import.meta.url))
+const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
 const POLL_MS = 200
 
 // Here, since tap adds up the coverage of what it starts itself.

@@ -6,18 +6,18 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
-import { openIssuer } from '../../dev/token-issuer.ts'
-import { applyMigrations } from '../../packages/fastify-neon/src/migrations/migrations.ts'
-import type { PoolLimits, PoolStats } from '../../packages/fastify-neon/src/pool/pool.ts'
-import type { LocalNeon } from '../../packages/local-neon/src/local-neon.ts'
-import { buildApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config.ts'
-import { CANARY, captureLog, NO_LIMIT, refuseSecrets, until } from '../helper.ts'
-import { administer } from '../postgres.ts'
-import { temporaryPath } from '../temporary-folder.ts'
+import { openIssuer } from '../../../dev/token-issuer.ts'
+import { applyMigrations } from '../../../packages/fastify-neon/src/migrations/migrations.ts'
+import type { PoolLimits, PoolStats } from '../../../packages/fastify-neon/src/pool/pool.ts'
+import type { LocalNeon } from '../../../packages/local-neon/src/local-neon.ts'
+import { buildApp } from '../../../src/app.ts'
+import { loadConfig } from '../../../src/config.ts'
+import { CANARY, captureLog, NO_LIMIT, refuseSecrets, until } from '../../support/app.ts'
+import { administer } from '../../support/postgres.ts'
+import { temporaryPath } from '../../support/temporary-folder.ts'
 import { judge, type Sight, type Verdict, type Write } from './history.ts'
 
-const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
+const MIGRATIONS = fileURLToPath(new URL('../../../drizzle', import.meta.url))
 
 /** Short enough for a test, and in the order of the defaults. */
 export const LIMITS = {

@@ -7,8 +7,8 @@ import { createServer as createHttpServer } from 'node:http'
 import { connect as connectTo, createServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
-import { listen } from '../../packages/local-neon/src/listen.ts'
-import type { LocalNeon } from '../../packages/local-neon/src/local-neon.ts'
+import { listen } from '../../../packages/local-neon/src/listen.ts'
+import type { LocalNeon } from '../../../packages/local-neon/src/local-neon.ts'
 
 /** A link of the service through here. */
 export interface Link {

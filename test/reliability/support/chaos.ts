@@ -4,9 +4,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startLocalNeon } from '../../packages/local-neon/src/local-neon.ts'
-import { until } from '../helper.ts'
-import { administer } from '../postgres.ts'
+import { startLocalNeon } from '../../../packages/local-neon/src/local-neon.ts'
+import { until } from '../../support/app.ts'
+import { administer } from '../../support/postgres.ts'
 import type { Verdict } from './history.ts'
 import { beginLying } from './lies.ts'
 import { attack, planAttacks } from './nemesis.ts'
