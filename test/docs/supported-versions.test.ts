@@ -4,8 +4,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { ROOT } from './support/processes.ts'
-import { nodeVersions } from './workflows/workflows.ts'
+import { ROOT } from '../support/processes.ts'
+import { nodeVersions } from '../workflows/workflows.ts'
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 const manifestOf = (name: string) => JSON.parse(read(`packages/${name}/package.json`))
