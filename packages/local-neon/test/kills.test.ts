@@ -12,7 +12,7 @@ import { copyCluster, folder, spawnServe, until } from './fixtures/sandbox.ts'
 
 /** One after the other in a folder, so that each start meets what the kill before has left. */
 const MOMENTS = ['awake', 'starting', 'asleep', 'waking'] as const
-// Each moment once; six times among the soak tests.
+// Each moment once; three times among the soak tests.
 const KILLS = Number(process.env.KILLS ?? MOMENTS.length)
 const FOLDERS = Math.min(3, KILLS / MOMENTS.length)
 

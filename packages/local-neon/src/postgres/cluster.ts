@@ -35,6 +35,10 @@ const STOP_DEADLINE_MS = 5_000
 // The first lines of Postgres that have these.
 const BUILTIN_LOCALES = 17
 const CREATE_SUBSCRIPTION_ROLE = 16
+const INITDB_SET = 16
+
+// In /dev/shm it would stay, for good, of each process that is killed and whose folder is removed.
+const SHARED_MEMORY = ['dynamic_shared_memory_type', 'mmap'] as const
 
 // Roles and grants of neondatabase/neon, compute_tools/src: spec_apply.rs and migrations/.
 const rolesSql = (major: number) => [
@@ -94,6 +98,7 @@ async function initialize(options: ClusterOptions, data: string): Promise<void> 
       : []),
     '--auth=reject',
     '--no-instructions',
+    ...(options.binaries.major >= INITDB_SET ? [`--set=${SHARED_MEMORY.join('=')}`] : []),
     ...(options.fsync ? [] : ['--no-sync'])
   ])
 }
@@ -102,6 +107,7 @@ async function initialize(options: ClusterOptions, data: string): Promise<void> 
 async function runSql(options: ClusterOptions, data: string, statements: readonly string[]): Promise<void> {
   const settings = {
     exit_on_error: 'on',
+    [SHARED_MEMORY[0]]: SHARED_MEMORY[1],
     // A failing statement would stand in the log with the password in it.
     log_min_error_statement: 'panic',
     fsync: options.fsync ? 'on' : 'off'

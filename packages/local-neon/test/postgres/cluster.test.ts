@@ -18,6 +18,8 @@ t.test('cluster', async t => {
       t.equal((await stat(join(directory, 'password'))).mode & 0o777, 0o600)
       t.equal(await readFile(join(directory, 'password'), 'utf8'), `${password}\n`)
       t.match(await stat(join(directory, 'data')), { uid: options.account?.uid, mode: 0o40700 })
+      const configuration = await readFile(join(directory, 'data', 'postgresql.conf'), 'utf8')
+      t.match(configuration, /^dynamic_shared_memory_type = mmap/m, 'also while it is made')
     }
   )
 
