@@ -1,7 +1,7 @@
 /**
- * Twenty-four kills of the process that holds a local Neon.
+ * Twelve kills of the process that holds a local Neon.
  */
-process.env.KILLS = '24'
+process.env.KILLS = '12'
 await import('../../packages/local-neon/test/kills.test.ts')
 
 export {}
