@@ -9,9 +9,7 @@ import { nodeVersions } from './workflows/workflows.ts'
 /** HTTP, sockets, TLS, streams, signals and processes. */
 const FILES = [
   'packages/fastify-neon/test/client/foreign-query',
-  'packages/fastify-neon/test/client/pipelining-client',
   'packages/fastify-neon/test/plugins/health/health',
-  'packages/fastify-neon/test/pool/pool',
   'packages/fastify-neon/test/pool/pool-half-open',
   'packages/fastify-neon/test/socket/heartbeat',
   'packages/fastify-neon/test/socket/socket',

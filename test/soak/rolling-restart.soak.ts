@@ -73,7 +73,7 @@ async function startProxy(t: Test) {
   }
 }
 
-/** Requests without a pause, until it is told to stop. */
+/** Requests until it is told to stop. */
 function startLoad(options: autocannon.Options) {
   let stop = () => {}
   const result = new Promise<autocannon.Result>((resolve, reject) => {
@@ -114,6 +114,8 @@ t.test('a rolling restart of three processes under load', async t => {
     const load = startLoad({
       url,
       connections: 10,
+      // A part of what they could serve: what all that they can costs is no matter here.
+      overallRate: 400,
       duration: 300,
       requests: [
         { method: 'GET', path: '/tasks', headers },
