@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { DRIVERS, endOf } from '../fixtures/drivers.ts'
-import { start, until, untilStill } from '../fixtures/sandbox.ts'
+import { openSockets, start, until, untilStill } from '../fixtures/sandbox.ts'
 
 const LATENCY_MS = 60
 /** Timers may fire a little before their time. */
@@ -17,11 +17,14 @@ const MEGABYTE = 1024 * 1024
 const PENDING = Symbol('pending')
 
 const neon = await start(t, { wakeDelayMs: 0, wakeJitterMs: 0 })
+const socketsBefore = openSockets()
 t.afterEach(() => neon.clearFaults())
 
 for (const { name, connect } of DRIVERS) {
   t.test(`the network of ${name}`, async t => {
     t.test('takes the latency of both ways for an answer', async t => {
+      // A connection of a test before that ends meanwhile would meet the fault as well.
+      await until('no other is there', () => openSockets() <= socketsBefore)
       const client = await connect(t, neon.url)
       const fault = neon.inject({ type: 'latency', toServerMs: LATENCY_MS, toClientMs: LATENCY_MS })
 
