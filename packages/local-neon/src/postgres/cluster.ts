@@ -37,8 +37,8 @@ const BUILTIN_LOCALES = 17
 const CREATE_SUBSCRIPTION_ROLE = 16
 const INITDB_SET = 16
 
-// In /dev/shm it would stay, for good, of each process that is killed and whose folder is removed.
-const SHARED_MEMORY = ['dynamic_shared_memory_type', 'mmap'] as const
+/** In the data folder: in /dev/shm it would stay, for good, of each process that is killed and whose folder is gone. */
+export const SHARED_MEMORY = { dynamic_shared_memory_type: 'mmap' }
 
 // Roles and grants of neondatabase/neon, compute_tools/src: spec_apply.rs and migrations/.
 const rolesSql = (major: number) => [
@@ -98,7 +98,9 @@ async function initialize(options: ClusterOptions, data: string): Promise<void> 
       : []),
     '--auth=reject',
     '--no-instructions',
-    ...(options.binaries.major >= INITDB_SET ? [`--set=${SHARED_MEMORY.join('=')}`] : []),
+    ...(options.binaries.major >= INITDB_SET
+      ? [`--set=dynamic_shared_memory_type=${SHARED_MEMORY.dynamic_shared_memory_type}`]
+      : []),
     ...(options.fsync ? [] : ['--no-sync'])
   ])
 }
@@ -107,7 +109,7 @@ async function initialize(options: ClusterOptions, data: string): Promise<void> 
 async function runSql(options: ClusterOptions, data: string, statements: readonly string[]): Promise<void> {
   const settings = {
     exit_on_error: 'on',
-    [SHARED_MEMORY[0]]: SHARED_MEMORY[1],
+    ...SHARED_MEMORY,
     // A failing statement would stand in the log with the password in it.
     log_min_error_statement: 'panic',
     fsync: options.fsync ? 'on' : 'off'

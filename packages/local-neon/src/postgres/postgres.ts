@@ -8,6 +8,7 @@ import { setTimeout } from 'node:timers/promises'
 import { LocalNeonError } from '../failure.ts'
 import { nameOf } from './account.ts'
 import type { Binaries } from './binaries.ts'
+import { SHARED_MEMORY } from './cluster.ts'
 import { awaitUnused, readPostmasterFile } from './running.ts'
 import { failedWith, type ServerLog, textOf } from './server-log.ts'
 import { prepareSocketDirectory, SOCKET_PORT, socketDirectoryOf, socketPathOf } from './socket-directory.ts'
@@ -119,8 +120,7 @@ function settingsOf(options: PostgresOptions): Record<string, string> {
     ssl: 'off',
     // Without three processes more: a wake takes a third less, and reads come from the page cache anyway.
     ...(options.binaries.major >= IO_METHODS && { io_method: 'sync' }),
-    // In the data folder: in /dev/shm it would stay, for good, of each server that was killed and whose folder is gone.
-    dynamic_shared_memory_type: 'mmap',
+    ...SHARED_MEMORY,
     // Neon's, whatever the time zone of this machine is.
     timezone: 'GMT',
     log_timezone: 'GMT',
